@@ -1,0 +1,91 @@
+"""What every command line shares: quiet TensorFlow, plain error messages, exit statuses.
+
+Imports nothing heavy, so that `--help` answers at once.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+
+from absl import app, flags, logging
+
+from animegan_tf.errors import InputError, TrainingError
+
+_HELP = ("--help", "-help", "--helpshort", "--helpfull", "-h", "-?")
+
+
+def load_tensorflow():
+    """Import TensorFlow and Keras and look for devices, without their chatter on the terminal.
+
+    TensorFlow's libraries write to the error stream before any log level is read. With
+    TF_CPP_MIN_LOG_LEVEL set in the environment everything is shown, e.g. to find out why a GPU is
+    not seen; what was written is shown too when the import fails.
+    """
+    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+        _import_tensorflow()
+        return
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    with _muted_stderr():
+        _import_tensorflow()
+
+
+def _import_tensorflow():
+    import keras
+    import tensorflow as tf
+
+    del keras
+    tf.config.list_physical_devices()
+
+
+@contextlib.contextmanager
+def _muted_stderr():
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(stderr, 2)
+            kept.seek(0)
+            sys.stderr.write(kept.read().decode("utf-8", "replace"))
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+
+
+def run(main, module_name, doc):
+    """Run `main(argv)` under absl; its return value is the exit status (None is 0).
+
+    `module_name` and `doc` are the entry point's `__name__` and `__doc__`: `--help` shows that text
+    and that module's flags, also when a console script started it. A user's mistake (`InputError`,
+    or an `OSError` such as a missing file or a full disk) and a training run that cannot go on are
+    printed as one `error:` line with status 1; other exceptions are bugs and keep their traceback.
+    """
+    if module_name != "__main__":
+        # For --help absl looks at the program's main module, which is a generated script here.
+        sys.modules["__main__"].__doc__ = doc
+        for flag in flags.FLAGS.get_key_flags_for_module(sys.modules[module_name]):
+            flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+
+    def guarded(argv):
+        logging.set_verbosity(logging.WARNING)
+        try:
+            status = main(argv)
+        except (InputError, TrainingError, OSError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            status = 1
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            status = 130
+        sys.exit(status)
+
+    try:
+        app.run(guarded)
+    except SystemExit as stop:
+        # absl leaves with 1 after showing the help that was asked for.
+        if stop.code == 1 and any(word in _HELP for word in sys.argv[1:]):
+            sys.exit(0)
+        raise

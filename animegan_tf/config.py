@@ -1,0 +1,158 @@
+"""The published recipes as frozen dataclasses. Imports no TensorFlow."""
+
+import dataclasses
+
+from animegan_tf.errors import InputError
+
+GAN_TYPES = ("lsgan", "gan", "hinge", "wgan-gp", "wgan-lp", "dragan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Every number of a training recipe; the defaults are AnimeGANv2's Hayao.
+
+    Source: Chen, AnimeGANv2, 2020, and its published code. The last group departs from it: those
+    are off by default (0 or 1) and exist for small data and small machines.
+    """
+
+    arch: str = "v2"
+    norm: str = "layer"
+    discriminator_channels: int = 64
+    discriminator_depth: int = 3
+    spectral_norm: bool = True
+    gan: str = "lsgan"
+
+    content_weight: float = 1.5
+    style_weight: float = 2.5
+    color_weight: float = 15.0
+    tv_weight: float = 1.0
+    generator_adversarial_weight: float = 300.0
+    discriminator_adversarial_weight: float = 300.0
+    # Real (colour anime), generated, gray anime, gray edge-smoothed anime.
+    discriminator_weights: tuple[float, float, float, float] = (1.2, 1.2, 1.2, 0.8)
+    gradient_penalty_weight: float = 10.0
+
+    epochs: int = 101
+    init_epochs: int = 10
+    batch_size: int = 12
+    image_size: int = 256
+    # Generator updates per discriminator update.
+    training_rate: int = 1
+
+    init_learning_rate: float = 2e-4
+    generator_learning_rate: float = 2e-5
+    discriminator_learning_rate: float = 4e-5
+    beta_1: float = 0.5
+    beta_2: float = 0.999
+    # TensorFlow 1's default, ten times smaller than Keras'.
+    adam_epsilon: float = 1e-8
+
+    # Not published: extra terms of the initialisation phase, as the first steps of content loss
+    # alone do not fix the colours.
+    init_pixel_weight: float = 0.0
+    init_color_weight: float = 0.0
+    # Not published: factor that each learning rate reaches, by a half cosine, at its phase's end.
+    init_learning_rate_end: float = 1.0
+    learning_rate_end: float = 1.0
+    # Not published: decay of the running average of the generator's weights; 0 keeps none.
+    ema_decay: float = 0.0
+
+    def __post_init__(self):
+        self._check_choices()
+        self._check_numbers()
+
+    def _check_choices(self):
+        for name, choices in (
+            ("arch", ("v2", "lite", "v1")),
+            ("norm", ("layer", "instance")),
+            ("gan", GAN_TYPES),
+        ):
+            value = getattr(self, name)
+            if value not in choices:
+                raise InputError(
+                    f"{name}: expected one of {', '.join(choices)}, received {value!r}"
+                )
+
+    def _check_numbers(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.type is float and not (isinstance(value, (int, float)) and value >= 0):
+                raise InputError(
+                    f"{field.name}: expected a number of at least 0, received {value!r}"
+                )
+            if field.type is int and not (isinstance(value, int) and value >= 0):
+                raise InputError(
+                    f"{field.name}: expected a whole number of at least 0, received {value!r}"
+                )
+        for name in ("epochs", "batch_size", "training_rate"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}: expected 1 or more, received {getattr(self, name)!r}")
+        multiple = 8 if self.arch == "lite" else 4
+        if self.image_size < 16 or self.image_size % multiple:
+            raise InputError(
+                f"image_size: expected a multiple of {multiple} of at least 16 for arch "
+                f"{self.arch}, received {self.image_size!r}"
+            )
+        if self.init_epochs and not (
+            self.content_weight or self.init_pixel_weight or self.init_color_weight
+        ):
+            raise InputError(
+                "content_weight: expected more than 0 for the initialisation phase (or an "
+                "init_pixel_weight or init_color_weight), received 0"
+            )
+        weights = self.discriminator_weights
+        if len(weights) != 4 or min(weights) < 0:
+            raise InputError(
+                "discriminator_weights: expected four numbers of at least 0 (real, generated, "
+                f"gray, smooth), received {weights!r}"
+            )
+        if self.ema_decay >= 1:
+            raise InputError(f"ema_decay: expected less than 1, received {self.ema_decay!r}")
+
+
+_HAYAO = Recipe()
+
+RECIPES = {
+    "hayao": _HAYAO,
+    "paprika": dataclasses.replace(
+        _HAYAO,
+        content_weight=2.0,
+        style_weight=0.6,
+        color_weight=50.0,
+        tv_weight=0.1,
+        discriminator_weights=(1.0, 1.0, 1.0, 0.005),
+    ),
+    "shinkai": dataclasses.replace(
+        _HAYAO,
+        content_weight=1.2,
+        style_weight=2.0,
+        color_weight=10.0,
+        tv_weight=1.0,
+        discriminator_weights=(1.7, 1.7, 1.7, 1.0),
+    ),
+    "lite": dataclasses.replace(_HAYAO, arch="lite", batch_size=20),
+    "v1": dataclasses.replace(
+        _HAYAO,
+        arch="v1",
+        norm="instance",
+        content_weight=1.5,
+        style_weight=3.0,
+        color_weight=10.0,
+        tv_weight=0.0,
+        discriminator_weights=(1.0, 1.0, 1.0, 0.1),
+        init_epochs=5,
+        batch_size=6,
+        init_learning_rate=1e-4,
+        generator_learning_rate=8e-5,
+        discriminator_learning_rate=16e-5,
+    ),
+}
+
+
+def recipe(name):
+    """The published recipe `name`: "hayao", "paprika", "shinkai", "v1" or "lite" (Hayao's numbers
+    with the small generator). Raises `InputError` for another name.
+    """
+    if name not in RECIPES:
+        raise InputError(f"recipe: expected one of {', '.join(RECIPES)}, received {name!r}")
+    return RECIPES[name]

@@ -1,0 +1,108 @@
+"""What the data pipeline is asked for; imports neither TensorFlow nor OpenCV."""
+
+import dataclasses
+import math
+import numbers
+import pathlib
+
+from animegan_tf.errors import InputError
+
+CROPS = ("none", "random", "center")
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Where the pictures are and how they become batches. Every mistake is an `InputError`.
+
+    Attributes:
+        data_dir: folder that holds `train_photo`, `<style>/style`, `<style>/smooth`, `val`.
+        style: name of the style's folder inside it.
+        image_size: side of the square training pictures, in pixels.
+        batch_size: the global batch, over all workers.
+        crop: "none" (every picture already is `image_size` square), "random" or "center".
+        hflip: mirror each sample with probability 1/2.
+        scale: (low, high); each sample is resized by a factor drawn evenly between them before the
+            crop: 0.5 shows twice as much of the picture. Needs a crop.
+        seed: of the order of the files, the crops and the flips.
+        cache_gb: memory for decoded pictures that are larger than `image_size`; 0 for none.
+        color_shift: (B, G, R) added to the colour anime pictures on the 0..255 scale, not clipped
+            (the colour balance of the early AnimeGANv2), or None.
+    """
+
+    data_dir: str
+    style: str
+    image_size: int = 256
+    batch_size: int = 12
+    crop: str = "none"
+    hflip: bool = False
+    scale: tuple[float, float] = (1.0, 1.0)
+    seed: int = 0
+    cache_gb: float = 2.0
+    color_shift: tuple[float, float, float] | None = None
+
+    def __post_init__(self):
+        for name in ("data_dir", "style"):
+            value = getattr(self, name)
+            if not isinstance(value, (str, pathlib.PurePath)) or not str(value):
+                raise InputError(f"{name} must be a folder's name, got {value!r}")
+        _require_integer("image_size", self.image_size, 8)
+        _require_integer("batch_size", self.batch_size, 1)
+        _require_integer("seed", self.seed, 0)
+        if self.crop not in CROPS:
+            raise InputError(f"crop must be one of {', '.join(CROPS)}, got {self.crop!r}")
+        if not isinstance(self.hflip, bool):
+            raise InputError(f"hflip must be True or False, got {self.hflip!r}")
+        if not (_is_number(self.cache_gb) and self.cache_gb >= 0):
+            raise InputError(f"cache_gb must be a number of at least 0, got {self.cache_gb!r}")
+        # Flags give lists; a frozen configuration holds tuples.
+        object.__setattr__(self, "scale", _numbers("scale", self.scale, 2))
+        low, high = self.scale
+        if not 0 < low <= high:
+            raise InputError(f"scale must be two numbers 0 < low <= high, got {self.scale}")
+        if self.crop == "none" and self.scale != (1.0, 1.0):
+            raise InputError(f"scale={self.scale} needs crop='random' or 'center', got crop='none'")
+        if self.color_shift is not None:
+            shift = _numbers("color_shift", self.color_shift, 3)
+            object.__setattr__(self, "color_shift", shift)
+
+    @property
+    def photo_dir(self) -> pathlib.Path:
+        """Folder of the training photos."""
+        return pathlib.Path(self.data_dir) / "train_photo"
+
+    @property
+    def style_dir(self) -> pathlib.Path:
+        """Folder of the anime frames."""
+        return pathlib.Path(self.data_dir) / self.style / "style"
+
+    @property
+    def smooth_dir(self) -> pathlib.Path:
+        """Folder of the edge-smoothed anime frames."""
+        return pathlib.Path(self.data_dir) / self.style / "smooth"
+
+    @property
+    def val_dir(self) -> pathlib.Path:
+        """Folder of the validation photos, which may be missing."""
+        return pathlib.Path(self.data_dir) / "val"
+
+
+def _is_number(value):
+    """Whether `value` is a finite real number (and not a bool)."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _require_integer(name, value, least):
+    """Raise `InputError` unless `value` is an integer of at least `least`."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise InputError(f"{name} must be an integer of at least {least}, got {value!r}")
+
+
+def _numbers(name, values, count):
+    """`values` as a tuple of `count` floats, or an `InputError`."""
+    if (
+        not isinstance(values, (tuple, list))
+        or len(values) != count
+        or not all(_is_number(value) for value in values)
+    ):
+        raise InputError(f"{name} must be {count} numbers, got {values!r}")
+    return tuple(float(value) for value in values)

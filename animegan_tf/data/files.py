@@ -1,0 +1,85 @@
+"""Folders of pictures and their decoding; imports no TensorFlow.
+
+Pictures are uint8, RGB unless a name says BGR, (height, width, 3); gray ones are (height, width).
+Files are read as bytes, since OpenCV's own file functions fail on non-ASCII names on
+some systems. Reading obeys the EXIF orientation; 16-bit files become 8-bit, alpha is dropped.
+"""
+
+import concurrent.futures
+import os
+import pathlib
+
+import cv2
+import numpy as np
+import tqdm
+
+from animegan_tf.errors import InputError
+
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+
+
+def list_images(folder) -> list[pathlib.Path]:
+    """The picture files directly in `folder`, sorted by name; hidden files are left out.
+
+    The order is that of the names' characters, so that it is the same on every system.
+    Raises `InputError` when there is no such folder.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        raise InputError(f"expected a folder of pictures at {folder}, found {found}")
+    return sorted(
+        (
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in IMAGE_SUFFIXES
+            and not path.name.startswith(".")
+            and path.is_file()
+        ),
+        key=lambda path: path.name,
+    )
+
+
+def decode_color(data: bytes, name) -> np.ndarray:
+    """Decode the bytes of a picture file to uint8 RGB (H, W, 3).
+
+    Raises `InputError` with `name` when they cannot be decoded, also when the file is cut short.
+    """
+    return cv2.cvtColor(_decode(data, name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+
+
+def decode_gray(data: bytes, name) -> np.ndarray:
+    """Decode the bytes of a picture file to uint8 gray (H, W), as `cv2.IMREAD_GRAYSCALE` does.
+
+    This is not the gray of the decoded colour picture: the JPEG decoder hands out the stored luma,
+    the PNG decoder rounds in its own way. Raises `InputError` like `decode_color`.
+    """
+    return _decode(data, name, cv2.IMREAD_GRAYSCALE)
+
+
+def _decode(data, name, mode):
+    """`cv2.imdecode` with one kind of failure."""
+    picture = None
+    if data:  # OpenCV fails an assertion on an empty buffer
+        try:
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+        except cv2.error as error:  # for instance more pixels than OpenCV allows
+            raise InputError(f"cannot decode {name}: {error.err or error}") from error
+    if picture is None:
+        raise InputError(f"cannot decode {name}: not a picture, or damaged ({len(data)} bytes)")
+    return picture
+
+
+def map_in_threads(function, items, label, progress, workers=None):
+    """List of `function(item)` in the order of `items`, computed in threads.
+
+    OpenCV releases Python's lock, so threads use all cores. The first exception is raised and
+    cancels what has not begun. With `progress` a bar named `label` shows on standard error.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"workers must be at least 1, got {workers}")
+    workers = workers or os.cpu_count() or 1
+    with concurrent.futures.ThreadPoolExecutor(workers) as executor:
+        results = executor.map(function, items)
+        bar = tqdm.tqdm(results, label, total=len(items), unit="file", disable=not progress)
+        return list(bar)

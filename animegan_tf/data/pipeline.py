@@ -1,0 +1,296 @@
+"""The endless stream of training batches, as `tf.data`.
+
+Photos, anime frames and smoothed frames are three streams, shuffled independently. The gray anime
+is the colour anime's picture with the same crop and flip, decoded as gray by OpenCV.
+Batches are float32 RGB in [-1, 1] (x / 127.5 - 1), NHWC; gray ones repeat one channel three times.
+
+Nothing here has a state: sample number i of a stream is a pure function of (seed, stream, i), so a
+resumed run continues the very sequence it left, and workers share one sequence without talking.
+"""
+
+import atexit
+import functools
+import threading
+import time
+import typing
+
+import cv2
+import numpy as np
+
+from animegan_tf.data import files
+from animegan_tf.data.config import DataConfig
+from animegan_tf.data.smoothing import ensure_smooth
+from animegan_tf.errors import InputError
+
+__all__ = ["DataConfig", "SampleSource", "ensure_smooth", "make_dataset"]
+
+_STREAMS = ("photo", "anime", "smooth")
+_KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
+
+
+class Window(typing.NamedTuple):
+    """A square part of a picture, perhaps mirrored."""
+
+    top: int
+    left: int
+    side: int
+    mirrored: bool
+
+
+class SampleSource:
+    """The training samples of a `DataConfig`, by number. Safe to call from many threads.
+
+    Raises `InputError` when a folder is missing or holds no pictures.
+    """
+
+    def __init__(self, config):
+        self.config = config
+        folders = (config.photo_dir, config.style_dir, config.smooth_dir)
+        self.files = dict(zip(_STREAMS, map(files.list_images, folders), strict=True))
+        for stream, folder in zip(_STREAMS, folders, strict=True):
+            if not self.files[stream]:
+                raise InputError(f"no pictures in {folder}: expected those of the {stream} stream")
+        self._cache = _PictureCache(config.cache_gb * 1e9)
+
+    def path(self, stream, number):
+        """File of sample `number` of "photo", "anime" or "smooth".
+
+        Each epoch, of as many samples as there are files, visits every file once.
+        """
+        paths = self.files[stream]
+        epoch, position = divmod(number, len(paths))
+        return paths[_order(self.config.seed, _STREAMS.index(stream), epoch, len(paths))[position]]
+
+    def sample(self, number):
+        """Sample `number` as (photo, anime, anime_gray, smooth_gray).
+
+        Each is uint8, (S, S, 3) RGB or (S, S) gray, S = `image_size`.
+        """
+        return (
+            *self._crops("photo", number, files.decode_color),
+            *self._crops("anime", number, files.decode_color, files.decode_gray),
+            *self._crops("smooth", number, files.decode_gray),
+        )
+
+    def _crops(self, stream, number, *decoders):
+        """The same window of one file, decoded by each of `decoders`."""
+        path = self.path(stream, number)
+        rng = np.random.default_rng(_entropy(self.config.seed, stream, number))
+        window, crops = None, []
+        for decode in decoders:
+            picture = self._picture(path, decode)
+            if window is None:
+                window = choose_window(self.config, rng, *picture.shape[:2])
+            crops.append(cut(picture, window, self.config.image_size))
+        return crops
+
+    def _picture(self, path, decode):
+        """A decoded file, from memory when it is there."""
+        picture = self._cache.get((path, decode))
+        if picture is not None:
+            return picture
+        picture = decode(path.read_bytes(), path)
+        size = self.config.image_size
+        height, width = picture.shape[:2]
+        if (height, width) != (size, size):
+            if self.config.crop == "none":
+                raise InputError(
+                    f"{path} is {width}x{height}: with crop='none' it must be {size}x{size} "
+                    "(crop='random' or 'center' takes other sizes)"
+                )
+            # One of the wanted size decodes in no time; the big ones are what memory is for.
+            self._cache.put((path, decode), picture)
+        return picture
+
+
+def choose_window(config, rng, height, width) -> Window:
+    """Draw the part of a (height, width) picture that becomes a sample.
+
+    Its side is `image_size` / scale, at most the picture's shorter side: a picture smaller than
+    what is asked is enlarged.
+    """
+    # All four are drawn whatever the options, so that an option changes nothing but itself.
+    scale, top, left, mirror = rng.random(4)
+    low, high = config.scale
+    side = round(config.image_size / (low + scale * (high - low)))
+    side = min(max(side, 1), height, width)
+    if config.crop == "random":
+        top, left = int(top * (height - side + 1)), int(left * (width - side + 1))
+    else:
+        top, left = (height - side) // 2, (width - side) // 2
+    return Window(top, left, side, config.hflip and bool(mirror < 0.5))
+
+
+def cut(picture, window, size):
+    """A window of a uint8 picture (H, W) or (H, W, 3), resized to `size` square."""
+    top, left, side, mirrored = window
+    part = picture[top : top + side, left : left + side]
+    if side != size:
+        # Only the window is resized, not the picture around it.
+        method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+        part = cv2.resize(part, (size, size), interpolation=method)
+    return np.ascontiguousarray(part[:, ::-1] if mirrored else part)
+
+
+def make_dataset(config, start_step=0, shard=(0, 1)):
+    """Endless batches for training.
+
+    Args:
+        config: a `DataConfig`; its three training folders must hold pictures (`ensure_smooth`).
+        start_step: number of the first batch, as if that many had been skipped.
+        shard: (index, count): the rows of each batch that worker `index` of `count` gets. The
+            workers' batches, concatenated in order, are the batch of a single worker.
+
+    Returns:
+        `tf.data.Dataset` of dicts `photo`, `anime`, `anime_gray`, `smooth_gray`, each float32
+        (B, S, S, 3) RGB in [-1, 1] (`anime` beyond it under a `color_shift`), where B is
+        `batch_size` / count and S is `image_size`.
+
+    Raises:
+        InputError: for a folder without pictures, a bad `start_step`, a batch that `count` does not
+            divide. What is wrong with a single file shows when its turn comes, as a TensorFlow
+            error with the same text: see `check.check_dataset`.
+    """
+    import tensorflow as tf  # slow to load, and the rest of this module is used without it
+
+    if start_step < 0:
+        raise InputError(f"start_step must be at least 0, got {start_step}")
+    rows = _rows_per_shard(config.batch_size, shard)
+    source = SampleSource(config)
+    size = config.image_size
+
+    blank = tuple(np.zeros(_shape(key, size), np.uint8) for key in _KEYS)
+
+    def load(position):
+        step, row = divmod(int(position), rows)
+        with _calls:
+            if _calls.exiting:
+                return blank
+            return source.sample(step * config.batch_size + shard[0] * rows + row)
+
+    def load_in_python(position):
+        pictures = tf.numpy_function(load, [position], [tf.uint8] * len(_KEYS), stateful=False)
+        for key, picture in zip(_KEYS, pictures, strict=True):
+            picture.set_shape(_shape(key, size))
+        return dict(zip(_KEYS, pictures, strict=True))
+
+    def normalize(batch):
+        batch = {key: tf.cast(pictures, tf.float32) for key, pictures in batch.items()}
+        if config.color_shift is not None:
+            batch["anime"] += tf.constant(config.color_shift[::-1], tf.float32)  # B, G, R to RGB
+        batch = {key: pictures / 127.5 - 1 for key, pictures in batch.items()}
+        for key in ("anime_gray", "smooth_gray"):
+            batch[key] = tf.repeat(batch[key][..., None], 3, axis=-1)
+        return batch
+
+    options = tf.data.Options()
+    options.deterministic = True
+    # Workers take their own rows by number; distribution must not skip or split files on top.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return (
+        tf.data.Dataset.range(start_step * rows, np.iinfo(np.int64).max)
+        .map(load_in_python, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(rows, drop_remainder=True)
+        .map(normalize, num_parallel_calls=tf.data.AUTOTUNE)
+        .prefetch(tf.data.AUTOTUNE)
+        .with_options(options)
+    )
+
+
+def _shape(key, size):
+    """Shape of a sample's picture before it is normalised."""
+    return (size, size) if key.endswith("gray") else (size, size, 3)
+
+
+def _rows_per_shard(batch_size, shard):
+    """Rows of each global batch that one of the workers gets."""
+    index, count = shard
+    if not 0 <= index < count:
+        raise InputError(f"shard must be (index, count) with 0 <= index < count, got {shard}")
+    if batch_size % count:
+        raise InputError(
+            f"batch_size must be a multiple of the number of workers, got batch_size={batch_size} "
+            f"for {count} workers"
+        )
+    return batch_size // count
+
+
+def _entropy(seed, stream, number):
+    """Seed of a sample's augmentation: odd second words, where `_order` has even ones.
+
+    The length cannot tell the two apart: numpy pads a short seed with zeros.
+    """
+    return [seed, 2 * _STREAMS.index(stream) + 1, number]
+
+
+@functools.lru_cache(maxsize=32)
+def _order(seed, stream_index, epoch, count):
+    """Order of the files in an epoch: a permutation of range(count)."""
+    rng = np.random.default_rng([seed, 2 * stream_index + 2, epoch])
+    return rng.permutation(count)
+
+
+class _PictureCache:
+    """Decoded pictures in memory, up to a number of bytes.
+
+    It fills up and then keeps what it has: with every file visited once per epoch, throwing out the
+    oldest would throw out the one that comes next, and hit next to nothing.
+    """
+
+    def __init__(self, limit):
+        self._limit = limit
+        self._used = 0
+        self._pictures = {}
+        self._lock = threading.Lock()
+
+    def get(self, key):
+        """The picture of `key`, or None."""
+        return self._pictures.get(key)
+
+    def put(self, key, picture):
+        """Keep `picture` if it fits."""
+        picture.setflags(write=False)  # it is shared from here on
+        with self._lock:
+            if key not in self._pictures and self._used + picture.nbytes <= self._limit:
+                self._pictures[key] = picture
+                self._used += picture.nbytes
+
+
+class _Calls:
+    """Lets the interpreter end only while none of TensorFlow's threads is inside Python.
+
+    An iterator that is still alive at exit (a script's global) goes on filling its buffers, and a
+    thread that comes back from OpenCV to a Python that is shutting down aborts the whole process,
+    with a bad exit status after a good run. So at exit the calls return at once, the buffers fill
+    up, and the exit goes on when there have been no calls for a moment.
+    """
+
+    def __init__(self, pause=0.1, patience=5.0):
+        self.exiting = False
+        self._pause = pause
+        self._patience = patience
+        self._running = 0
+        self._last = 0.0
+        self._lock = threading.Lock()
+
+    def __enter__(self):
+        with self._lock:
+            self._running += 1
+
+    def __exit__(self, *_):
+        with self._lock:
+            self._running -= 1
+            self._last = time.monotonic()
+
+    def settle(self):
+        """Wait for quiet; registered to run at exit."""
+        self.exiting = True
+        end = time.monotonic() + self._patience
+        while time.monotonic() < end:
+            if not self._running and time.monotonic() - self._last > self._pause:
+                return
+            time.sleep(self._pause / 10)
+
+
+_calls = _Calls()
+atexit.register(_calls.settle)

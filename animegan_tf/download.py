@@ -1,0 +1,131 @@
+"""One file over HTTP with the standard library, bounded in length and in time.
+
+Redirects are followed, but not from https to anything else; proxies come from the environment.
+"""
+
+import hashlib
+import http.client
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from tqdm import tqdm
+
+import animegan_tf
+
+# Seconds without an answer, or without another byte, until a server is given up.
+TIMEOUT = 30.0
+
+_CHUNK = 2**16
+# A server that sends a byte now and then never meets the time-out: below this pace, in bytes a
+# second, it is given up too, once it has had the seconds of a time-out.
+_SLOWEST = 1000
+
+
+class DownloadError(OSError):
+    """What went wrong with an address, as one line that names it."""
+
+
+def download(url, path, *, size=None, limit=None, timeout=TIMEOUT):
+    """Write what `url` answers to the new file `path`; returns its SHA-256 in hexadecimal.
+
+    size: the exact length in bytes, or None where only a `limit` in bytes is known; one of the two
+        is needed.
+    timeout: seconds that may pass without a byte, from the connection to the end.
+
+    Shows a progress bar on a terminal. Raises `DownloadError` for whatever the network or the
+    server does wrong (no connection, an error status, a web page, another length, a stall) and
+    `OSError` when the file cannot be written; `path` may then hold a part.
+    """
+    most = limit if size is None else size
+    digest, received = hashlib.sha256(), 0
+    with _open(url, timeout) as response, open(path, "xb") as file:
+        _check_headers(url, response, size, most)
+        expected = response.length if size is None else size
+        with _progress_bar(url, expected) as bar:
+            for chunk in _chunks(url, response, timeout):
+                received += len(chunk)
+                if received > most:
+                    raise DownloadError(f"{url}: expected at most {most:,} bytes, received more")
+                file.write(chunk)
+                digest.update(chunk)
+                bar.update(len(chunk))
+    if expected is not None and received != expected:
+        raise DownloadError(
+            f"{url}: cut off, expected {expected:,} bytes, received {received:,} bytes"
+        )
+    return digest.hexdigest()
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Stays on http or https, and on https once there: what is fetched has no signature."""
+
+    def redirect_request(self, req, fp, code, msg, headers, newurl):
+        if urllib.parse.urlsplit(newurl).scheme not in ("https", req.type):
+            reason = f"and sends on to {newurl}, which is not followed"
+            raise urllib.error.HTTPError(req.full_url, code, reason, headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _progress_bar(url, total):
+    label = url.rpartition("/")[2]
+    return tqdm(total=total, unit="B", unit_scale=True, desc=label, disable=None)
+
+
+def _open(url, timeout):
+    opener = urllib.request.build_opener(_Redirects)  # `urlopen` keeps its first call's proxies
+    opener.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
+    try:
+        return opener.open(url, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        with error:
+            reason = " ".join(str(error.reason).split())
+            raise DownloadError(f"{url}: the server answered {error.code} {reason}") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _failed(url, getattr(error, "reason", error), timeout) from error
+
+
+def _check_headers(url, response, size, most):
+    """Refuse before the first byte what the headers already show to be something else."""
+    if response.headers.get_content_type() == "text/html":
+        raise DownloadError(
+            f"{url}: expected a checkpoint file, received a web page (does this network ask to log "
+            "in first?)"
+        )
+    announced = response.length
+    if announced is None:
+        return
+    if size is not None and announced != size:
+        raise DownloadError(f"{url}: expected {size:,} bytes, the server has {announced:,} bytes")
+    if announced > most:
+        raise DownloadError(
+            f"{url}: expected at most {most:,} bytes, the server has {announced:,} bytes"
+        )
+
+
+def _chunks(url, response, timeout):
+    """Yield the body in pieces as they arrive: `read` would wait until a piece is full."""
+    start, received = time.monotonic(), 0
+    while True:
+        try:
+            chunk = response.read1(_CHUNK)
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise _failed(url, error, timeout, received) from error
+        if not chunk:
+            return
+        received += len(chunk)
+        seconds = time.monotonic() - start
+        if seconds > timeout and received < _SLOWEST * seconds:
+            raise DownloadError(f"{url}: too slow, {received:,} bytes in {seconds:.0f} s")
+        yield chunk
+
+
+def _failed(url, error, timeout, received=None):
+    """The `DownloadError` for an exception; `received` bytes of the body had come, if any could."""
+    after = "" if received is None else f" after {received:,} bytes"
+    if isinstance(error, TimeoutError):
+        return DownloadError(f"{url}: nothing came for {timeout:g} s{after}")
+    what = "no connection" if received is None else "connection lost"
+    reason = " ".join(str(getattr(error, "strerror", None) or error).split())
+    return DownloadError(f"{url}: {what}{after}: {reason or type(error).__name__}")

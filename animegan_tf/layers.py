@@ -1,0 +1,192 @@
+"""Layers that Keras does not have, or has with other semantics.
+
+Tensors are NHWC. Every layer is registered for saving under the package name `animegan_tf`.
+"""
+
+import keras
+import tensorflow as tf
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        "animegan_tf needs Keras on TensorFlow: expected KERAS_BACKEND=tensorflow, "
+        f"received {keras.backend.backend()!r}"
+    )
+
+L2_EPSILON = 1e-12
+
+_register = keras.saving.register_keras_serializable(package="animegan_tf")
+
+
+@_register
+class ReflectionPad2D(keras.layers.Layer):
+    """Pad height and width by reflection without repeating the border pixel.
+
+    `padding` is ((top, bottom), (left, right)); (N, H, W, C) becomes
+    (N, top + H + bottom, left + W + right, C). Each side must be smaller than the picture's.
+    """
+
+    def __init__(self, padding, **kwargs):
+        super().__init__(**kwargs)
+        self.padding = tuple(tuple(int(n) for n in pair) for pair in padding)
+
+    def call(self, inputs):
+        return tf.pad(inputs, ((0, 0), *self.padding, (0, 0)), mode="REFLECT")
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        (top, bottom), (left, right) = self.padding
+        grow = [(height, top + bottom), (width, left + right)]
+        return (batch, *(None if size is None else size + n for size, n in grow), channels)
+
+    def get_config(self):
+        return {**super().get_config(), "padding": self.padding}
+
+
+@_register
+class LayerNorm2D(keras.layers.Layer):
+    """Normalise each sample over H, W and C (`per_channel=False`) or over H and W (instance norm).
+
+    Scale `gamma` and shift `beta` have one value per channel. The statistics are float32 whatever
+    the compute type is.
+    """
+
+    def __init__(self, epsilon, per_channel=False, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = float(epsilon)
+        self.per_channel = bool(per_channel)
+
+    def build(self, input_shape):
+        channels = (input_shape[-1],)
+        self.gamma = self.add_weight(name="gamma", shape=channels, initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+
+    def call(self, inputs):
+        inputs = tf.convert_to_tensor(inputs)
+        values = tf.cast(inputs, tf.float32)
+        axes = (1, 2) if self.per_channel else (1, 2, 3)
+        mean, variance = tf.nn.moments(values, axes, keepdims=True)
+        scale = tf.math.rsqrt(variance + self.epsilon) * tf.cast(self.gamma, tf.float32)
+        # values * scale + (beta - mean * scale) is a pass shorter but rounds worse, and the
+        # published trajectory of losses shows it.
+        normalized = (values - mean) * scale + tf.cast(self.beta, tf.float32)
+        return tf.cast(normalized, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "per_channel": self.per_channel,
+        }
+
+
+@_register
+class LegacyUpsampling2D(keras.layers.Layer):
+    """Bilinear doubling on TensorFlow 1's grid: no half-pixel centres, corners not aligned.
+
+    out[2k] = x[k] and out[2k + 1] = (x[k] + x[k + 1]) / 2 with the last sample repeated.
+    `keras.layers.UpSampling2D` samples at half-pixel centres: another picture, by half a pixel.
+    """
+
+    def call(self, inputs):
+        height, width = tf.unstack(tf.shape(inputs)[1:3])
+        doubled = tf.raw_ops.ResizeBilinear(
+            images=inputs,
+            size=(2 * height, 2 * width),
+            align_corners=False,
+            half_pixel_centers=False,
+        )
+        doubled = tf.ensure_shape(doubled, self.compute_output_shape(inputs.shape))
+        return tf.cast(doubled, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, *(None if n is None else 2 * n for n in (height, width)), channels)
+
+
+@_register
+class LegacyHalving2D(keras.layers.Layer):
+    """Bilinear halving on TensorFlow 1's grid: exactly every second sample, from the first."""
+
+    def call(self, inputs):
+        return inputs[:, ::2, ::2]
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, *(None if n is None else (n + 1) // 2 for n in (height, width)), channels)
+
+
+def l2_normalize(vector):
+    """vector / (sqrt(sum of squares) + 1e-12): the published form, the epsilon outside the root."""
+    return vector / (tf.sqrt(tf.reduce_sum(tf.square(vector))) + L2_EPSILON)
+
+
+@_register
+class SpectralConv2D(keras.layers.Layer):
+    """Convolution without bias whose kernel is divided by its spectral norm.
+
+    Miyato et al., Spectral Normalization for GANs, 2018, as the published AnimeGAN computes it:
+    each call takes one power iteration from the stored `u` (1, filters): v = l2(u Wᵀ),
+    u' = l2(v W), sigma = v W u'ᵀ with W the kernel as (k·k·C_in, filters). The convolution uses
+    W / sigma; the
+    stored kernel is not overwritten and the gradient flows through sigma, u' and v.
+    `keras.layers.SpectralNormalization` assigns the divided kernel back, which is another method.
+
+    With `training=True` u' is stored; otherwise the same sigma is used and nothing changes, so a
+    second call in one step (the gradient penalty's) sees the same kernel. `padding` is
+    ((top, bottom), (left, right)) of zeros.
+    """
+
+    def __init__(self, filters, kernel_size, strides=1, padding=((0, 0), (0, 0)), **kwargs):
+        super().__init__(**kwargs)
+        self.filters = int(filters)
+        self.kernel_size = int(kernel_size)
+        self.strides = int(strides)
+        self.padding = tuple(tuple(int(n) for n in pair) for pair in padding)
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(self.kernel_size, self.kernel_size, input_shape[-1], self.filters),
+            initializer=keras.initializers.RandomNormal(0.0, 0.02),
+        )
+        # Replicas start equal and see the same kernel, so any one of them has everybody's `u`.
+        self.u = self.add_weight(
+            name="u",
+            shape=(1, self.filters),
+            initializer=keras.initializers.TruncatedNormal(0.0, 1.0),
+            trainable=False,
+            aggregation="only_first_replica",
+            autocast=False,
+        )
+
+    def call(self, inputs, training=False):
+        kernel = tf.convert_to_tensor(self.kernel)
+        matrix = tf.reshape(tf.cast(kernel, tf.float32), (-1, self.filters))
+        v = l2_normalize(tf.matmul(self.u, matrix, transpose_b=True))
+        u = l2_normalize(tf.matmul(v, matrix))
+        sigma = tf.matmul(tf.matmul(v, matrix), u, transpose_b=True)
+        if training:
+            self.u.assign(u)
+        normalized = tf.cast(tf.reshape(matrix / sigma, tf.shape(kernel)), inputs.dtype)
+        return tf.nn.conv2d(
+            inputs, normalized, strides=self.strides, padding=((0, 0), *self.padding, (0, 0))
+        )
+
+    def compute_output_shape(self, input_shape):
+        sizes = [
+            None if n is None else (n + sum(pads) - self.kernel_size) // self.strides + 1
+            for n, pads in zip(input_shape[1:3], self.padding, strict=True)
+        ]
+        return (input_shape[0], *sizes, self.filters)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+        }

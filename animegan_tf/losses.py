@@ -1,0 +1,167 @@
+"""The losses of AnimeGAN and AnimeGANv2, as pure functions of tensors.
+
+Pictures are float32 RGB in [-1, 1] (N, H, W, 3); features (N, h, w, C); logits any shape with the
+batch first. Every function returns a float32 scalar, unweighted unless it takes weights, except
+`gram_matrix`.
+
+Sources: Chen, AnimeGANv2, 2020; Chen, Liu and Chen, AnimeGAN, ISICA 2019 (content, style, colour,
+adversarial terms); Gatys et al., 2016 (Gram); Mao et al., 2017 (lsgan); Goodfellow et al., 2014
+(gan); Lim and Ye, 2017 (hinge); Gulrajani et al., 2017 (wgan-gp); Petzka et al., 2018 (wgan-lp);
+Kodali et al., 2017 (dragan).
+"""
+
+import tensorflow as tf
+
+from animegan_tf.config import GAN_TYPES
+from animegan_tf.errors import InputError
+
+PENALIZED_GAN_TYPES = ("wgan-gp", "wgan-lp", "dragan")
+DRAGAN_NOISE = 0.5
+
+
+def _check_gan(gan, expected=GAN_TYPES):
+    if gan not in expected:
+        raise InputError(f"gan: expected one of {', '.join(expected)}, received {gan!r}")
+
+
+def gram_matrix(features):
+    """XᵀX / (H·W·C) of each sample, X its features as (H·W, C): (N, h, w, C) to (N, C, C)."""
+    features = tf.cast(features, tf.float32)
+    batch, height, width, channels = tf.unstack(tf.shape(features))
+    flat = tf.reshape(features, (batch, height * width, channels))
+    return tf.matmul(flat, flat, transpose_a=True) / tf.cast(height * width * channels, tf.float32)
+
+
+def _mean_absolute(a, b):
+    return tf.reduce_mean(tf.abs(tf.cast(a, tf.float32) - tf.cast(b, tf.float32)))
+
+
+def content_loss(photo_features, generated_features):
+    """Mean absolute difference of the features of photo and generated picture."""
+    return _mean_absolute(photo_features, generated_features)
+
+
+def style_loss(gray_features, generated_features):
+    """Mean absolute difference of the Gram matrices of gray anime and generated picture."""
+    return gram_style_loss(gram_matrix(gray_features), generated_features)
+
+
+def gram_style_loss(gray_gram, generated_features):
+    """`style_loss` from the gray anime's Gram matrices (N, C, C)."""
+    return _mean_absolute(gray_gram, gram_matrix(generated_features))
+
+
+def _huber(difference):
+    absolute = tf.abs(difference)
+    return tf.reduce_mean(tf.where(absolute <= 1.0, 0.5 * tf.square(absolute), absolute - 0.5))
+
+
+def color_loss(photo, generated):
+    """Mean absolute Y difference plus Huber (delta 1) U and V differences, in YUV of [0, 1] RGB."""
+    photo_yuv = tf.image.rgb_to_yuv((tf.cast(photo, tf.float32) + 1.0) / 2.0)
+    generated_yuv = tf.image.rgb_to_yuv((tf.cast(generated, tf.float32) + 1.0) / 2.0)
+    y, u, v = tf.unstack(photo_yuv - generated_yuv, axis=-1)
+    return tf.reduce_mean(tf.abs(y)) + _huber(u) + _huber(v)
+
+
+def total_variation_loss(generated):
+    """Half the mean squared vertical difference plus half the mean squared horizontal one."""
+    generated = tf.cast(generated, tf.float32)
+    vertical = generated[:, 1:] - generated[:, :-1]
+    horizontal = generated[:, :, 1:] - generated[:, :, :-1]
+    return 0.5 * (tf.reduce_mean(tf.square(vertical)) + tf.reduce_mean(tf.square(horizontal)))
+
+
+def pixel_loss(photo, generated):
+    """Mean absolute difference of the pixels. Not in the published method (initialisation aid)."""
+    return _mean_absolute(photo, generated)
+
+
+def _cross_entropy(logits, label):
+    """Sigmoid cross-entropy with the constant label 0 or 1."""
+    labels = tf.fill(tf.shape(logits), tf.cast(label, logits.dtype))
+    return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits))
+
+
+def generator_adversarial_loss(gan, generated_logits):
+    """The generator's adversarial loss, unweighted, for a GAN type of `GAN_TYPES`."""
+    _check_gan(gan)
+    logits = tf.cast(generated_logits, tf.float32)
+    if gan == "lsgan":
+        return tf.reduce_mean(tf.square(logits - 1.0))
+    if gan in ("gan", "dragan"):
+        return _cross_entropy(logits, 1.0)
+    return -tf.reduce_mean(logits)
+
+
+def _real_loss(gan, logits):
+    if gan == "lsgan":
+        return tf.reduce_mean(tf.square(logits - 1.0))
+    if gan in ("gan", "dragan"):
+        return _cross_entropy(logits, 1.0)
+    if gan == "hinge":
+        return tf.reduce_mean(tf.nn.relu(1.0 - logits))
+    return -tf.reduce_mean(logits)
+
+
+def _fake_loss(gan, logits):
+    if gan == "lsgan":
+        return tf.reduce_mean(tf.square(logits))
+    if gan in ("gan", "dragan"):
+        return _cross_entropy(logits, 0.0)
+    if gan == "hinge":
+        return tf.reduce_mean(tf.nn.relu(1.0 + logits))
+    return tf.reduce_mean(logits)
+
+
+def discriminator_adversarial_loss(gan, real, generated, gray, smooth, weights):
+    """The discriminator's loss on its four logits, without gradient penalty.
+
+    `real` colour anime, `generated`, `gray` anime, `smooth` gray edge-smoothed anime; `weights` are
+    the four factors in this order. All but `real` count as fake.
+    """
+    _check_gan(gan)
+    if len(weights) != 4:
+        raise InputError(
+            f"weights: expected four (real, generated, gray, smooth), received {weights!r}"
+        )
+    real, *fakes = (tf.cast(logits, tf.float32) for logits in (real, generated, gray, smooth))
+    terms = [_real_loss(gan, real), *(_fake_loss(gan, logits) for logits in fakes)]
+    return tf.add_n([weight * term for weight, term in zip(weights, terms, strict=True)])
+
+
+def penalty_images(gan, real, generated, seed=None):
+    """The pictures (N, H, W, 3) at which the gradient penalty of `gan` is taken.
+
+    wgan-gp and wgan-lp: a point drawn evenly between each colour anime picture and a generated one.
+    dragan: the same between the anime and the anime plus 0.5 · std · uniform noise, std that of the
+    whole batch.
+    """
+    _check_gan(gan, PENALIZED_GAN_TYPES)
+    real = tf.cast(real, tf.float32)
+    if gan == "dragan":
+        noise = tf.random.uniform(tf.shape(real), seed=seed)
+        other = real + DRAGAN_NOISE * tf.math.reduce_std(real) * noise
+    else:
+        other = tf.cast(generated, tf.float32)
+    fraction = tf.random.uniform((tf.shape(real)[0], 1, 1, 1), seed=seed)
+    return real + fraction * (other - real)
+
+
+def gradient_penalty(gan, discriminate, images):
+    """Mean penalty on the norm of the gradient of the summed logits at each of `images`.
+
+    `discriminate` maps pictures to logits. wgan-gp and dragan: (norm - 1)²; wgan-lp:
+    max(0, norm - 1)². Differentiable in the discriminator's variables; unweighted.
+    """
+    _check_gan(gan, PENALIZED_GAN_TYPES)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        logits = tf.cast(discriminate(images), tf.float32)
+    gradient = tf.cast(tape.gradient(logits, images), tf.float32)
+    # The epsilon keeps the root's own gradient finite where a picture has none.
+    norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)) + 1e-12)
+    excess = norm - 1.0
+    if gan == "wgan-lp":
+        excess = tf.maximum(0.0, excess)
+    return tf.reduce_mean(tf.square(excess))

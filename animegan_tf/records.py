@@ -1,0 +1,82 @@
+"""What a run writes for people: scalars (TensorBoard and JSON lines) and sample grids."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from animegan_tf import images, storage
+
+SCALARS = "scalars.jsonl"
+
+
+class RunRecords:
+    """Scalars and pictures of a run in `run_dir`; `first_step` counts the updates done so far.
+
+    Lines of `scalars.jsonl` beyond `first_step` come from updates that were lost when the run was
+    stopped, and are dropped.
+    """
+
+    def __init__(self, run_dir, first_step):
+        self.run_dir = Path(run_dir)
+        self._drop_lost(first_step)
+        self._file = (self.run_dir / SCALARS).open("a", encoding="utf-8")
+        self._writer = tf.summary.create_file_writer(str(self.run_dir / "tensorboard"))
+
+    def _drop_lost(self, first_step):
+        path = self.run_dir / SCALARS
+        if not path.exists():
+            return
+        kept = []
+        for line in path.read_text("utf-8").splitlines():
+            try:
+                if json.loads(line)["step"] <= first_step:
+                    kept.append(line + "\n")
+            except ValueError:
+                # The last line of a killed run may be cut short.
+                continue
+        storage.write_text(path, "".join(kept))
+
+    def scalars(self, step, phase, epoch, values):
+        """Record the scalars `values` (a dict of floats) of update number `step`, from 1."""
+        line = {"step": step, "epoch": epoch, "phase": phase}
+        line.update((name, float(f"{value:.6g}")) for name, value in values.items())
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        with self._writer.as_default(step=step):
+            for name, value in values.items():
+                tf.summary.scalar(f"{phase}/{name}", value)
+
+    def samples(self, step, epoch, rows):
+        """Write one grid of `rows`, each a list of uint8 RGB pictures of one height.
+
+        A PNG `samples/epoch-EEEE.png`, and the same picture in TensorBoard. Returns the path.
+        """
+        grid = stack_rows(rows)
+        folder = self.run_dir / "samples"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"epoch-{epoch:04d}.png"
+        images.write_photo(path, grid)
+        with self._writer.as_default(step=step):
+            tf.summary.image("samples", grid[None])
+        self._writer.flush()
+        return path
+
+    def text(self, name, text):
+        """Record a text in TensorBoard."""
+        with self._writer.as_default(step=0):
+            tf.summary.text(name, text)
+
+    def close(self):
+        self._file.close()
+        self._writer.close()
+
+
+def stack_rows(rows):
+    """Stack rows of pictures (uint8 (H, W, 3) lists) into one picture, black beyond a row's end."""
+    joined = [np.concatenate(row, axis=1) for row in rows]
+    width = max(row.shape[1] for row in joined)
+    return np.concatenate(
+        [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in joined], axis=0
+    )

@@ -1,0 +1,391 @@
+"""Styles by name: those shipped with this project, and the published ones, fetched on demand.
+
+A shipped style is `<name>/generator.weights.h5` in the package or in the checkout. A published one
+is fetched when it is first asked for and its licence is accepted, checked, converted, and kept as
+`<styles folder>/<name>/` with `generator.weights.h5` and `source.json` (address, licence, date,
+checksums). Imports no TensorFlow until a fetched checkpoint is converted.
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import sys
+import urllib.parse
+import uuid
+from pathlib import Path
+
+from animegan_tf import storage
+from animegan_tf.download import TIMEOUT, DownloadError, download
+from animegan_tf.errors import InputError
+from animegan_tf.weights import RUN_WEIGHTS
+
+DEFAULT = "thequestion"
+SOURCE = "source.json"
+STYLES_VARIABLE = "ANIMEGAN_TF_STYLES"
+MIRROR_VARIABLE = "ANIMEGAN_TF_MIRROR"
+GITHUB = "https://raw.githubusercontent.com"
+
+_INDEX, _DATA = ".index", ".data-00000-of-00001"
+# The published index files are a few kilobytes: the names and shapes of about a hundred variables.
+_INDEX_LIMIT = 2**20
+_LICENSE = "academic and other non-commercial use only"
+
+
+@dataclasses.dataclass(frozen=True)
+class ShippedStyle:
+    """A style of this project, part of it: `about` says in a few words what it was trained on."""
+
+    name: str
+    arch: str
+    about: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedStyle:
+    """A checkpoint that the method's author published, and where.
+
+    `path` is the checkpoint's prefix in `repository` (owner/name on GitHub) at `commit`;
+    `data_bytes` is the exact length of its data file.
+    """
+
+    name: str
+    arch: str
+    film: str
+    repository: str
+    commit: str
+    path: str
+    data_bytes: int = 8_574_208
+    license: str = _LICENSE
+
+    @property
+    def size(self):
+        """What is fetched, in words; the index adds a few kilobytes."""
+        return f"{self.data_bytes / 1e6:.1f} MB"
+
+    def address(self, base=GITHUB):
+        """The checkpoint's prefix as an address below `base`."""
+        return f"{base}/{self.repository}/{self.commit}/{self.path}"
+
+
+SHIPPED = {
+    style.name: style
+    for style in (
+        ShippedStyle("thequestion", "v2", "backgrounds and characters of The Question"),
+        ShippedStyle("thequestion-lite", "lite", "the same, for phones and slow machines"),
+    )
+}
+
+PUBLISHED = {
+    style.name: style
+    for style in (
+        PublishedStyle(
+            name="hayao",
+            arch="v2",
+            film="The Wind Rises",
+            repository="TachibanaYoshino/AnimeGANv2",
+            commit="7d480eab25a501dfbed8c21cce43e7bf0ecdff60",
+            path="checkpoint/generator_Hayao_weight/Hayao-99.ckpt",
+        ),
+        PublishedStyle(
+            name="paprika",
+            arch="v2",
+            film="Paprika",
+            repository="TachibanaYoshino/AnimeGANv2",
+            commit="4c5ab5a3f153726e0aae05950f13fc10c9f92b6e",
+            path="checkpoint/generator_Paprika_weight/Paprika-54.ckpt",
+        ),
+        PublishedStyle(
+            name="shinkai",
+            arch="v2",
+            film="Your Name, Weathering with You",
+            repository="TachibanaYoshino/AnimeGANv2",
+            commit="453725e87472c809f21a320c8f9d34c7ffb179ea",
+            path="checkpoint/generator_Shinkai_weight/Shinkai-53.ckpt",
+        ),
+        PublishedStyle(
+            name="v1-hayao",
+            arch="v1",
+            film="The Wind Rises, by AnimeGAN v1",
+            repository="TachibanaYoshino/AnimeGAN",
+            # A branch, which may move: no commit of this checkpoint is on record here.
+            commit="master",
+            path="checkpoint/generator_Hayao_weight/Hayao-60.ckpt",
+            data_bytes=15_824_384,
+        ),
+    )
+}
+
+# In an installed package (where setup.py puts the checkout's folder), and in a checkout.
+_SHIPPED_ROOTS = (Path(__file__).parent / "shipped", Path(__file__).parent.parent / "checkpoints")
+
+
+# --- finding -------------------------------------------------------------------------------------
+
+
+def names():
+    """The names that can be asked for: shipped styles that are here, then the published ones."""
+    return [*filter(_shipped_file, SHIPPED), *PUBLISHED]
+
+
+def _shipped_file(name):
+    for root in _SHIPPED_ROOTS:
+        if (root / name / RUN_WEIGHTS).is_file():
+            return root / name / RUN_WEIGHTS
+    return None
+
+
+def styles_folder(styles_dir=None):
+    """The folder of fetched styles, a `Path` that need not exist.
+
+    `styles_dir` if given, else the variable ANIMEGAN_TF_STYLES, else `animegan_tf/styles` in the
+    user's cache (XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows).
+    Raises `InputError` when there is no home folder to put that in.
+    """
+    given = styles_dir or os.environ.get(STYLES_VARIABLE)
+    try:
+        if given:
+            return Path(given).expanduser()
+        return _cache() / "animegan_tf" / "styles"
+    except RuntimeError as error:
+        raise InputError(
+            f"styles_dir: expected a folder (--styles_dir or {STYLES_VARIABLE}), as this user has "
+            f"no home folder to keep styles in, received {given!r}"
+        ) from error
+
+
+def _cache():
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification has relative ones ignored.
+    return Path(given) if os.path.isabs(given) else Path.home() / ".cache"
+
+
+def locate(name, styles_dir=None):
+    """The weights file of the style `name` as a `Path`, or None while it has not been fetched.
+
+    Raises `InputError` for a name that is not in `names()`.
+    """
+    _check_name(name)
+    if name in SHIPPED:
+        return _shipped_file(name)
+    path = styles_folder(styles_dir) / name / RUN_WEIGHTS
+    return path if path.is_file() else None
+
+
+def _check_name(name):
+    if name not in names():
+        raise InputError(f"style: expected one of {', '.join(names())}, received {name!r}")
+
+
+def listing(styles_dir=None):
+    """One line for each style: name, arch, whether it is here, what it is, from where."""
+    rows = []
+    for name in names():
+        here = locate(name, styles_dir) is not None
+        if name in SHIPPED:
+            style = SHIPPED[name]
+            state = "shipped, the default" if name == DEFAULT else "shipped"
+            about = f"{style.about}; trained by this project"
+        else:
+            style = PUBLISHED[name]
+            state = "fetched" if here else f"can be fetched, {style.size}"
+            about = f"{style.film}; github.com/{style.repository}; {style.license}"
+        rows.append(f"{name:<16}  {style.arch:<4}  {state:<23}  {about}")
+    return rows
+
+
+# --- choosing ------------------------------------------------------------------------------------
+
+
+def check_choice(checkpoint=None, style=None):
+    """Raise `InputError` unless one of the two is given, or neither and the default style is here.
+
+    A style has to be one of `names()`; the checkpoint is not looked at.
+    """
+    if checkpoint is not None and style is not None:
+        raise InputError(
+            f"style: expected a style or a checkpoint, received both: {style!r} and {checkpoint!r}"
+        )
+    if style is not None:
+        _check_name(style)
+    elif checkpoint is None and _shipped_file(DEFAULT) is None:
+        raise InputError(
+            "style: expected a style or a checkpoint, received neither, and the default style "
+            f"({DEFAULT}) is not part of this installation; pass --style (one of "
+            f"{', '.join(names())}; --list_styles describes them) or --checkpoint"
+        )
+
+
+def resolve(checkpoint=None, style=None, **options):
+    """What to load: `checkpoint` as it is, or the weights file of `style` or of the default style.
+
+    `options` and errors are those of `obtain`, and those of `check_choice`.
+    """
+    check_choice(checkpoint, style)
+    if checkpoint is not None:
+        return checkpoint
+    return obtain(DEFAULT if style is None else style, **options)
+
+
+def obtain(name, *, styles_dir=None, mirror=None, accept_license=False, ask=False, timeout=TIMEOUT):
+    """The weights file of the style `name` as a `Path`, fetched first if it is not here yet.
+
+    styles_dir: see `styles_folder`.
+    mirror: base address in place of raw.githubusercontent.com, with the files below it as
+        OWNER/REPOSITORY/COMMIT/PATH; default the variable ANIMEGAN_TF_MIRROR.
+    accept_license: whoever calls accepts the licence, which the standard error stream shows.
+    ask: ask for that at a terminal.
+    timeout: seconds without a byte until the server is given up.
+
+    Raises `InputError` for an unknown name, a licence that was not accepted, and content that is
+    not the style's checkpoint; `OSError` for the network and the disk. Nothing is left behind then.
+    """
+    folder = styles_folder(styles_dir) / name
+    occupied = os.path.lexists(folder)
+    found = locate(name, styles_dir)
+    if found is not None:
+        return found
+    if occupied:
+        raise InputError(
+            f"styles_dir: expected {RUN_WEIGHTS} in {folder}, found none; remove that folder to "
+            "have the style fetched again"
+        )
+    style, base = PUBLISHED[name], _base_address(mirror)
+    print(_notice(style, base, folder.parent), file=sys.stderr)
+    if not accept_license:
+        _ask_for_license(style, ask)
+    _fetch(style, base, folder, timeout)
+    print(f"kept in {folder}", file=sys.stderr)
+    return folder / RUN_WEIGHTS
+
+
+def _base_address(mirror):
+    """The base address without a slash at its end."""
+    given = mirror or os.environ.get(MIRROR_VARIABLE) or GITHUB
+    try:
+        parts = urllib.parse.urlsplit(given)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is no number
+        usable = False
+    odd = not given.isascii() or any(mark in given for mark in " ?#@")
+    if not usable or odd:
+        raise InputError(f"mirror: expected an http or https address, received {given!r}")
+    return given.rstrip("/")
+
+
+def _notice(style, base, root):
+    return (
+        f"The style {style.name} is not in {root} yet.\n"
+        f"  what     {style.film} ({style.arch} generator, published by its author)\n"
+        f"  from     {style.address(base)}{{{_INDEX},{_DATA}}}\n"
+        f"  size     {style.size}\n"
+        f"  licence  {style.license}; terms: https://github.com/{style.repository}"
+    )
+
+
+def _ask_for_license(style, ask):
+    if not (ask and sys.stdin.isatty() and sys.stderr.isatty()):
+        raise InputError(
+            f"accept_license: expected --accept_license (Python: accept_license=True) to fetch the "
+            f"style {style.name} under its licence ({style.license}), received nothing"
+        )
+    print("Accept this licence and fetch it? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise InputError(f"style: {style.name} was not fetched, as its licence was not accepted")
+
+
+# --- fetching ------------------------------------------------------------------------------------
+
+
+def _fetch(style, base, folder, timeout):
+    """Make `folder` of the style, complete or not at all."""
+    work = folder.with_name(f".{style.name}-{uuid.uuid4().hex}.tmp")
+    with _disk_errors(folder.parent):
+        work.mkdir(parents=True)
+        try:
+            prefix = work / "fetched" / Path(style.path).name
+            prefix.parent.mkdir()
+            checksums = _download(style, style.address(base), prefix, timeout)
+            made = work / "made"
+            made.mkdir()
+            _convert(style, style.address(base), prefix, made / RUN_WEIGHTS)
+            storage.write_text(made / SOURCE, _source(style, base, checksums, made / RUN_WEIGHTS))
+            _move(made, folder)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _download(style, address, prefix, timeout):
+    """Fetch both files of the checkpoint to `prefix`; returns their SHA-256 by file name."""
+    checksums = {}
+    # The small one first, which finds a wrong address at once.
+    for suffix, options in ((_INDEX, {"limit": _INDEX_LIMIT}), (_DATA, {"size": style.data_bytes})):
+        path = prefix.with_name(prefix.name + suffix)
+        checksums[path.name] = download(address + suffix, path, timeout=timeout, **options)
+    return checksums
+
+
+def _convert(style, address, prefix, path):
+    """Load the checkpoint, which checks its checksums, names and shapes, and write the weights."""
+    from animegan_tf import tf1, weights
+    from animegan_tf.networks import build_generator
+
+    model = build_generator(style.arch)
+    try:
+        tf1.load(model, prefix)
+    except InputError as error:
+        reason = str(error).replace(str(prefix), prefix.name)
+        reason = reason if len(reason) < 500 else reason[:500] + " ..."  # may name each variable
+        raise InputError(
+            f"style: expected the {style.arch} checkpoint of {style.name}, received from {address} "
+            f"something else: {reason}"
+        ) from error
+    weights.save_generator(model, path)
+
+
+def _source(style, base, checksums, path):
+    """The text of `source.json`."""
+    source = {
+        "style": style.name,
+        "arch": style.arch,
+        "film": style.film,
+        "address": style.address(base),
+        "repository": f"https://github.com/{style.repository}",
+        "commit": style.commit,
+        "license": style.license,
+        "fetched": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "sha256": {RUN_WEIGHTS: hashlib.sha256(path.read_bytes()).hexdigest(), **checksums},
+    }
+    return json.dumps(source, indent=2) + "\n"
+
+
+def _move(made, folder):
+    """Rename `made` to `folder`; if another process was first, its folder stays."""
+    try:
+        os.rename(made, folder)
+    except OSError:
+        if not (folder / RUN_WEIGHTS).is_file():
+            raise
+
+
+@contextlib.contextmanager
+def _disk_errors(root):
+    """Say in what folder something could not be written, and how to name another."""
+    try:
+        yield
+    except DownloadError:
+        raise
+    except OSError as error:
+        # HDF5 puts a page of its own details where others have the reason.
+        reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
+        raise OSError(
+            f"styles_dir: {root} cannot be written: {reason} (--styles_dir or {STYLES_VARIABLE} "
+            "names another folder)"
+        ) from error

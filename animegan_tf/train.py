@@ -1,0 +1,199 @@
+r"""Train a style from a folder of photos and a folder of anime frames.
+
+  python -m animegan_tf.train --flagfile=flags/hayao.flags --data_dir=DATA --run_dir=RUN
+
+DATA holds train_photo/, <style>/style/ and, optionally, <style>/smooth/ and val/. Starting again
+with the same run directory resumes after the last checkpoint. Try it with no data at all:
+
+  python -m animegan_tf.train --flagfile=flags/smoke.flags --run_dir=/tmp/smoke
+"""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+from absl import flags
+
+from animegan_tf import cli
+from animegan_tf.config import GAN_TYPES, Recipe
+from animegan_tf.data.config import CROPS, DataConfig
+from animegan_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+FLAGS_FILE = "flags.txt"
+
+_RECIPE_HELP = {
+    "arch": "the generator",
+    "norm": "the discriminator's norm",
+    "gan": "type of the adversarial losses",
+    "discriminator_weights": "factors of the discriminator's terms: real, generated, gray, smooth",
+    "training_rate": "generator updates per discriminator update",
+    "init_pixel_weight": "not published: weight of the mean absolute pixel difference in the "
+    "initialisation phase",
+    "init_color_weight": "not published: weight of the colour loss in the initialisation phase",
+    "init_learning_rate_end": "not published: factor that the initialisation's learning rate "
+    "reaches at its end, by a half cosine",
+    "learning_rate_end": "not published: the same for the adversarial phase",
+    "ema_decay": "not published: decay of a running average of the generator's weights, which is "
+    "then what is saved for stylising; 0 keeps none",
+}
+_CHOICES = {"arch": ("v2", "lite", "v1"), "norm": ("layer", "instance"), "gan": GAN_TYPES}
+
+
+def _define_recipe_flags():
+    for field in dataclasses.fields(Recipe):
+        text = _RECIPE_HELP.get(field.name, field.name.replace("_", " "))
+        if field.name in _CHOICES:
+            flags.DEFINE_enum(field.name, field.default, _CHOICES[field.name], text)
+        elif field.type is bool:
+            flags.DEFINE_bool(field.name, field.default, text)
+        elif field.type is int:
+            flags.DEFINE_integer(field.name, field.default, text)
+        elif field.type is float:
+            flags.DEFINE_float(field.name, field.default, text)
+        else:
+            flags.DEFINE_list(field.name, [str(number) for number in field.default], text)
+
+
+def _define_run_flags():
+    flags.DEFINE_string("data_dir", None, "folder with train_photo/, <style>/style/, val/")
+    flags.DEFINE_string("style", None, "name of the style's folder in data_dir")
+    flags.DEFINE_string("run_dir", None, "where checkpoints, scalars and samples go")
+    flags.DEFINE_enum("crop", "none", CROPS, "how a square is cut from a picture; none: refuse")
+    flags.DEFINE_bool("hflip", False, "mirror pictures at random")
+    flags.DEFINE_list(
+        "scale", ["1", "1"], "resize pictures by a random factor LOW,HIGH; needs a crop"
+    )
+    flags.DEFINE_float("cache_gb", 2.0, "memory for decoded pictures")
+    flags.DEFINE_string(
+        "features", "imagenet", "VGG weights: imagenet (a download), a .npy or .h5 file, or random"
+    )
+    flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "the feature network")
+    flags.DEFINE_integer("steps_per_epoch", None, "default: max(photos, frames) // batch_size")
+    flags.DEFINE_integer("save_every", 500, "steps between checkpoints; one after each epoch too")
+    flags.DEFINE_integer("keep", 3, "checkpoints kept")
+    flags.DEFINE_integer("samples", 6, "photos in the sample grid")
+    flags.DEFINE_string(
+        "init_from", None, "start from this generator (run, weights, TF1 checkpoint)"
+    )
+    flags.DEFINE_integer("seed", 0, "of the first weights, the order of the data, the crops")
+    flags.DEFINE_bool("dry_run", False, "check and print what would be done, and stop")
+    flags.DEFINE_bool("synthetic_data", False, "draw a few tiny pictures into run_dir/data instead")
+    flags.DEFINE_list(
+        "allow_change", [], "flags that may differ from the ones run_dir was made with"
+    )
+
+
+# These say how this call goes on, not what the run computes.
+_NOT_RECORDED = frozenset(("run_dir", "dry_run", "allow_change"))
+
+
+def define_flags():
+    """Define this command's flags and return their names."""
+    before = set(FLAGS)
+    _define_recipe_flags()
+    _define_run_flags()
+    return frozenset(FLAGS) - before
+
+
+def _floats(name, texts):
+    try:
+        return tuple(float(text) for text in texts)
+    except ValueError:
+        raise InputError(f"{name}: expected numbers, received {','.join(texts)!r}") from None
+
+
+def recipe_from_flags():
+    """The `Recipe` that the parsed flags describe."""
+    numbers = {field.name: FLAGS[field.name].value for field in dataclasses.fields(Recipe)}
+    name = "discriminator_weights"
+    return Recipe(**{**numbers, name: _floats(name, numbers[name])})
+
+
+def _run_config():
+    from animegan_tf.data import synthetic
+    from animegan_tf.training import RunConfig
+
+    required = ("run_dir",) if FLAGS.synthetic_data else ("run_dir", "data_dir", "style")
+    for name in required:
+        if not FLAGS[name].value:
+            raise InputError(f"{name}: expected --{name}=..., received nothing")
+    recipe = recipe_from_flags()
+    data = DataConfig(
+        data_dir=str(Path(FLAGS.run_dir) / "data") if FLAGS.synthetic_data else FLAGS.data_dir,
+        style=synthetic.STYLE if FLAGS.synthetic_data else FLAGS.style,
+        image_size=recipe.image_size,
+        batch_size=recipe.batch_size,
+        crop=FLAGS.crop,
+        hflip=FLAGS.hflip,
+        scale=_floats("scale", FLAGS.scale),
+        seed=FLAGS.seed,
+        cache_gb=FLAGS.cache_gb,
+    )
+    same_name = (field.name for field in dataclasses.fields(RunConfig))
+    same_name = [name for name in same_name if name not in ("recipe", "data")]
+    return RunConfig(recipe=recipe, data=data, **{name: FLAGS[name].value for name in same_name})
+
+
+def _recorded(names):
+    """The flags as {name: flagfile line}, without those that do not change what is computed."""
+    recorded = sorted(set(names) - _NOT_RECORDED)
+    return {name: FLAGS[name].serialize() for name in recorded if FLAGS[name].value is not None}
+
+
+def _flag_name(line):
+    name = line.removeprefix("--").partition("=")[0]
+    return name if name in FLAGS else name.removeprefix("no")
+
+
+def _refuse_changes(now, path, allowed):
+    """Raise `InputError` if the flags differ from those that the run directory was made with."""
+    if not path.exists():
+        return
+    before = set(path.read_text("utf-8").splitlines())
+    old = {_flag_name(line): line for line in before}
+    changed = {_flag_name(line) for line in before.symmetric_difference(now.values())}
+    refused = sorted(changed.difference(allowed))
+    if refused:
+        details = "; ".join(
+            f"{old.get(name, 'not set')} then, {now.get(name, 'not set')} now" for name in refused
+        )
+        raise InputError(
+            f"run_dir: {str(path.parent)!r} was made with other flags ({details}); use another "
+            f"directory, or --allow_change={','.join(refused)}"
+        )
+
+
+def main(argv, names=()):
+    """Train as the flags say; returns the exit status."""
+    from animegan_tf import storage, training
+    from animegan_tf.data import synthetic
+
+    if len(argv) > 1:
+        raise InputError(f"arguments: expected flags only, received {' '.join(argv[1:])!r}")
+    config = _run_config()
+    recorded = _recorded(names)
+    flags_file = Path(config.run_dir) / FLAGS_FILE
+    _refuse_changes(recorded, flags_file, FLAGS.allow_change)
+    if FLAGS.synthetic_data:
+        synthetic.make_smoke_dataset(config.data.data_dir, config.recipe.image_size)
+    plan = training.make_plan(config)
+    print(plan, flush=True)
+    if FLAGS.dry_run:
+        return 0
+    cli.load_tensorflow()
+    training.prepare(plan)
+    storage.write_text(flags_file, "\n".join(recorded.values()) + "\n")
+    training.run(plan)
+    print(f"done: {config.run_dir}")
+    return 0
+
+
+def console():
+    """Entry point of `animegan-train` and of `python -m animegan_tf.train`."""
+    names = define_flags()
+    cli.run(functools.partial(main, names=names), __name__, __doc__)
+
+
+if __name__ == "__main__":
+    console()

@@ -1,0 +1,233 @@
+"""The training step: `AnimeGAN`, a `keras.Model` of generator, discriminator and frozen features.
+
+A batch is a dict of float32 RGB pictures in [-1, 1], each (B, H, W, 3): `photo`, `anime`,
+`anime_gray` (the same picture as `anime`) and `smooth_gray`, both gray in three channels.
+
+Source: Chen, AnimeGANv2, 2020, and its published code; see `losses` for the terms.
+"""
+
+import keras
+import tensorflow as tf
+
+from animegan_tf import losses
+from animegan_tf.errors import InputError
+
+BATCH_KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
+PHASES = ("initialize", "adversarial")
+INIT_TERMS = ("init", "content", "pixel", "color")
+ADVERSARIAL_TERMS = ("d", "g", "content", "style", "color", "tv", "adversarial")
+
+
+def _adam(recipe, learning_rate, name):
+    return keras.optimizers.Adam(
+        learning_rate,
+        beta_1=recipe.beta_1,
+        beta_2=recipe.beta_2,
+        epsilon=recipe.adam_epsilon,
+        name=name,
+    )
+
+
+class AnimeGAN(keras.Model):
+    """Generator, discriminator, features and three Adam optimisers, trained in two phases.
+
+    `generator` and `discriminator` come from `build_generator` and `build_discriminator`,
+    `features` from `build_feature_extractor`, the numbers from `recipe` (a `Recipe`).
+    `initialize_step` and `adversarial_step` do one update each; `train_step` calls the one of
+    `self.phase` ("initialize" at first, then "adversarial"; assign it between steps), so that
+    `fit(dataset)` works after the constructor without `compile`.
+    """
+
+    def __init__(self, generator, discriminator, features, recipe, **kwargs):
+        super().__init__(**kwargs)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.features = features
+        self.recipe = recipe
+        self.init_optimizer = _adam(recipe, recipe.init_learning_rate, "init")
+        self.generator_optimizer = _adam(recipe, recipe.generator_learning_rate, "generator")
+        self.discriminator_optimizer = _adam(
+            recipe, recipe.discriminator_learning_rate, "discriminator"
+        )
+        self.init_optimizer.build(generator.trainable_variables)
+        self.generator_optimizer.build(generator.trainable_variables)
+        self.discriminator_optimizer.build(discriminator.trainable_variables)
+        self._means = {
+            name: keras.metrics.Mean(name=name)
+            for name in dict.fromkeys(INIT_TERMS + ADVERSARIAL_TERMS)
+        }
+        self._phase = PHASES[0]
+        self.average = self._build_average() if recipe.ema_decay else None
+        # There is no forward pass of the whole to build from.
+        self.built = True
+        # XLA is slower than the plain graph for these networks on a CPU.
+        self.compile(jit_compile=False)
+
+    @property
+    def phase(self):
+        """The phase that `train_step` trains: "initialize" or "adversarial"."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, value):
+        if value not in PHASES:
+            raise InputError(f"phase: expected one of {', '.join(PHASES)}, received {value!r}")
+        if value != self._phase:
+            self._phase = value
+            # The phase is part of the traced graph: `fit` has to trace the other step.
+            if self.train_function is not None:
+                self.make_train_function(force=True)
+
+    def _build_average(self):
+        average = keras.models.clone_model(self.generator)
+        average.set_weights(self.generator.get_weights())
+        average.trainable = False
+        return average
+
+    @property
+    def best_generator(self):
+        """What to stylise with: the running average where one is kept, else the generator."""
+        return self.generator if self.average is None else self.average
+
+    def update_average(self, step):
+        """Move the running average towards the generator after `step` updates, if one is kept.
+
+        The decay grows from 0 as (1 + step) / (10 + step) up to `ema_decay`, so that the average
+        does not hold on to the first random weights.
+        """
+        if self.average is None:
+            return
+        step = tf.cast(step, tf.float32)
+        decay = tf.minimum(self.recipe.ema_decay, (1.0 + step) / (10.0 + step))
+        for mean, new in zip(self.average.weights, self.generator.weights, strict=True):
+            mean.assign(mean + (1.0 - decay) * (new - mean))
+
+    @property
+    def metrics(self):
+        return [self._means[name] for name in self._terms()]
+
+    def _terms(self):
+        """The names of the losses that the current phase's step returns."""
+        if self._phase == PHASES[1]:
+            return ADVERSARIAL_TERMS
+        recipe = self.recipe
+        used = (True, recipe.content_weight, recipe.init_pixel_weight, recipe.init_color_weight)
+        return [name for name, weight in zip(INIT_TERMS, used, strict=True) if weight]
+
+    def call(self, photo, training=False):
+        """The stylised picture of `photo` (N, H, W, 3): the generator alone."""
+        return self.generator(photo, training=training)
+
+    def train_step(self, batch):
+        """One update of the current phase on a batch; returns the running means of its losses."""
+        step = self.initialize_step if self._phase == PHASES[0] else self.adversarial_step
+        for name, value in step(batch).items():
+            self._means[name].update_state(value)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def initialize_step(self, batch):
+        """One update of the generator towards reconstructing the photo's features.
+
+        Returns the losses as a dict of float32 scalars: `init` (weighted total), `content`, and
+        `pixel` and `color` where the recipe gives them a weight in this phase.
+        """
+        photo = batch["photo"]
+        with tf.GradientTape() as tape:
+            generated = self.generator(photo, training=True)
+            loss, terms = self._initialization_loss(photo, generated)
+            scaled = _per_replica(loss)
+        self._apply(self.init_optimizer, tape, scaled, self.generator)
+        return {"init": loss, **terms}
+
+    def _initialization_loss(self, photo, generated):
+        # A weight of 0 saves the term's work, here the whole feature network's.
+        recipe, terms, weights = self.recipe, {}, {}
+        if recipe.content_weight:
+            weights["content"] = recipe.content_weight
+            terms["content"] = losses.content_loss(self.features(photo), self.features(generated))
+        if recipe.init_pixel_weight:
+            weights["pixel"] = recipe.init_pixel_weight
+            terms["pixel"] = losses.pixel_loss(photo, generated)
+        if recipe.init_color_weight:
+            weights["color"] = recipe.init_color_weight
+            terms["color"] = losses.color_loss(photo, generated)
+        return tf.add_n([weights[name] * term for name, term in terms.items()]), terms
+
+    def adversarial_step(self, batch, update_discriminator=True):
+        """One update of the discriminator and then one of the generator on the same batch.
+
+        Returns the losses as a dict of float32 scalars: `d` and `g` weighted totals; `content`,
+        `style`, `color`, `tv`, `adversarial` (the generator's) unweighted. With
+        `update_discriminator=False` the discriminator stays and `d` is missing: `training_rate`
+        k means one discriminator update per k generator updates.
+        """
+        logs = {}
+        with tf.GradientTape() as tape:
+            # The discriminator's update leaves the generator as it is, so one output serves both.
+            generated = self.generator(batch["photo"], training=True)
+            if update_discriminator:
+                with tape.stop_recording():
+                    logs["d"] = self._update_discriminator(batch, generated)
+            total, terms = self._generator_loss(batch, generated)
+            scaled = _per_replica(total)
+        self._apply(self.generator_optimizer, tape, scaled, self.generator)
+        return {**logs, "g": total, **terms}
+
+    def _generator_loss(self, batch, generated):
+        recipe = self.recipe
+        photo = batch["photo"]
+        # Both need no gradient, so one pass of the feature network does them.
+        reference = self.features(tf.concat([photo, batch["anime_gray"]], 0))
+        photo_features, gray_features = tf.split(reference, 2)
+        generated_features = self.features(generated)
+        # The published graph counts a power iteration for this call too.
+        logits = self.discriminator(generated, training=True)
+        terms = {
+            "content": losses.content_loss(photo_features, generated_features),
+            "style": losses.style_loss(gray_features, generated_features),
+            "color": losses.color_loss(photo, generated),
+            "tv": losses.total_variation_loss(generated),
+            "adversarial": losses.generator_adversarial_loss(recipe.gan, logits),
+        }
+        total = (
+            recipe.content_weight * terms["content"]
+            + recipe.style_weight * terms["style"]
+            + recipe.color_weight * terms["color"]
+            + recipe.tv_weight * terms["tv"]
+            + recipe.generator_adversarial_weight * terms["adversarial"]
+        )
+        return total, terms
+
+    def _update_discriminator(self, batch, generated):
+        with tf.GradientTape() as tape:
+            loss = self._discriminator_loss(batch, generated)
+            scaled = _per_replica(loss)
+        self._apply(self.discriminator_optimizer, tape, scaled, self.discriminator)
+        return loss
+
+    def _discriminator_loss(self, batch, generated):
+        recipe = self.recipe
+        penalty = 0.0
+        if recipe.gan in losses.PENALIZED_GAN_TYPES:
+            images = losses.penalty_images(recipe.gan, batch["anime"], generated)
+            # Before the main pass and without storing `u`: both then divide by the same sigma.
+            penalty = losses.gradient_penalty(recipe.gan, self.discriminator, images)
+        pictures = (batch["anime"], generated, batch["anime_gray"], batch["smooth_gray"])
+        logits = self.discriminator(tf.concat(pictures, 0), training=True)
+        adversarial = losses.discriminator_adversarial_loss(
+            recipe.gan, *tf.split(logits, 4), recipe.discriminator_weights
+        )
+        return (
+            recipe.discriminator_adversarial_weight * adversarial
+            + recipe.gradient_penalty_weight * penalty
+        )
+
+    def _apply(self, optimizer, tape, loss, network):
+        variables = network.trainable_variables
+        gradients = tape.gradient(loss, [variable.value for variable in variables])
+        optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+
+def _per_replica(loss):
+    """Keras' optimisers sum gradients over replicas; the whole batch's mean wants their average."""
+    return loss / tf.distribute.get_strategy().num_replicas_in_sync

@@ -1,0 +1,91 @@
+"""Generators on disk: run directories, `.weights.h5` files, TensorFlow 1 checkpoints.
+
+The project's own format is Keras' `.weights.h5` of the generator alone. It needs no note of the
+architecture: the three differ in their number of parameters.
+"""
+
+from pathlib import Path
+
+from animegan_tf import storage
+from animegan_tf.errors import InputError
+
+RUN_WEIGHTS = "generator.weights.h5"
+SUFFIX = ".weights.h5"
+_PARAMETERS = {2_143_552: "v2", 698_240: "lite", 3_956_096: "v1"}
+
+
+def load_generator(checkpoint):
+    """Return the generator that `checkpoint` holds, a `keras.Model` of `build_generator`.
+
+    `checkpoint` is a run directory of `animegan_tf.train`, a `.weights.h5` file, or a TensorFlow 1
+    checkpoint (prefix, `.index` file or folder). The architecture is found from the file. Raises
+    `InputError` when there is none, or none that fits.
+    """
+    path = Path(checkpoint)
+    if path.is_dir():
+        if (path / RUN_WEIGHTS).is_file():
+            return _load_h5(path / RUN_WEIGHTS)
+        if not (path / "checkpoint").is_file() and not list(path.glob("*.index")):
+            raise InputError(
+                f"checkpoint: expected a run directory (with {RUN_WEIGHTS}) or a folder with a "
+                f"TensorFlow 1 checkpoint, received {str(path)!r}, which holds neither"
+            )
+        return _load_tf1(path)
+    if path.suffix in (".h5", ".hdf5"):
+        if not path.is_file():
+            raise InputError(f"checkpoint: there is no file {str(path)!r}")
+        return _load_h5(path)
+    return _load_tf1(path)
+
+
+def save_generator(model, path):
+    """Write the weights of `model` to `path`, a `.weights.h5` file, aside and then in place."""
+    path = Path(path)
+    if not path.name.endswith(SUFFIX):
+        raise InputError(f"path: expected a name ending in {SUFFIX}, received {str(path)!r}")
+    with storage.aside(path, SUFFIX) as temporary:
+        model.save_weights(temporary)
+
+
+def _load_tf1(path):
+    from animegan_tf import tf1
+
+    if not tf1.exists(path):
+        raise InputError(
+            "checkpoint: expected a run directory, a .weights.h5 file or a TensorFlow 1 "
+            f"checkpoint, received {str(path)!r}, which is none of them"
+        )
+    return tf1.load_generator(path)[1]
+
+
+def _load_h5(path):
+    from animegan_tf.networks import build_generator
+
+    model = build_generator(_find_arch(path))
+    try:
+        model.load_weights(path)
+    except (ValueError, KeyError, OSError) as error:
+        raise InputError(f"checkpoint: {str(path)!r} does not fit its arch: {error}") from error
+    return model
+
+
+def _find_arch(path):
+    import h5py
+
+    sizes = []
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(
+                lambda _, item: sizes.append(item.size) if isinstance(item, h5py.Dataset) else None
+            )
+    except OSError as error:
+        raise InputError(
+            f"checkpoint: {str(path)!r} is not a readable weights file: {error}"
+        ) from error
+    if sum(sizes) not in _PARAMETERS:
+        expected = ", ".join(f"{count:,} ({arch})" for count, arch in _PARAMETERS.items())
+        raise InputError(
+            f"checkpoint: expected a generator's weights with {expected} parameters, "
+            f"received {str(path)!r} with {sum(sizes):,}"
+        )
+    return _PARAMETERS[sum(sizes)]

@@ -1,0 +1,42 @@
+"""AnimeGANv2 on TensorFlow 2 and Keras 3."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'__version__ = "([^"]+)"', (HERE / "animegan_tf" / "__init__.py").read_text("utf-8")
+)[1]
+
+setup(
+    name="animegan_tf",
+    version=VERSION,
+    description="AnimeGANv2 on TensorFlow 2 and Keras 3: photos to anime-style pictures",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    # Shipped styles stay in checkpoints/ of a checkout; an installation has them as a package.
+    packages=[*find_packages(include=["animegan_tf", "animegan_tf.*"]), "animegan_tf.shipped"],
+    package_dir={"animegan_tf.shipped": "checkpoints"},
+    package_data={"animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"]},
+    python_requires=">=3.10",
+    install_requires=[
+        "tensorflow>=2.20",
+        "keras>=3.10",
+        "numpy>=1.26",
+        "opencv-python>=5.0",
+        "absl-py>=2.1",
+        "h5py>=3.11",
+        "tqdm>=4.66",
+        "tensorboard>=2.20",
+    ],
+    extras_require={"test": ["pytest>=8", "ruff>=0.6"]},
+    entry_points={
+        "console_scripts": [
+            "animegan-stylize=animegan_tf.stylize:console",
+            "animegan-train=animegan_tf.train:console",
+        ]
+    },
+)

@@ -1,0 +1,104 @@
+"""Imports go one way: pictures, layers, networks, losses and data, trainer, entry points."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "animegan_tf"
+TRAINING = ("losses", "trainer", "training", "records", "checkpoints", "data", "train")
+ENTRY_POINTS = ("train", "stylize")
+
+# What a module must not import, from the package's other parts.
+FORBIDDEN = {
+    "errors": ("*",),
+    "storage": ("*",),
+    "config": (*TRAINING, "layers", "networks"),
+    "images": (*TRAINING, "layers", "networks", "stylizer", "cli"),
+    "layers": (*TRAINING, "networks", "stylizer", "cli"),
+    "networks": (*TRAINING, "stylizer", "tf1", "weights", "cli"),
+    "losses": ("trainer", "training", "networks", "layers", "data", "cli"),
+    "tf1": (*TRAINING, "stylizer", "cli"),
+    "weights": (*TRAINING, "stylizer", "cli"),
+    "stylizer": (*TRAINING, "networks.features", "cli"),
+    "styles": (*TRAINING, "networks.features", "cli"),
+    "stylize": (*TRAINING, "networks.features"),
+    "data": ("losses", "trainer", "training", "networks", "layers", "cli"),
+    "trainer": ("training", "records", "checkpoints", "data", "stylizer", "cli"),
+    "training": ("cli",),
+}
+
+
+def _sources(part):
+    path = PACKAGE / part
+    return sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def _imported(path):
+    """The package's modules that `path` imports anywhere, functions included."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name.removeprefix("animegan_tf.") for name in found if name.startswith("animegan_tf.")}
+
+
+@pytest.mark.parametrize("part", FORBIDDEN)
+def test_imports_go_one_way(part):
+    for path in _sources(part):
+        for name in _imported(path):
+            for banned in FORBIDDEN[part]:
+                allowed = banned != "*" and name != banned and not name.startswith(f"{banned}.")
+                assert allowed, f"{path.name} imports {name}"
+
+
+def test_only_entry_points_read_flags():
+    for path in PACKAGE.rglob("*.py"):
+        if path.stem not in (*ENTRY_POINTS, "cli"):
+            assert "from absl" not in path.read_text("utf-8"), f"{path.name} knows absl"
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    (
+        ("animegan_tf", ("tensorflow", "keras", "numpy", "cv2")),
+        ("animegan_tf.train", ("tensorflow", "keras")),
+        ("animegan_tf.stylize", ("tensorflow", "keras", "numpy", "cv2")),
+        ("animegan_tf.stylizer", ("tensorflow", "keras")),
+        ("animegan_tf.training", ("tensorflow", "keras")),
+        ("animegan_tf.data.check", ("tensorflow", "keras")),
+    ),
+)
+def test_what_is_not_needed_is_not_loaded(module, absent):
+    code = f"import sys, {module}; print([m for m in {absent!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names():
+    import animegan_tf
+
+    for name in animegan_tf.__all__:
+        assert getattr(animegan_tf, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'generator'"):
+        _ = animegan_tf.generator
+
+
+def test_inference_loads_no_losses_and_no_vgg():
+    code = (
+        "import sys, animegan_tf\n"
+        "animegan_tf.Stylizer(animegan_tf.build_generator('lite'))\n"
+        "print([m for m in sys.modules if m.startswith('animegan_tf.') and "
+        "m.split('.')[-1] in ('losses', 'features', 'data', 'trainer')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,278 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from absl import flags
+
+from animegan_tf import images, styles, stylize, stylizer
+
+HEAVY = ("tensorflow", "keras", "numpy", "cv2")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, name in enumerate(["a.png", "b.png"]):
+        images.write_photo(folder / name, np.full((6, 9, 3), 40 * number + 10, np.uint8))
+    return folder
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Something that exists where --checkpoint points to."""
+    path = tmp_path / "hayao.weights.h5"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command line in this process; returns its exit status, what it printed, what
+    `Stylizer` was made with (None if it was not)."""
+    made = []
+
+    class Negative:
+        def __init__(self, *args, **kwargs):
+            made.append((args, kwargs))
+
+        def __call__(self, rgb):
+            return 255 - rgb
+
+    monkeypatch.setattr(stylizer, "Stylizer", Negative)
+    monkeypatch.setattr(styles, "_SHIPPED_ROOTS", ())
+    for name in (styles.STYLES_VARIABLE, styles.MIRROR_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(sys.modules["__main__"], "__doc__", None)
+
+    def call(*arguments):
+        made.clear()
+        monkeypatch.setattr(sys, "argv", ["animegan-stylize", *map(str, arguments)])
+        with pytest.raises(SystemExit) as leaving:
+            stylize.console()
+        printed = capsys.readouterr()
+        for flag in flags.FLAGS.get_key_flags_for_module(stylize):
+            delattr(flags.FLAGS, flag.name)  # the next call defines it again
+        return leaving.value.code, printed, made[0] if made else None
+
+    return call
+
+
+def test_a_folder(run, photos, weights, tmp_path):
+    out = tmp_path / "out"
+    status, printed, made = run(photos, f"--output={out}", f"--checkpoint={weights}")
+    assert status == 0
+    assert printed.out == f"2 written to {out}\n"
+    assert made == (
+        (str(weights),),
+        {"sizing": "photo", "match_brightness": True, "max_side": None},
+    )
+    np.testing.assert_array_equal(images.read_photo(out / "a.png").rgb, 245)
+    status, printed, made = run(photos, f"--output={out}", f"--checkpoint={weights}")
+    assert (status, made) == (0, None)  # nothing to do: no network
+    assert "2 left as they were (--overwrite replaces them)" in printed.out
+
+
+def test_options(run, photos, weights, tmp_path):
+    out = tmp_path / "out"
+    status, printed, made = run(
+        *("--output", out, "--checkpoint", weights, "--sizing=published", "--nomatch_brightness"),
+        *("--max_side=600", "--compare", "--recursive", photos / "a.png", photos / "b.png"),
+    )
+    assert (status, printed.out) == (0, f"2 written to {out}\n")
+    assert made[1] == {"sizing": "published", "match_brightness": False, "max_side": 600}
+    assert images.read_photo(out / "a_compare.png").rgb.shape == (6, 18, 3)
+
+
+def place(root, name):
+    """Put something where the weights of the style `name` are expected below `root`."""
+    path = root / name / "generator.weights.h5"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    return path
+
+
+def test_styles(run, photos, tmp_path, monkeypatch):
+    """The shipped style by default, others by name; what is here needs no licence, no network."""
+    monkeypatch.setattr(styles, "_SHIPPED_ROOTS", (tmp_path / "shipped",))
+    default = place(tmp_path / "shipped", "thequestion")
+    hayao = place(tmp_path / "styles", "hayao")
+    common = (photos, "--overwrite", f"--output={tmp_path / 'out'}")
+    status, printed, made = run(*common)
+    assert (status, made[0]) == (0, (default,))
+    assert printed.err == ""
+    status, _, made = run(*common, "--style=hayao", f"--styles_dir={tmp_path / 'styles'}")
+    assert (status, made[0]) == (0, (hayao,))
+    monkeypatch.setenv("ANIMEGAN_TF_STYLES", str(tmp_path / "styles"))
+    status, _, made = run(*common, "--style", "hayao")
+    assert (status, made[0]) == (0, (hayao,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ([], "accept_license: expected --accept_license "),
+        (["--accept_license", "--mirror=mirror.org"], "mirror: expected an http or https address"),
+        (["--accept_license"], "http://127.0.0.1:1/TachibanaYoshino/AnimeGANv2/"),
+    ],
+)
+def test_a_style_that_cannot_be_fetched(run, photos, tmp_path, arguments, error):
+    out = tmp_path / "out"
+    folders = (f"--output={out}", f"--styles_dir={tmp_path / 'styles'}")
+    style = ("--style=hayao", "--mirror=http://127.0.0.1:1")
+    status, printed, made = run(photos, *folders, *style, *arguments)
+    assert (status, made, printed.out) == (1, None, "")
+    assert printed.err.splitlines()[-1].startswith(f"error: {error}")
+    assert not out.exists()
+    assert not list(tmp_path.glob("styles/*"))
+
+
+def test_listing_styles(run, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(styles, "_SHIPPED_ROOTS", (tmp_path / "shipped",))
+    place(tmp_path / "shipped", "thequestion")
+    place(tmp_path / "styles", "paprika")
+    status, printed, made = run("--list_styles", f"--styles_dir={tmp_path / 'styles'}")
+    assert (status, printed.err, made) == (0, "", None)
+    states = {line.split()[0]: line.split()[2] for line in printed.out.splitlines()}
+    assert states == {
+        "thequestion": "shipped,",
+        "paprika": "fetched",
+        **dict.fromkeys(("hayao", "shinkai", "v1-hayao"), "can"),
+    }
+
+
+def test_a_damaged_photo_is_named_and_gives_status_1(run, photos, weights, tmp_path):
+    (photos / "aa.jpg").write_bytes(b"damaged")
+    out = tmp_path / "out"
+    status, printed, _ = run(photos, f"--output={out}", f"--checkpoint={weights}")
+    assert status == 1
+    assert f"error: {photos / 'aa.jpg'}: expected a picture" in printed.err
+    assert printed.out == f"2 written to {out}, 1 failed\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--output=OUT", "--checkpoint=WEIGHTS"], "photos: expected photos or folders of photos"),
+        (["PHOTOS", "--checkpoint=WEIGHTS"], "--output: expected a folder"),
+        (["PHOTOS", "--output=OUT"], "style: expected a style or a checkpoint, received neither"),
+        (["PHOTOS", "--output=OUT", "--checkpoint="], "checkpoint: expected a run directory"),
+        (["PHOTOS", "--output=OUT", "--style=none"], "style: expected one of hayao, paprika"),
+        (
+            ["PHOTOS", "--output=OUT", "--style=hayao", "--checkpoint=WEIGHTS"],
+            "style: expected a style or a checkpoint, received both",
+        ),
+        (["none.jpg", "--output=OUT", "--style=hayao"], "photos: expected a photo or folder"),
+        (["PHOTOS", "--output=OUT", "--checkpoint=none"], "checkpoint: expected a run directory"),
+        (
+            ["PHOTOS", "--output=OUT", "--checkpoint=WEIGHTS", "--max_side=0"],
+            "max_side: expected a whole number of at least 1, received 0",
+        ),
+        (
+            ["none.jpg", "--output=OUT", "--checkpoint=WEIGHTS"],
+            "photos: expected a photo or folder",
+        ),
+        (["PHOTOS", "--output=PHOTOS", "--checkpoint=WEIGHTS", "--overwrite"], "never replaced"),
+        (["PHOTOS", "--output=WEIGHTS", "--checkpoint=WEIGHTS"], "is a file"),
+    ],
+)
+def test_mistakes(run, photos, weights, tmp_path, arguments, error):
+    places = {"PHOTOS": str(photos), "OUT": str(tmp_path / "out"), "WEIGHTS": str(weights)}
+    for name, path in places.items():
+        arguments = [argument.replace(name, path) for argument in arguments]
+    status, printed, made = run(*arguments)
+    assert (status, made, printed.out) == (1, None, "")
+    assert printed.err.startswith("error: ")
+    assert error in printed.err
+    assert len(printed.err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def python(*arguments, **kwargs):
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, **kwargs)
+
+
+CONSOLE_SCRIPT = "import sys; from animegan_tf.stylize import console; sys.exit(console())"
+
+
+@pytest.mark.parametrize("start", [["-m", "animegan_tf.stylize"], ["-c", CONSOLE_SCRIPT]])
+def test_help(start):
+    answer = python(*start, "--help")
+    assert "--output=anime --style=hayao" in answer.stdout  # the example
+    for name in ("--output", "--checkpoint", "--[no]compare", "--sizing", "--[no]match_brightness"):
+        assert f"  {name}: " in answer.stdout
+    for name in (
+        "--style",
+        "--[no]list_styles",
+        "--[no]accept_license",
+        "--styles_dir",
+        "--mirror",
+    ):
+        assert f"  {name}: " in answer.stdout
+    for name in ("--max_side", "--[no]overwrite", "--[no]recursive"):
+        assert f"  {name}: " in answer.stdout
+    assert "--verbosity" not in answer.stdout  # absl's own are left to --helpfull
+
+
+def loaded(*arguments):
+    """Run the command and return what it printed, and which heavy packages it had loaded."""
+    script = (
+        "import sys, atexit, runpy;"
+        f"atexit.register(lambda: print([m for m in {HEAVY} if m in sys.modules]));"
+        f"sys.argv = {['stylize', *map(str, arguments)]};"
+        "runpy.run_module('animegan_tf.stylize', run_name='__main__')"
+    )
+    answer = python("-c", script)
+    return answer, answer.stdout.splitlines()[-1]
+
+
+def test_help_and_listing_load_nothing_heavy():
+    answer, heavy = loaded("--help")
+    assert heavy == "[]"
+    assert "--checkpoint" in answer.stdout
+    answer, heavy = loaded("--list_styles")
+    assert (answer.returncode, heavy) == (0, "[]")
+    assert "hayao " in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--checkpoint=none"], "error: checkpoint: "),
+        (["--style=hayao"], "error: accept_license: "),
+        (["--style=hayao", "--accept_license"], "error: http://127.0.0.1:1/"),
+    ],
+)
+def test_mistakes_are_found_before_tensorflow_is_loaded(
+    photos, tmp_path, monkeypatch, arguments, error
+):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    folders = (f"--output={tmp_path / 'out'}", f"--styles_dir={tmp_path / 'styles'}")
+    answer, heavy = loaded(photos, *folders, "--mirror=http://127.0.0.1:1", *arguments)
+    assert answer.returncode == 1
+    assert "tensorflow" not in heavy
+    assert answer.stderr.splitlines()[-1].startswith(error)
+
+
+def test_end_to_end(photos, tmp_path):
+    """The whole command in a process of its own, with a network and one damaged photo."""
+    from animegan_tf.networks import build_generator
+
+    build_generator("lite").save_weights(tmp_path / "a.weights.h5")
+    (photos / "c.jpg").write_bytes(b"damaged")
+    images.write_photo(photos / "größe.jpg", np.full((259, 301, 3), 90, np.uint8))
+    out = tmp_path / "out"
+    answer = python(
+        *("-m", "animegan_tf.stylize", str(photos)),
+        *(f"--output={out}", f"--checkpoint={tmp_path / 'a.weights.h5'}"),
+    )
+    assert answer.returncode == 1
+    assert answer.stdout == f"3 written to {out}, 1 failed\n"
+    errors = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert "c.jpg: expected a picture" in errors[0]
+    assert "OpenCV(" not in answer.stderr
+    assert images.read_photo(out / "größe.jpg").rgb.shape == (259, 301, 3)
+    assert images.read_photo(out / "a.png").rgb.shape == (6, 9, 3)

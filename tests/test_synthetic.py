@@ -1,0 +1,72 @@
+"""The drawn data set: complete, repeatable, never over somebody's files."""
+
+import numpy as np
+import pytest
+
+from animegan_tf.data import check, files, smoothing, synthetic
+from animegan_tf.data.config import DataConfig
+from animegan_tf.errors import InputError
+
+
+def load(folder):
+    return {
+        path.relative_to(folder).as_posix(): files.decode_color(path.read_bytes(), path)
+        for path in sorted(folder.rglob("*.png"))
+    }
+
+
+def test_is_a_complete_data_set(tmp_path):
+    folder = synthetic.make_smoke_dataset(tmp_path / "new" / "smoke", image_size=32, count=4)
+    report = check.check_dataset(DataConfig(folder, synthetic.STYLE, image_size=32, batch_size=2))
+    report.raise_if_bad()
+    counts = {name: found.count for name, found in report.folders.items()}
+    assert counts == {"train_photo": 4, "style": 4, "smooth": 4, "val": 2}
+    assert report.smooth_missing == 0
+    assert [path.name for path in folder.parent.iterdir()] == ["smoke"]
+
+
+def test_pictures_differ_and_the_seed_repeats_them(tmp_path):
+    pictures = load(synthetic.make_smoke_dataset(tmp_path / "a", 32, 3, seed=5))
+    again = load(synthetic.make_smoke_dataset(tmp_path / "b", 32, 3, seed=5))
+    other = load(synthetic.make_smoke_dataset(tmp_path / "c", 32, 3, seed=6))
+    assert pictures.keys() == again.keys() and len(pictures) == 3 + 3 + 3 + 1
+    for name, picture in pictures.items():
+        np.testing.assert_array_equal(picture, again[name])
+        assert (picture != other[name]).any()
+    assert len({picture.tobytes() for picture in pictures.values()}) == len(pictures)
+
+
+def test_frames_have_outlines_that_smoothing_softens(tmp_path):
+    pictures = load(synthetic.make_smoke_dataset(tmp_path / "a", 64, 2))
+    for name in ("0000.png", "0001.png"):
+        frame, smooth = pictures[f"smoke/style/{name}"], pictures[f"smoke/smooth/{name}"]
+        assert (frame.max(-1) < 60).mean() > 0.01
+        assert 0.05 < (frame != smooth).any(-1).mean() < 0.95
+
+
+def test_used_again_only_with_the_same_settings(tmp_path):
+    folder = synthetic.make_smoke_dataset(tmp_path, image_size=32, count=2)
+    mark = (folder / "train_photo" / "0000.png").stat().st_mtime_ns
+    assert synthetic.make_smoke_dataset(tmp_path, image_size=32, count=2) == folder
+    assert (folder / "train_photo" / "0000.png").stat().st_mtime_ns == mark
+    with pytest.raises(InputError, match=r"'image_size': 32.*asked for .*'image_size': 64"):
+        synthetic.make_smoke_dataset(tmp_path, image_size=64, count=2)
+
+
+def test_refuses_other_peoples_folders(tmp_path):
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(InputError, match=r"new or empty folder, got .* which holds other files"):
+        synthetic.make_smoke_dataset(tmp_path)
+    with pytest.raises(InputError, match=r"got the file .*thesis\.txt"):
+        synthetic.make_smoke_dataset(tmp_path / "thesis.txt")
+    with pytest.raises(InputError, match="count must be an integer of at least 1, got 0"):
+        synthetic.make_smoke_dataset(tmp_path / "new", count=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_smooth_is_complete_and_made_again_when_a_part_is_missing(tmp_path):
+    folder = synthetic.make_smoke_dataset(tmp_path, image_size=32, count=2)
+    config = DataConfig(folder, synthetic.STYLE, image_size=32)
+    assert smoothing.ensure_smooth(config, progress=False) == 0
+    (config.smooth_dir / "0001.png").unlink()
+    assert smoothing.ensure_smooth(config, progress=False) == 1

@@ -1,0 +1,122 @@
+"""The command line of training, end to end: a whole run, resuming, what is refused."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# With it set, the command shows all that TensorFlow prints at its start.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+
+
+def run(*arguments, module="animegan_tf.train"):
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+    )
+
+
+def smoke(run_dir, *more):
+    return run("--flagfile=flags/smoke.flags", f"--run_dir={run_dir}", *more)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("smoke") / "run"
+    return run_dir, smoke(run_dir)
+
+
+@pytest.mark.slow
+def test_smoke_run(finished):
+    run_dir, done = finished
+    assert done.returncode == 0, done.stderr
+    assert "4 steps of 2 pictures at 32x32 per epoch" in done.stdout
+    assert "Traceback" not in done.stderr and "cudart" not in done.stderr
+    names = {path.name for path in run_dir.iterdir()}
+    assert {"flags.txt", "generator.weights.h5", "scalars.jsonl", "samples"} <= names
+
+
+@pytest.mark.slow
+def test_a_run_is_extended_only_when_said(finished):
+    run_dir, _ = finished
+    refused = smoke(run_dir, "--epochs=4", "--hflip")
+    assert refused.returncode == 1
+    assert "error: run_dir:" in refused.stderr and "Traceback" not in refused.stderr
+    assert "--epochs=3 then, --epochs=4 now" in refused.stderr
+    assert "--allow_change=epochs,hflip" in refused.stderr
+    done = smoke(run_dir, "--epochs=4", "--hflip", "--allow_change=epochs,hflip")
+    assert done.returncode == 0, done.stderr
+    assert "resuming after step 12 of 16" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_run_can_be_stylised_with(finished, tmp_path):
+    run_dir, _ = finished
+    photo = next((run_dir / "data" / "val").iterdir())
+    arguments = (photo, f"--output={tmp_path}", f"--checkpoint={run_dir}")
+    done = run(*arguments, module="animegan_tf.stylize")
+    assert done.returncode == 0, done.stderr
+    assert cv2.imread(str(tmp_path / photo.name)).shape == (32, 32, 3)
+
+
+def test_dry_run_changes_nothing_and_loads_no_tensorflow(tmp_path):
+    from animegan_tf.data import synthetic
+
+    data = synthetic.make_smoke_dataset(tmp_path / "data", 32)
+    arguments = [
+        f"--data_dir={data}",
+        "--style=smoke",
+        f"--run_dir={tmp_path / 'run'}",
+        "--dry_run",
+    ]
+    code = (
+        "import sys; from animegan_tf import cli, train\n"
+        "cli.load_tensorflow = lambda: sys.exit('TensorFlow was loaded')\n"
+        f"sys.argv = ['train', '--image_size=32', *{arguments!r}]\n"
+        "train.console()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert "epochs of initialisation" in done.stdout
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    (
+        ((), "run_dir: expected --run_dir=..., received nothing"),
+        (("--run_dir=r",), "data_dir: expected --data_dir=..., received nothing"),
+        (("--run_dir=r", "--data_dir=d", "--style=s", "photo.jpg"), "expected flags only"),
+        (("--run_dir=r", "--data_dir=none", "--style=s"), "none/train_photo"),
+        (
+            ("--run_dir=r", "--data_dir=d", "--style=s", "--discriminator_weights=1,x,1,1"),
+            "discriminator_weights: expected numbers, received '1,x,1,1'",
+        ),
+    ),
+)
+def test_mistakes_are_one_line(arguments, text):
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert "error: " in done.stderr and "Traceback" not in done.stderr
+    assert text in done.stderr
+
+
+def test_unknown_flags_are_refused():
+    done = run("--run_dir=r", "--batchsize=3")
+    assert done.returncode == 1
+    assert "Unknown command line flag 'batchsize'" in done.stderr
+
+
+@pytest.mark.parametrize("module", ("animegan_tf.train", "animegan_tf.stylize"))
+def test_help_is_the_text_and_the_flags(module):
+    done = run("--help", module=module)
+    assert done.returncode == 0
+    assert f"python -m {module}" in done.stdout
+    assert ("--run_dir" if module.endswith("train") else "--output") in done.stdout

@@ -1,0 +1,279 @@
+"""Training runs on tiny data: the plan, what is written, resuming, stopping on NaN."""
+
+import dataclasses
+import json
+
+import cv2
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import animegan_tf
+from animegan_tf import networks, training, weights
+from animegan_tf.checkpoints import RunState
+from animegan_tf.data import synthetic
+from animegan_tf.data.config import DataConfig
+from animegan_tf.errors import TrainingError
+from animegan_tf.layers import LayerNorm2D
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return synthetic.make_smoke_dataset(tmp_path_factory.mktemp("data") / "d", SIZE, count=5)
+
+
+def _toy_features(weights, depth):
+    del weights, depth
+    inputs = keras.Input((None, None, 3))
+    kernel = keras.initializers.HeNormal(seed=1)
+    model = keras.Model(inputs, keras.layers.Conv2D(4, 3, 2, kernel_initializer=kernel)(inputs))
+    model.trainable = False
+    return model
+
+
+def _toy_generator(arch):
+    """One convolution and a norm under names that `tf1` maps, so that a run takes seconds."""
+    photo = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False, name="Conv")(photo)
+    x = LayerNorm2D(1e-12, name="LayerNorm")(x)
+    x = keras.layers.Conv2D(3, 1, use_bias=False, activation="tanh", name="out_layer.Conv")(x)
+    return keras.Model(photo, x, name=f"generator_{arch}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def toy_networks():
+    """The real networks are tested elsewhere, and through the command line below."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(vars(networks), "build_feature_extractor", _toy_features)
+        patch.setitem(vars(networks), "build_generator", _toy_generator)
+        patch.setitem(weights._PARAMETERS, 128, "lite")
+        yield
+
+
+def _config(data_dir, run_dir, **changes):
+    recipe = dataclasses.replace(
+        animegan_tf.recipe("lite"),
+        batch_size=2,
+        image_size=SIZE,
+        discriminator_channels=2,
+        discriminator_depth=1,
+        epochs=3,
+        init_epochs=1,
+        ema_decay=0.9,
+    )
+    data = DataConfig(data_dir, synthetic.STYLE, image_size=SIZE, batch_size=2)
+    defaults = {"samples": 2, "save_every": 2, "features": "random"}
+    return training.RunConfig(str(run_dir), recipe, data, **{**defaults, **changes})
+
+
+def _plan(data_dir, run_dir, **changes):
+    return training.make_plan(_config(data_dir, run_dir, **changes))
+
+
+def _lines(run_dir):
+    return [json.loads(line) for line in (run_dir / "scalars.jsonl").read_text().splitlines()]
+
+
+def test_published_number_of_steps(data_dir, tmp_path):
+    plan = _plan(data_dir, tmp_path)
+    # Five photos and five frames in batches of two.
+    assert (plan.steps_per_epoch, plan.init_steps, plan.total_steps) == (2, 2, 6)
+    assert "2 steps of 2 pictures at 32x32 per epoch" in str(plan)
+    assert str(tmp_path) in str(plan)
+    assert _plan(data_dir, tmp_path, steps_per_epoch=7).total_steps == 21
+
+
+def test_phases_and_learning_rates(data_dir, tmp_path):
+    plan = _plan(data_dir, tmp_path, steps_per_epoch=4)
+    assert [training.phase_of(step, plan) for step in (0, 3, 4)] == [
+        "initialize",
+        "initialize",
+        "adversarial",
+    ]
+    assert {training.learning_rate_factor(step, plan) for step in range(12)} == {1.0}
+    recipe = dataclasses.replace(
+        plan.config.recipe, init_learning_rate_end=0.2, learning_rate_end=0.0
+    )
+    plan = dataclasses.replace(plan, config=dataclasses.replace(plan.config, recipe=recipe))
+    # Half a cosine: 1 at the start of the phase, the mean of both ends in its middle.
+    assert training.learning_rate_factor(0, plan) == 1.0
+    assert training.learning_rate_factor(2, plan) == pytest.approx(0.6)
+    assert training.learning_rate_factor(4, plan) == 1.0
+    assert training.learning_rate_factor(8, plan) == pytest.approx(0.5)
+
+
+def test_bad_data_is_found_first(data_dir, tmp_path):
+    config = _config(data_dir, tmp_path / "run")
+    wrong = dataclasses.replace(config, data=dataclasses.replace(config.data, image_size=64))
+    with pytest.raises(animegan_tf.InputError, match="problem"):
+        training.make_plan(wrong)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    (
+        ({"save_every": 0}, "save_every: expected 1 or more, received 0"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch: expected 1 or more, received 0"),
+    ),
+)
+def test_wrong_numbers_are_named(data_dir, tmp_path, changes, text):
+    with pytest.raises(animegan_tf.InputError, match=text):
+        _config(data_dir, tmp_path, **changes)
+
+
+@pytest.fixture(scope="module")
+def finished(data_dir, tmp_path_factory, toy_networks):
+    """A whole run that was not interrupted."""
+    run_dir = tmp_path_factory.mktemp("finished")
+    model = training.run(_plan(data_dir, run_dir), progress=False)
+    return run_dir, model
+
+
+def test_what_a_run_leaves(finished):
+    run_dir, model = finished
+    lines = _lines(run_dir)
+    assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert [line["phase"] for line in lines] == ["initialize"] * 2 + ["adversarial"] * 4
+    assert [line["epoch"] for line in lines] == [1, 1, 2, 2, 3, 3]
+    assert {"d", "g", "content", "style", "color", "tv", "adversarial"} <= lines[-1].keys()
+    # A grid of two photos, each beside the generator's and the average's result.
+    grids = sorted((run_dir / "samples").iterdir())
+    assert [path.name for path in grids] == [f"epoch-000{n}.png" for n in (1, 2, 3)]
+    assert cv2.imread(str(grids[0])).shape == (2 * SIZE, 3 * SIZE, 3)
+    kept = sorted(path.name for path in (run_dir / "checkpoints").glob("*.index"))
+    assert kept == ["ckpt-2.index", "ckpt-4.index", "ckpt-6.index"]
+    # What stylising loads is the running average.
+    loaded = weights.load_generator(run_dir)
+    for saved, mean in zip(loaded.get_weights(), model.average.get_weights(), strict=True):
+        np.testing.assert_array_equal(saved, mean)
+
+
+def test_scalars_reach_tensorboard(finished):
+    run_dir, _ = finished
+    found = {}
+    for path in (run_dir / "tensorboard").iterdir():
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                found.setdefault(value.tag, []).append((event.step, value))
+    assert [step for step, _ in found["initialize/init"]] == [1, 2]
+    assert [step for step, _ in found["adversarial/d"]] == [3, 4, 5, 6]
+    assert [step for step, _ in found["samples"]] == [2, 4, 6]
+    logged = tf.make_ndarray(found["adversarial/d"][-1][1].tensor)
+    assert float(logged) == pytest.approx(_lines(run_dir)[-1]["d"], rel=1e-5)
+
+
+@pytest.mark.parametrize("stop", (1, 3, 5))
+def test_a_killed_run_ends_as_if_it_had_not_been(finished, data_dir, tmp_path, stop, monkeypatch):
+    """Killed after `stop` steps; steps after the last checkpoint are done again."""
+    real = training._Steps.__call__
+
+    def killed(self, step, plan, batch):
+        if step == stop:
+            raise KeyboardInterrupt
+        return real(self, step, plan, batch)
+
+    plan = _plan(data_dir, tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training._Steps, "__call__", killed)
+        training.run(plan, progress=False)
+    model = training.run(plan, progress=False)
+    _, whole = finished
+    for network in ("generator", "discriminator", "average"):
+        for old, new in zip(
+            getattr(whole, network).get_weights(),
+            getattr(model, network).get_weights(),
+            strict=True,
+        ):
+            np.testing.assert_allclose(new, old, atol=1e-6)
+    assert [line["step"] for line in _lines(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_finished_run_does_nothing_more(finished, data_dir, monkeypatch):
+    run_dir, model = finished
+    monkeypatch.setattr(training._Steps, "__call__", None)
+    again = training.run(_plan(data_dir, run_dir), progress=False)
+    for old, new in zip(model.generator.get_weights(), again.generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_not_a_number_stops_the_run_at_once(data_dir, tmp_path, monkeypatch):
+    real = training._Steps.__call__
+
+    def poisoned(self, step, plan, batch):
+        if step == 4:
+            batch = {**batch, "photo": batch["photo"] * np.nan}
+        return real(self, step, plan, batch)
+
+    monkeypatch.setattr(training._Steps, "__call__", poisoned)
+    plan = _plan(data_dir, tmp_path, save_every=1)
+    with pytest.raises(TrainingError) as raised:
+        training.run(plan, progress=False)
+    text = str(raised.value)
+    assert "step 5: the loss term 'd' is nan" in text
+    assert "the last saved checkpoint is" in text and "ckpt-4" in text
+    # The bad update reached neither the checkpoints nor the weights for stylising.
+    assert not list((tmp_path / "checkpoints").glob("ckpt-5*"))
+    for value in weights.load_generator(tmp_path).get_weights():
+        assert np.isfinite(value).all()
+    assert [line["step"] for line in _lines(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_weights_that_are_not_finite_are_never_saved(data_dir, tmp_path):
+    model = training.build_model(_config(data_dir, tmp_path))
+    state = RunState(model, tmp_path)
+    state.save(1)
+    kernel = model.discriminator.get_layer("last_conv").kernel
+    kernel.assign(kernel * np.nan)
+    with pytest.raises(TrainingError, match=r"step 2: discriminator/last_conv/kernel .*ckpt-1"):
+        state.save(2)
+    assert state.latest.endswith("ckpt-1")
+
+
+def test_a_cut_checkpoint_is_passed_over(data_dir, tmp_path, capsys):
+    config = _config(data_dir, tmp_path)
+    model = training.build_model(config)
+    state = RunState(model, tmp_path)
+    state.save(1)
+    good = model.generator.get_weights()
+    model.generator.get_layer("Conv").kernel.assign_add(
+        np.ones(model.generator.get_layer("Conv").kernel.shape)
+    )
+    model.phase = "adversarial"
+    state.save(2)
+    data = tmp_path / "checkpoints" / "ckpt-2.data-00000-of-00001"
+    data.write_bytes(data.read_bytes()[:1000])
+
+    other = training.build_model(config)
+    assert RunState(other, tmp_path).restore() == 1
+    assert "ckpt-2 cannot be restored" in capsys.readouterr().err
+    assert other.phase == "initialize"
+    for old, new in zip(good, other.generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+    for path in (tmp_path / "checkpoints").glob("ckpt-1.data*"):
+        path.write_bytes(b"")
+    with pytest.raises(animegan_tf.InputError, match="none of the 2 checkpoints"):
+        RunState(training.build_model(config), tmp_path).restore()
+
+
+def test_a_new_style_starts_from_another_generator(finished, data_dir, tmp_path):
+    run_dir, model = finished
+    started = training.build_model(_config(data_dir, tmp_path, init_from=str(run_dir)))
+    for old, new in zip(model.average.get_weights(), started.generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    config = _config(data_dir, tmp_path, init_from=str(run_dir))
+    other = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, arch="v2"))
+    with pytest.raises(animegan_tf.InputError, match=r"init_from: expected .* arch v2"):
+        training.build_model(other)
+
+
+def test_training_rate_rests_the_discriminator(data_dir, tmp_path):
+    config = _config(data_dir, tmp_path, steps_per_epoch=3)
+    recipe = dataclasses.replace(config.recipe, training_rate=2)
+    training.run(training.make_plan(dataclasses.replace(config, recipe=recipe)), progress=False)
+    with_d = [line["step"] for line in _lines(tmp_path) if "d" in line]
+    assert with_d == [4, 6, 8]

@@ -1,0 +1,77 @@
+"""Generators on disk: every form is found and restored, everything else is explained."""
+
+import h5py
+import numpy as np
+import pytest
+from conftest import assign_seeded
+from test_tf1 import write_checkpoint
+
+import animegan_tf
+from animegan_tf import tf1, weights
+
+
+@pytest.fixture(scope="module")
+def lite():
+    model = animegan_tf.build_generator("lite")
+    assign_seeded(model)
+    return model
+
+
+def _same(a, b):
+    for old, new in zip(a.get_weights(), b.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("arch", ("v2", "lite", "v1"))
+def test_weights_file_tells_its_arch(tmp_path, arch):
+    model = animegan_tf.build_generator(arch)
+    path = tmp_path / f"{arch}.weights.h5"
+    weights.save_generator(model, path)
+    loaded = weights.load_generator(path)
+    assert loaded.name == f"generator_{arch}"
+    _same(model, loaded)
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+def test_keras_reads_the_file_too(tmp_path, lite):
+    weights.save_generator(lite, tmp_path / "a.weights.h5")
+    other = animegan_tf.build_generator("lite")
+    other.load_weights(tmp_path / "a.weights.h5")
+    _same(lite, other)
+
+
+def test_run_directory(tmp_path, lite):
+    weights.save_generator(lite, tmp_path / weights.RUN_WEIGHTS)
+    _same(lite, weights.load_generator(tmp_path))
+
+
+def test_tf1_checkpoint(tmp_path, lite):
+    values = {name: variable.numpy() for name, variable in tf1.variables(lite).items()}
+    prefix = write_checkpoint(tmp_path / "x" / "Style-1.ckpt", values)
+    _same(lite, weights.load_generator(prefix))
+    _same(lite, weights.load_generator(prefix.parent))
+    _same(lite, weights.load_generator(f"{prefix}.index"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    (
+        ("none.weights.h5", "there is no file"),
+        ("none", "which is none of them"),
+        ("cut.h5", "is not a readable weights file"),
+        ("other.h5", r"2,143,552 \(v2\).*received .*other.h5' with 6"),
+        ("empty", "which holds neither"),
+    ),
+)
+def test_what_does_not_fit_is_explained(tmp_path, name, text):
+    (tmp_path / "cut.h5").write_bytes(b"cut")
+    (tmp_path / "empty").mkdir()
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["a"] = np.zeros((2, 3))
+    with pytest.raises(animegan_tf.InputError, match=f"checkpoint: .*{text}"):
+        weights.load_generator(tmp_path / name)
+
+
+def test_the_name_of_a_weights_file_is_checked(tmp_path, lite):
+    with pytest.raises(animegan_tf.InputError, match=r"ending in \.weights\.h5"):
+        weights.save_generator(lite, tmp_path / "a.h5")
