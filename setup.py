@@ -31,6 +31,7 @@ setup(
         "h5py>=3.11",
         "tqdm>=4.66",
         "tensorboard>=2.20",
+        "av>=17",
     ],
     extras_require={"test": ["pytest>=8", "ruff>=0.6"]},
     entry_points={

@@ -5,6 +5,7 @@ optimisers, the phase and the step; `<run_dir>/generator.weights.h5` is what sty
 are written aside and moved into place, so a run can be killed at any moment.
 """
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -30,10 +31,11 @@ def _values(optimizer):
 class RunState:
     """Saves and restores an `AnimeGAN` with the number of steps it has done.
 
-    `keep` checkpoints are kept. `step` is the number of updates done; `restore` sets it.
+    `keep` checkpoints are kept. `step` is the number of updates done; `restore` sets it. Every
+    worker of a run restores; only the one with `writes` may save.
     """
 
-    def __init__(self, model, run_dir, keep=3):
+    def __init__(self, model, run_dir, keep=3, writes=True):
         self.model = model
         self.run_dir = Path(run_dir)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
@@ -48,10 +50,12 @@ class RunState:
         if model.average is not None:
             parts["average"] = _by_name(model.average)
         self._checkpoint = tf.train.Checkpoint(step=self._step, phase=self._phase, **parts)
+        self._folder = self.run_dir / "checkpoints"
         self._manager = tf.train.CheckpointManager(
             self._checkpoint,
-            str(self.run_dir / "checkpoints"),
-            max_to_keep=keep,
+            str(self._folder),
+            # The manager of a worker that does not write must not delete either.
+            max_to_keep=keep if writes else None,
             step_counter=self._step,
         )
 
@@ -66,7 +70,11 @@ class RunState:
         return self._manager.latest_checkpoint
 
     def save(self, step):
-        """Save the state after `step` updates. Raises `TrainingError` if a weight is not finite."""
+        """Save the state after `step` updates.
+
+        Raises `TrainingError` if a weight is not finite or the files cannot be written, and names
+        the last checkpoint, which is kept.
+        """
         for network in (self.model.generator, self.model.discriminator):
             for name, variable in tf1.variables(network).items():
                 if not np.isfinite(variable.numpy()).all():
@@ -76,8 +84,18 @@ class RunState:
                     )
         self._step.assign(step)
         self._phase.assign(PHASES.index(self.model.phase))
-        self._manager.save(checkpoint_number=step)
-        weights.save_generator(self.model.best_generator, self.run_dir / weights.RUN_WEIGHTS)
+        before = self.latest
+        try:
+            self._manager.save(checkpoint_number=step)
+            weights.save_generator(self.model.best_generator, self.run_dir / weights.RUN_WEIGHTS)
+        except (tf.errors.OpError, OSError) as error:
+            for left in self._folder.glob(f"ckpt-{step}_temp*"):
+                shutil.rmtree(left, ignore_errors=True)
+            reason = str(error).splitlines()[0]
+            raise TrainingError(
+                f"step {step}: the checkpoint cannot be written ({reason}); the last "
+                f"one is {before}"
+            ) from error
 
     def restore(self):
         """Restore the newest readable checkpoint; returns its step, 0 where there is none.

@@ -76,7 +76,7 @@ def run(main, module_name, doc):
             status = main(argv)
         except (InputError, TrainingError, OSError) as error:
             print(f"error: {error}", file=sys.stderr)
-            status = 1
+            status = getattr(error, "exit_status", 1)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             status = 130

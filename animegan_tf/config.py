@@ -4,6 +4,7 @@ import dataclasses
 
 from animegan_tf.errors import InputError
 
+PRECISIONS = ("float32", "bfloat16", "float16")
 GAN_TYPES = ("lsgan", "gan", "hinge", "wgan-gp", "wgan-lp", "dragan")
 
 

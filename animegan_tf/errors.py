@@ -10,3 +10,11 @@ class InputError(ValueError):
 
 class TrainingError(RuntimeError):
     """A training run that cannot go on (a loss is not finite); says where, and what was kept."""
+
+
+class Stopped(TrainingError):
+    """A training run that a signal stopped, saved; `exit_status` is what a shell expects then."""
+
+    def __init__(self, received, step, checkpoint):
+        super().__init__(f"stopped by {received.name} after step {step}, saved in {checkpoint}")
+        self.exit_status = 128 + received

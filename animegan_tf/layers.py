@@ -57,8 +57,13 @@ class LayerNorm2D(keras.layers.Layer):
 
     def build(self, input_shape):
         channels = (input_shape[-1],)
-        self.gamma = self.add_weight(name="gamma", shape=channels, initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=channels, initializer="zeros")
+        # Not cast to a reduced compute type: gamma and beta join float32 statistics.
+        self.gamma = self.add_weight(
+            name="gamma", shape=channels, initializer="ones", autocast=False
+        )
+        self.beta = self.add_weight(
+            name="beta", shape=channels, initializer="zeros", autocast=False
+        )
 
     def call(self, inputs):
         inputs = tf.convert_to_tensor(inputs)
@@ -151,6 +156,7 @@ class SpectralConv2D(keras.layers.Layer):
             name="kernel",
             shape=(self.kernel_size, self.kernel_size, input_shape[-1], self.filters),
             initializer=keras.initializers.RandomNormal(0.0, 0.02),
+            autocast=False,
         )
         # Replicas start equal and see the same kernel, so any one of them has everybody's `u`.
         self.u = self.add_weight(
@@ -164,7 +170,7 @@ class SpectralConv2D(keras.layers.Layer):
 
     def call(self, inputs, training=False):
         kernel = tf.convert_to_tensor(self.kernel)
-        matrix = tf.reshape(tf.cast(kernel, tf.float32), (-1, self.filters))
+        matrix = tf.reshape(kernel, (-1, self.filters))
         v = l2_normalize(tf.matmul(self.u, matrix, transpose_b=True))
         u = l2_normalize(tf.matmul(v, matrix))
         sigma = tf.matmul(tf.matmul(v, matrix), u, transpose_b=True)

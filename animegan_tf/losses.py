@@ -130,22 +130,33 @@ def discriminator_adversarial_loss(gan, real, generated, gray, smooth, weights):
     return tf.add_n([weight * term for weight, term in zip(weights, terms, strict=True)])
 
 
-def penalty_images(gan, real, generated, seed=None):
+def penalty_images(gan, real, generated, seed, first=0, total=None, deviation=None):
     """The pictures (N, H, W, 3) at which the gradient penalty of `gan` is taken.
 
     wgan-gp and wgan-lp: a point drawn evenly between each colour anime picture and a generated one.
     dragan: the same between the anime and the anime plus 0.5 · std · uniform noise, std that of the
     whole batch.
+
+    The draw is a function of `seed` (two integers). Where `real` is a replica's part of a batch,
+    `first` is its first sample's number in the batch, `total` the batch's size and `deviation` the
+    batch's standard deviation: the parts then add up to what one replica would draw.
     """
     _check_gan(gan, PENALIZED_GAN_TYPES)
     real = tf.cast(real, tf.float32)
+    shape = tf.shape(real)
+    total = shape[0] if total is None else total
+    seeds = tf.random.experimental.stateless_split(tf.cast(seed, tf.int64), 2)
+
+    def draw(sample_shape, seed):
+        values = tf.random.stateless_uniform(tf.concat([[total], sample_shape], 0), seed)
+        return values[first : first + shape[0]]
+
     if gan == "dragan":
-        noise = tf.random.uniform(tf.shape(real), seed=seed)
-        other = real + DRAGAN_NOISE * tf.math.reduce_std(real) * noise
+        deviation = tf.math.reduce_std(real) if deviation is None else deviation
+        other = real + DRAGAN_NOISE * deviation * draw(shape[1:], seeds[0])
     else:
         other = tf.cast(generated, tf.float32)
-    fraction = tf.random.uniform((tf.shape(real)[0], 1, 1, 1), seed=seed)
-    return real + fraction * (other - real)
+    return real + draw([1, 1, 1], seeds[1]) * (other - real)
 
 
 def gradient_penalty(gan, discriminate, images):

@@ -7,8 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from animegan_tf import images, storage
-
-SCALARS = "scalars.jsonl"
+from animegan_tf.curves import SCALARS
 
 
 class RunRecords:
@@ -38,15 +37,18 @@ class RunRecords:
                 continue
         storage.write_text(path, "".join(kept))
 
-    def scalars(self, step, phase, epoch, values):
-        """Record the scalars `values` (a dict of floats) of update number `step`, from 1."""
+    def scalars(self, step, phase, epoch, losses, measures):
+        """Record the dicts of floats `losses` and `measures` of update number `step`, from 1."""
         line = {"step": step, "epoch": epoch, "phase": phase}
-        line.update((name, float(f"{value:.6g}")) for name, value in values.items())
+        for name, value in {**losses, **measures}.items():
+            line[name] = float(f"{value:.6g}")
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
         with self._writer.as_default(step=step):
-            for name, value in values.items():
+            for name, value in losses.items():
                 tf.summary.scalar(f"{phase}/{name}", value)
+            for name, value in measures.items():
+                tf.summary.scalar(f"monitor/{name}", value)
 
     def samples(self, step, epoch, rows):
         """Write one grid of `rows`, each a list of uint8 RGB pictures of one height.

@@ -75,7 +75,7 @@ SHIPPED = {
     style.name: style
     for style in (
         ShippedStyle("thequestion", "v2", "backgrounds and characters of The Question"),
-        ShippedStyle("thequestion-lite", "lite", "the same, for phones and slow machines"),
+        ShippedStyle("thequestion-lite", "lite", "experimental: the colours of The Question"),
     )
 }
 
@@ -167,6 +167,11 @@ def _cache():
     return Path(given) if os.path.isabs(given) else Path.home() / ".cache"
 
 
+def default():
+    """The name of the style that is used when none is named: the first one that is shipped."""
+    return next(filter(_shipped_file, SHIPPED), DEFAULT)
+
+
 def locate(name, styles_dir=None):
     """The weights file of the style `name` as a `Path`, or None while it has not been fetched.
 
@@ -191,7 +196,7 @@ def listing(styles_dir=None):
         here = locate(name, styles_dir) is not None
         if name in SHIPPED:
             style = SHIPPED[name]
-            state = "shipped, the default" if name == DEFAULT else "shipped"
+            state = "shipped, the default" if name == default() else "shipped"
             about = f"{style.about}; trained by this project"
         else:
             style = PUBLISHED[name]
@@ -215,7 +220,7 @@ def check_choice(checkpoint=None, style=None):
         )
     if style is not None:
         _check_name(style)
-    elif checkpoint is None and _shipped_file(DEFAULT) is None:
+    elif checkpoint is None and _shipped_file(default()) is None:
         raise InputError(
             "style: expected a style or a checkpoint, received neither, and the default style "
             f"({DEFAULT}) is not part of this installation; pass --style (one of "
@@ -231,7 +236,7 @@ def resolve(checkpoint=None, style=None, **options):
     check_choice(checkpoint, style)
     if checkpoint is not None:
         return checkpoint
-    return obtain(DEFAULT if style is None else style, **options)
+    return obtain(default() if style is None else style, **options)
 
 
 def obtain(name, *, styles_dir=None, mirror=None, accept_license=False, ask=False, timeout=TIMEOUT):

@@ -15,8 +15,9 @@ from pathlib import Path
 from absl import flags
 
 from animegan_tf import cli
-from animegan_tf.config import GAN_TYPES, Recipe
+from animegan_tf.config import GAN_TYPES, PRECISIONS, Recipe
 from animegan_tf.data.config import CROPS, DataConfig
+from animegan_tf.distribution import STRATEGIES, this_worker
 from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -65,18 +66,36 @@ def _define_run_flags():
         "scale", ["1", "1"], "resize pictures by a random factor LOW,HIGH; needs a crop"
     )
     flags.DEFINE_float("cache_gb", 2.0, "memory for decoded pictures")
+    flags.DEFINE_list(
+        "color_shift",
+        [],
+        "B,G,R added to the colour anime on the 0..255 scale, or auto: what takes the style's tint "
+        "away, as the early AnimeGANv2 did (see tools/color_balance.py)",
+    )
     flags.DEFINE_string(
         "features", "imagenet", "VGG weights: imagenet (a download), a .npy or .h5 file, or random"
     )
     flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "the feature network")
     flags.DEFINE_integer("steps_per_epoch", None, "default: max(photos, frames) // batch_size")
     flags.DEFINE_integer("save_every", 500, "steps between checkpoints; one after each epoch too")
+    flags.DEFINE_float("save_minutes", 0.0, "minutes between checkpoints, besides; 0 for none")
     flags.DEFINE_integer("keep", 3, "checkpoints kept")
+    flags.DEFINE_integer("keep_every", 0, "epochs between generators kept for good; 0 for none")
     flags.DEFINE_integer("samples", 6, "photos in the sample grid")
     flags.DEFINE_string(
         "init_from", None, "start from this generator (run, weights, TF1 checkpoint)"
     )
     flags.DEFINE_integer("seed", 0, "of the first weights, the order of the data, the crops")
+    flags.DEFINE_enum(
+        "strategy",
+        "auto",
+        STRATEGIES,
+        "where to compute; auto: every GPU, all workers of TF_CONFIG",
+    )
+    flags.DEFINE_enum("mixed_precision", "float32", PRECISIONS, "type of the convolutions")
+    flags.DEFINE_bool("jit_compile", False, "compile the steps with XLA")
+    flags.DEFINE_bool("deterministic", False, "repeat to the bit, slower on a GPU")
+    flags.DEFINE_bool("scale_lr", False, "multiply the learning rates by the number of replicas")
     flags.DEFINE_bool("dry_run", False, "check and print what would be done, and stop")
     flags.DEFINE_bool("synthetic_data", False, "draw a few tiny pictures into run_dir/data instead")
     flags.DEFINE_list(
@@ -111,7 +130,7 @@ def recipe_from_flags():
 
 
 def _run_config():
-    from animegan_tf.data import synthetic
+    from animegan_tf.data import check, synthetic
     from animegan_tf.training import RunConfig
 
     required = ("run_dir",) if FLAGS.synthetic_data else ("run_dir", "data_dir", "style")
@@ -119,6 +138,8 @@ def _run_config():
         if not FLAGS[name].value:
             raise InputError(f"{name}: expected --{name}=..., received nothing")
     recipe = recipe_from_flags()
+    automatic = FLAGS.color_shift == ["auto"]
+    numbers = FLAGS.color_shift and not automatic
     data = DataConfig(
         data_dir=str(Path(FLAGS.run_dir) / "data") if FLAGS.synthetic_data else FLAGS.data_dir,
         style=synthetic.STYLE if FLAGS.synthetic_data else FLAGS.style,
@@ -129,7 +150,11 @@ def _run_config():
         scale=_floats("scale", FLAGS.scale),
         seed=FLAGS.seed,
         cache_gb=FLAGS.cache_gb,
+        color_shift=_floats("color_shift", FLAGS.color_shift) if numbers else None,
     )
+    if automatic:
+        shift = check.color_shift(check.mean_bgr(data.style_dir, progress=False))
+        data = dataclasses.replace(data, color_shift=shift)
     same_name = (field.name for field in dataclasses.fields(RunConfig))
     same_name = [name for name in same_name if name not in ("recipe", "data")]
     return RunConfig(recipe=recipe, data=data, **{name: FLAGS[name].value for name in same_name})
@@ -175,17 +200,24 @@ def main(argv, names=()):
     recorded = _recorded(names)
     flags_file = Path(config.run_dir) / FLAGS_FILE
     _refuse_changes(recorded, flags_file, FLAGS.allow_change)
+    worker = this_worker(config.strategy)
     if FLAGS.synthetic_data:
         synthetic.make_smoke_dataset(config.data.data_dir, config.recipe.image_size)
     plan = training.make_plan(config)
-    print(plan, flush=True)
+    if worker.is_chief:
+        print(plan, flush=True)
     if FLAGS.dry_run:
         return 0
+    training.prepare(plan, worker)
+    text = "\n".join(recorded.values()) + "\n"
+    if worker.is_chief:
+        storage.write_text(flags_file, text)
     cli.load_tensorflow()
-    training.prepare(plan)
-    storage.write_text(flags_file, "\n".join(recorded.values()) + "\n")
-    training.run(plan)
-    print(f"done: {config.run_dir}")
+    from animegan_tf import loop
+
+    loop.run(plan, worker, flags_text=text)
+    if worker.is_chief:
+        print(f"done: {config.run_dir}")
     return 0
 
 

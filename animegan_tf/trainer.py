@@ -13,19 +13,28 @@ from animegan_tf import losses
 from animegan_tf.errors import InputError
 
 BATCH_KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
+# Keras starts at 2^15, where the first dozen updates overflow: the losses here are in the hundreds.
+FLOAT16_LOSS_SCALE = 2.0**4
 PHASES = ("initialize", "adversarial")
 INIT_TERMS = ("init", "content", "pixel", "color")
 ADVERSARIAL_TERMS = ("d", "g", "content", "style", "color", "tv", "adversarial")
 
 
-def _adam(recipe, learning_rate, name):
-    return keras.optimizers.Adam(
+def _adam(recipe, learning_rate, name, variables):
+    optimizer = keras.optimizers.Adam(
         learning_rate,
         beta_1=recipe.beta_1,
         beta_2=recipe.beta_2,
         epsilon=recipe.adam_epsilon,
         name=name,
     )
+    if keras.config.dtype_policy().compute_dtype == "float16":
+        # Small gradients vanish in float16; Keras does this by itself only in `compile`.
+        optimizer = keras.optimizers.LossScaleOptimizer(
+            optimizer, initial_scale=FLOAT16_LOSS_SCALE, name=f"{name}_scaled"
+        )
+    optimizer.build(variables)
+    return optimizer
 
 
 class AnimeGAN(keras.Model):
@@ -35,23 +44,28 @@ class AnimeGAN(keras.Model):
     `features` from `build_feature_extractor`, the numbers from `recipe` (a `Recipe`).
     `initialize_step` and `adversarial_step` do one update each; `train_step` calls the one of
     `self.phase` ("initialize" at first, then "adversarial"; assign it between steps), so that
-    `fit(dataset)` works after the constructor without `compile`.
+    `fit(dataset)` works after the constructor without `compile`. `seed` is that of the gradient
+    penalties' draws. Under a `tf.distribute` strategy a batch is each replica's part of it.
     """
 
-    def __init__(self, generator, discriminator, features, recipe, **kwargs):
+    def __init__(self, generator, discriminator, features, recipe, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.generator = generator
         self.discriminator = discriminator
         self.features = features
         self.recipe = recipe
-        self.init_optimizer = _adam(recipe, recipe.init_learning_rate, "init")
-        self.generator_optimizer = _adam(recipe, recipe.generator_learning_rate, "generator")
-        self.discriminator_optimizer = _adam(
-            recipe, recipe.discriminator_learning_rate, "discriminator"
+        self.seed = seed
+        trained = generator.trainable_variables
+        self.init_optimizer = _adam(recipe, recipe.init_learning_rate, "init", trained)
+        self.generator_optimizer = _adam(
+            recipe, recipe.generator_learning_rate, "generator", trained
         )
-        self.init_optimizer.build(generator.trainable_variables)
-        self.generator_optimizer.build(generator.trainable_variables)
-        self.discriminator_optimizer.build(discriminator.trainable_variables)
+        self.discriminator_optimizer = _adam(
+            recipe,
+            recipe.discriminator_learning_rate,
+            "discriminator",
+            discriminator.trainable_variables,
+        )
         self._means = {
             name: keras.metrics.Mean(name=name)
             for name in dict.fromkeys(INIT_TERMS + ADVERSARIAL_TERMS)
@@ -131,13 +145,20 @@ class AnimeGAN(keras.Model):
         Returns the losses as a dict of float32 scalars: `init` (weighted total), `content`, and
         `pixel` and `color` where the recipe gives them a weight in this phase.
         """
+        return self.initialize_and_measure(batch)[0]
+
+    def initialize_and_measure(self, batch):
+        """`initialize_step` that returns its losses and a dict of diagnostics.
+
+        `generator_gradient_norm`: of the total loss, before Adam.
+        """
         photo = batch["photo"]
         with tf.GradientTape() as tape:
             generated = self.generator(photo, training=True)
             loss, terms = self._initialization_loss(photo, generated)
-            scaled = _per_replica(loss)
-        self._apply(self.init_optimizer, tape, scaled, self.generator)
-        return {"init": loss, **terms}
+            scaled = _scaled(self.init_optimizer, loss)
+        norm = self._apply(self.init_optimizer, tape, scaled, self.generator)
+        return {"init": loss, **terms}, {"generator_gradient_norm": norm}
 
     def _initialization_loss(self, photo, generated):
         # A weight of 0 saves the term's work, here the whole feature network's.
@@ -161,17 +182,25 @@ class AnimeGAN(keras.Model):
         `update_discriminator=False` the discriminator stays and `d` is missing: `training_rate`
         k means one discriminator update per k generator updates.
         """
-        logs = {}
+        return self.adversarial_and_measure(batch, update_discriminator)[0]
+
+    def adversarial_and_measure(self, batch, update_discriminator=True):
+        """`adversarial_step` that returns its losses and a dict of diagnostics.
+
+        `generator_gradient_norm` and `discriminator_gradient_norm` of the totals, before Adam;
+        `d_real`, `d_generated`, `d_gray`, `d_smooth`: the discriminator's mean output on each.
+        """
+        logs, measures = {}, {}
         with tf.GradientTape() as tape:
             # The discriminator's update leaves the generator as it is, so one output serves both.
             generated = self.generator(batch["photo"], training=True)
             if update_discriminator:
                 with tape.stop_recording():
-                    logs["d"] = self._update_discriminator(batch, generated)
+                    logs["d"], measures = self._update_discriminator(batch, generated)
             total, terms = self._generator_loss(batch, generated)
-            scaled = _per_replica(total)
-        self._apply(self.generator_optimizer, tape, scaled, self.generator)
-        return {**logs, "g": total, **terms}
+            scaled = _scaled(self.generator_optimizer, total)
+        norm = self._apply(self.generator_optimizer, tape, scaled, self.generator)
+        return {**logs, "g": total, **terms}, {**measures, "generator_gradient_norm": norm}
 
     def _generator_loss(self, batch, generated):
         recipe = self.recipe
@@ -200,34 +229,62 @@ class AnimeGAN(keras.Model):
 
     def _update_discriminator(self, batch, generated):
         with tf.GradientTape() as tape:
-            loss = self._discriminator_loss(batch, generated)
-            scaled = _per_replica(loss)
-        self._apply(self.discriminator_optimizer, tape, scaled, self.discriminator)
-        return loss
+            loss, measures = self._discriminator_loss(batch, generated)
+            scaled = _scaled(self.discriminator_optimizer, loss)
+        norm = self._apply(self.discriminator_optimizer, tape, scaled, self.discriminator)
+        return loss, {**measures, "discriminator_gradient_norm": norm}
 
     def _discriminator_loss(self, batch, generated):
         recipe = self.recipe
         penalty = 0.0
         if recipe.gan in losses.PENALIZED_GAN_TYPES:
-            images = losses.penalty_images(recipe.gan, batch["anime"], generated)
+            images = self._penalty_images(batch["anime"], generated)
             # Before the main pass and without storing `u`: both then divide by the same sigma.
             penalty = losses.gradient_penalty(recipe.gan, self.discriminator, images)
         pictures = (batch["anime"], generated, batch["anime_gray"], batch["smooth_gray"])
-        logits = self.discriminator(tf.concat(pictures, 0), training=True)
+        logits = tf.split(self.discriminator(tf.concat(pictures, 0), training=True), 4)
         adversarial = losses.discriminator_adversarial_loss(
-            recipe.gan, *tf.split(logits, 4), recipe.discriminator_weights
+            recipe.gan, *logits, recipe.discriminator_weights
         )
-        return (
+        names = ("d_real", "d_generated", "d_gray", "d_smooth")
+        measures = {name: tf.reduce_mean(part) for name, part in zip(names, logits, strict=True)}
+        total = (
             recipe.discriminator_adversarial_weight * adversarial
             + recipe.gradient_penalty_weight * penalty
         )
+        return total, measures
+
+    def _penalty_images(self, real, generated):
+        """The penalty's pictures: the same draw however the batch is spread over replicas."""
+        replica = tf.distribute.get_replica_context()
+        count, size = replica.num_replicas_in_sync, tf.shape(real)[0]
+        moments = tf.stack([tf.reduce_mean(real), tf.reduce_mean(tf.square(real))])
+        if count > 1:
+            moments = replica.all_reduce(tf.distribute.ReduceOp.MEAN, moments)
+        return losses.penalty_images(
+            self.recipe.gan,
+            real,
+            generated,
+            seed=(self.seed, tf.cast(self.discriminator_optimizer.iterations, tf.int64)),
+            first=replica.replica_id_in_sync_group * size,
+            total=count * size,
+            deviation=tf.sqrt(tf.maximum(moments[1] - tf.square(moments[0]), 0.0)),
+        )
 
     def _apply(self, optimizer, tape, loss, network):
+        """Apply the gradients of `loss`; returns their norm, on this replica."""
         variables = network.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in variables])
+        norm = tf.linalg.global_norm(gradients) / _scaled(optimizer, 1.0)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
+        return norm
 
 
-def _per_replica(loss):
-    """Keras' optimisers sum gradients over replicas; the whole batch's mean wants their average."""
-    return loss / tf.distribute.get_strategy().num_replicas_in_sync
+def _scaled(optimizer, loss):
+    """The loss as its optimiser wants it.
+
+    Keras' optimisers sum gradients over replicas, and the whole batch's mean wants their average.
+    Under float16 the optimiser also scales the loss up, and its gradients down again.
+    """
+    loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
+    return optimizer.scale_loss(loss)

@@ -1,31 +1,30 @@
-"""A training run: checks, the loop over steps, resuming. Knows no flags; `train.py` is its entry.
+"""What a training run is and will do: configuration, checked plan. Imports no TensorFlow.
 
-The loop drives `AnimeGAN`'s steps itself rather than through `fit`: it resumes in the middle of an
-epoch, looks at every step's losses, and saves by steps.
+`loop.run` carries it out; `train.py` makes it from flags.
 """
 
 import dataclasses
 import math
 import time
-from pathlib import Path
 
-import numpy as np
-
-from animegan_tf.config import Recipe
+from animegan_tf.config import PRECISIONS, Recipe
 from animegan_tf.data.check import check_dataset
 from animegan_tf.data.config import DataConfig
-from animegan_tf.errors import InputError, TrainingError
-
-SAMPLE_SIDE = 512
+from animegan_tf.data.smoothing import ensure_smooth
+from animegan_tf.distribution import STRATEGIES, Worker
+from animegan_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
     """A training run. `features` and `features_depth` go to `build_feature_extractor`.
 
-    `steps_per_epoch` None is the published rule, max(photos, frames) // batch; `save_every` counts
-    steps; `samples` photos are stylised after each epoch; `init_from` names a generator to start
-    from (see `weights.load_generator`).
+    `steps_per_epoch` None is the published rule, max(photos, frames) // batch. A checkpoint is
+    saved every `save_every` steps, every `save_minutes` (0: never) and after each epoch; `keep` of
+    them are kept, and every `keep_every` epochs (0: never) the generator alone. `samples` photos
+    are stylised after each epoch; `init_from` names a generator to start from (see
+    `weights.load_generator`). `strategy` is one of `distribution.STRATEGIES`; `mixed_precision` the
+    type of the convolutions, one of `PRECISIONS`. `deterministic` makes a run repeat to the bit.
     """
 
     run_dir: str
@@ -35,14 +34,28 @@ class RunConfig:
     features_depth: str = "vgg19"
     steps_per_epoch: int | None = None
     save_every: int = 500
+    save_minutes: float = 0.0
     keep: int = 3
+    keep_every: int = 0
     samples: int = 6
     init_from: str | None = None
     seed: int = 0
+    strategy: str = "auto"
+    mixed_precision: str = "float32"
+    jit_compile: bool = False
+    deterministic: bool = False
+    scale_lr: bool = False
 
     def __post_init__(self):
-        for name, least in (("save_every", 1), ("keep", 1), ("samples", 0), ("seed", 0)):
-            if getattr(self, name) < least:
+        for name, choices in (("strategy", STRATEGIES), ("mixed_precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise InputError(
+                    f"{name}: expected one of {', '.join(choices)}, received "
+                    f"{getattr(self, name)!r}"
+                )
+        least_of = {"save_every": 1, "save_minutes": 0, "keep": 1, "keep_every": 0}
+        for name, least in {**least_of, "samples": 0, "seed": 0}.items():
+            if not getattr(self, name) >= least:
                 raise InputError(
                     f"{name}: expected {least} or more, received {getattr(self, name)}"
                 )
@@ -95,13 +108,15 @@ def make_plan(config):
     return Plan(config, report, steps)
 
 
-def prepare(plan):
-    """Make what the plan's data lacks: the edge-smoothed frames."""
-    from animegan_tf.data.smoothing import ensure_smooth
-
-    made = ensure_smooth(plan.config.data)
-    if made:
-        print(f"made {made} edge-smoothed frames in {plan.config.data.smooth_dir}", flush=True)
+def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
+    """Make what the plan's data lacks: the edge-smoothed frames. The chief makes, others wait."""
+    if worker.is_chief:
+        made = ensure_smooth(plan.config.data)
+        if made:
+            print(f"made {made} edge-smoothed frames in {plan.config.data.smooth_dir}", flush=True)
+        return
+    while check_dataset(plan.config.data, progress=False).smooth_missing:
+        time.sleep(2.0)
 
 
 def phase_of(step, plan):
@@ -121,154 +136,3 @@ def learning_rate_factor(step, plan):
         end, done = recipe.learning_rate_end, step - plan.init_steps
         length = plan.total_steps - plan.init_steps
     return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * done / max(1, length)))
-
-
-def build_model(config):
-    """The `AnimeGAN` of `config` with fresh weights, or with the generator of `init_from`."""
-    import keras
-
-    from animegan_tf import networks, weights
-    from animegan_tf.trainer import AnimeGAN
-
-    recipe = config.recipe
-    keras.utils.set_random_seed(config.seed)
-    features = networks.build_feature_extractor(config.features, config.features_depth)
-    generator = networks.build_generator(recipe.arch)
-    if config.init_from is not None:
-        source = weights.load_generator(config.init_from)
-        if source.name != generator.name:
-            raise InputError(
-                f"init_from: expected a generator of arch {recipe.arch}, received "
-                f"{config.init_from!r}, which holds a {source.name}"
-            )
-        generator.set_weights(source.get_weights())
-    discriminator = networks.build_discriminator(
-        recipe.norm,
-        recipe.discriminator_channels,
-        recipe.discriminator_depth,
-        recipe.spectral_norm,
-    )
-    return AnimeGAN(generator, discriminator, features, recipe)
-
-
-class _Steps:
-    """The compiled updates of a model: one graph for each kind."""
-
-    def __init__(self, model):
-        import tensorflow as tf
-
-        self.model = model
-        self.initialize = tf.function(model.initialize_step)
-        self.adversarial = tf.function(model.adversarial_step)
-        self.update_average = tf.function(model.update_average)
-        self._float = lambda value: tf.constant(value, tf.float32)
-
-    def __call__(self, step, plan, batch):
-        """Do update number `step` (from 0); returns its losses as a dict of floats."""
-        model, recipe = self.model, plan.config.recipe
-        factor = learning_rate_factor(step, plan)
-        if model.phase == "initialize":
-            model.init_optimizer.learning_rate = recipe.init_learning_rate * factor
-            losses = self.initialize(batch)
-        else:
-            model.generator_optimizer.learning_rate = recipe.generator_learning_rate * factor
-            model.discriminator_optimizer.learning_rate = (
-                recipe.discriminator_learning_rate * factor
-            )
-            turn = (step - plan.init_steps) % recipe.training_rate == 0
-            losses = self.adversarial(batch, update_discriminator=turn)
-        losses = {name: float(value) for name, value in losses.items()}
-        self.update_average(self._float(step))
-        return losses
-
-
-def _check_finite(losses, step, state):
-    for name, value in losses.items():
-        if not np.isfinite(value):
-            saved = (
-                f"the last saved checkpoint is {state.latest}"
-                if state.latest
-                else ("no checkpoint had been saved")
-            )
-            raise TrainingError(
-                f"step {step + 1}: the loss term {name!r} is {value}; the run stops and this "
-                f"update is not saved; {saved}"
-            )
-
-
-class _Samples:
-    """The sample grids of a run: a fixed set of photos, stylised after each epoch."""
-
-    def __init__(self, model, config):
-        from animegan_tf import images
-        from animegan_tf.data.files import list_images
-        from animegan_tf.stylizer import Stylizer
-
-        folder = config.data.val_dir if config.data.val_dir.is_dir() else config.data.photo_dir
-        self._photos = [
-            images.limit_side(images.read_photo(path).rgb, SAMPLE_SIDE)
-            for path in list_images(folder)[: config.samples]
-        ]
-        networks = [model.generator] if model.average is None else [model.generator, model.average]
-        # The raw result: matching the photo's brightness would hide a network that drifts.
-        self._stylizers = [Stylizer(network, match_brightness=False) for network in networks]
-
-    def write(self, records, step, epoch):
-        """A row for each photo: itself, the generator's result, the running average's."""
-        if self._photos:
-            rows = [
-                [photo, *(stylizer(photo) for stylizer in self._stylizers)]
-                for photo in self._photos
-            ]
-            records.samples(step, epoch, rows)
-
-
-def run(plan, progress=True):
-    """Train as `plan` says, resuming what the run directory holds; returns the `AnimeGAN`.
-
-    Raises `TrainingError` when a loss is not finite.
-    """
-    from tqdm import tqdm
-
-    from animegan_tf.checkpoints import RunState
-    from animegan_tf.data.pipeline import make_dataset
-    from animegan_tf.records import RunRecords
-
-    config = plan.config
-    Path(config.run_dir).mkdir(parents=True, exist_ok=True)
-    model = build_model(config)
-    state = RunState(model, config.run_dir, config.keep)
-    first = state.restore()
-    if first:
-        print(f"resuming after step {first} of {plan.total_steps}", flush=True)
-    records = RunRecords(config.run_dir, first)
-    samples = _Samples(model, config)
-    steps = _Steps(model)
-    batches = iter(make_dataset(config.data, start_step=first))
-    bar = tqdm(total=plan.total_steps, initial=first, unit="step", disable=not progress)
-    try:
-        for step in range(first, plan.total_steps):
-            started = time.perf_counter()
-            model.phase = phase_of(step, plan)
-            losses = steps(step, plan, next(batches))
-            _check_finite(losses, step, state)
-            epoch, done = divmod(step + 1, plan.steps_per_epoch)
-            seconds = time.perf_counter() - started
-            records.scalars(
-                step + 1,
-                model.phase,
-                step // plan.steps_per_epoch + 1,
-                {**losses, "seconds": seconds},
-            )
-            bar.update()
-            bar.set_postfix_str(
-                f"{model.phase} " + " ".join(f"{k} {v:.3g}" for k, v in losses.items())
-            )
-            if done == 0 or (step + 1) % config.save_every == 0:
-                state.save(step + 1)
-            if done == 0:
-                samples.write(records, step + 1, epoch)
-    finally:
-        bar.close()
-        records.close()
-    return model

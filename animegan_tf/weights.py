@@ -10,6 +10,8 @@ from animegan_tf import storage
 from animegan_tf.errors import InputError
 
 RUN_WEIGHTS = "generator.weights.h5"
+# A run's folder of the generators that it keeps, one each so many epochs.
+EPOCH_WEIGHTS = "epochs"
 SUFFIX = ".weights.h5"
 _PARAMETERS = {2_143_552: "v2", 698_240: "lite", 3_956_096: "v1"}
 

@@ -41,3 +41,37 @@ def vgg19(vgg19_file):
     import animegan_tf
 
     return animegan_tf.build_feature_extractor(vgg19_file)
+
+
+@pytest.fixture(scope="session")
+def four_shots(tmp_path_factory):
+    """A film of four shots (see `films`)."""
+    import films
+
+    return films.write_four_shots(tmp_path_factory.mktemp("film") / "four.mkv")
+
+
+def toy_features(weights, depth):
+    """Stands for `build_feature_extractor`: one seeded convolution."""
+    import keras
+
+    del weights, depth
+    inputs = keras.Input((None, None, 3))
+    kernel = keras.initializers.HeNormal(seed=1)
+    model = keras.Model(inputs, keras.layers.Conv2D(4, 3, 2, kernel_initializer=kernel)(inputs))
+    model.trainable = False
+    return model
+
+
+def toy_generator(arch):
+    """One convolution and a norm under names that `tf1` maps, so that a run takes seconds."""
+    import keras
+
+    from animegan_tf.layers import LayerNorm2D
+
+    photo = keras.Input((None, None, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False, name="Conv")(photo)
+    x = LayerNorm2D(1e-12, name="LayerNorm")(x)
+    x = keras.layers.Conv2D(3, 1, use_bias=False, name="out_layer.Conv")(x)
+    x = keras.layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(photo, x, name=f"generator_{arch}")

@@ -9,7 +9,17 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "animegan_tf"
-TRAINING = ("losses", "trainer", "training", "records", "checkpoints", "data", "train")
+TRAINING = (
+    "losses",
+    "trainer",
+    "training",
+    "loop",
+    "distribution",
+    "records",
+    "checkpoints",
+    "data",
+    "train",
+)
 ENTRY_POINTS = ("train", "stylize")
 
 # What a module must not import, from the package's other parts.
@@ -28,7 +38,13 @@ FORBIDDEN = {
     "stylize": (*TRAINING, "networks.features"),
     "data": ("losses", "trainer", "training", "networks", "layers", "cli"),
     "trainer": ("training", "records", "checkpoints", "data", "stylizer", "cli"),
-    "training": ("cli",),
+    "plotting": (*TRAINING, "layers", "networks", "stylizer", "cli"),
+    "curves": (*TRAINING, "layers", "networks", "stylizer", "cli"),
+    "measures": (*TRAINING, "layers", "networks", "stylizer", "cli"),
+    "evaluation": ("trainer", "training", "loop", "records", "checkpoints", "cli"),
+    "distribution": ("loop", "training", "trainer", "cli"),
+    "training": ("loop", "trainer", "networks", "cli"),
+    "loop": ("cli", "train"),
 }
 
 
@@ -72,6 +88,7 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.stylizer", ("tensorflow", "keras")),
         ("animegan_tf.training", ("tensorflow", "keras")),
         ("animegan_tf.data.check", ("tensorflow", "keras")),
+        ("animegan_tf.evaluation", ("tensorflow", "keras")),
     ),
 )
 def test_what_is_not_needed_is_not_loaded(module, absent):

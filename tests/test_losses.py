@@ -114,7 +114,7 @@ def test_gradient_penalty_reaches_the_discriminator():
 
 def test_penalty_images_lie_between():
     real, generated = tf.zeros((64, 2, 2, 3)), tf.ones((64, 2, 2, 3))
-    between = np.asarray(losses.penalty_images("wgan-gp", real, generated))
+    between = np.asarray(losses.penalty_images("wgan-gp", real, generated, seed=(1, 2)))
     # One fraction for each sample, the same over its pixels.
     np.testing.assert_allclose(between, np.broadcast_to(between[:, :1, :1, :1], between.shape))
     assert 0 <= between.min() < 0.2 and 0.8 < between.max() <= 1
@@ -122,8 +122,29 @@ def test_penalty_images_lie_between():
 
 def test_dragan_images_stay_near_the_anime():
     real = tf.random.normal((8, 16, 16, 3), stddev=2.0, seed=1)
-    moved = np.asarray(losses.penalty_images("dragan", real, tf.fill(real.shape, 100.0)) - real)
+    moved = np.asarray(
+        losses.penalty_images("dragan", real, tf.fill(real.shape, 100.0), (1, 2)) - real
+    )
     assert moved.min() >= 0 and 0 < moved.max() <= 0.5 * 2.0 * 1.1
+
+
+@pytest.mark.parametrize("gan", losses.PENALIZED_GAN_TYPES)
+def test_parts_of_a_batch_are_drawn_as_the_whole(gan):
+    real = tf.random.normal((6, 4, 4, 3), seed=1)
+    generated = tf.random.normal((6, 4, 4, 3), seed=2)
+    whole = losses.penalty_images(gan, real, generated, (3, 4))
+    part = losses.penalty_images(
+        gan,
+        real[2:4],
+        generated[2:4],
+        (3, 4),
+        first=2,
+        total=6,
+        deviation=tf.math.reduce_std(real),
+    )
+    np.testing.assert_allclose(part, whole[2:4], atol=1e-6)
+    other = losses.penalty_images(gan, real, generated, (3, 5))
+    assert np.abs(np.asarray(other - whole)).max() > 0.1
 
 
 @pytest.mark.parametrize(

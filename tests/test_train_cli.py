@@ -120,3 +120,29 @@ def test_help_is_the_text_and_the_flags(module):
     assert done.returncode == 0
     assert f"python -m {module}" in done.stdout
     assert ("--run_dir" if module.endswith("train") else "--output") in done.stdout
+
+
+def test_color_shift_comes_from_the_style(tmp_path):
+    """`auto` is what tools/color_balance.py prints, and both need three numbers or that word."""
+    from animegan_tf.data import check, synthetic
+
+    data = synthetic.make_smoke_dataset(tmp_path / "data", 32)
+    shift = check.color_shift(check.mean_bgr(data / "smoke" / "style"))
+    code = (
+        "import sys; from animegan_tf import train\n"
+        "sys.argv = ['train', '--image_size=32', '--run_dir=r', '--style=smoke', *sys.argv[1:]]\n"
+        "train.define_flags(); train.FLAGS(sys.argv)\n"
+        "print(train._run_config().data.color_shift)"
+    )
+
+    def parsed(value):
+        return subprocess.run(
+            [sys.executable, "-c", code, f"--data_dir={data}", f"--color_shift={value}"],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+
+    assert parsed("auto").stdout.strip() == str(shift)
+    assert parsed("1,2.5,-3").stdout.strip() == "(1.0, 2.5, -3.0)"
+    assert "color_shift must be 3 numbers" in parsed("1,2").stderr

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import seeded
 import tensorflow as tf
-from conftest import assign_seeded
+from conftest import assign_seeded, toy_features, toy_generator
 
 import animegan_tf
 from animegan_tf import tf1, trainer
@@ -114,19 +114,12 @@ def test_trajectory(golden, model):
 # --- toy networks: what does not need the published size ----------------------------------------
 
 
-def _tiny_features():
-    inputs = keras.Input((None, None, 3))
-    outputs = keras.layers.Conv2D(4, 3, strides=2, padding="same")(inputs)
-    return keras.Model(inputs, outputs)
-
-
 def _tiny(**changes):
     keras.utils.set_random_seed(0)
     recipe = dataclasses.replace(animegan_tf.recipe("lite"), **changes)
-    discriminator = animegan_tf.build_discriminator(channels=8)
-    return trainer.AnimeGAN(
-        animegan_tf.build_generator("lite"), discriminator, _tiny_features(), recipe
-    )
+    discriminator = animegan_tf.build_discriminator(channels=4, depth=2)
+    features = toy_features(None, None)
+    return trainer.AnimeGAN(toy_generator("lite"), discriminator, features, recipe)
 
 
 def _tiny_batch(size=32, step=0):

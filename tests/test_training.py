@@ -4,18 +4,17 @@ import dataclasses
 import json
 
 import cv2
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf import networks, training, weights
+from animegan_tf import loop, networks, training, weights
 from animegan_tf.checkpoints import RunState
 from animegan_tf.data import synthetic
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import TrainingError
-from animegan_tf.layers import LayerNorm2D
 
 SIZE = 32
 
@@ -25,30 +24,12 @@ def data_dir(tmp_path_factory):
     return synthetic.make_smoke_dataset(tmp_path_factory.mktemp("data") / "d", SIZE, count=5)
 
 
-def _toy_features(weights, depth):
-    del weights, depth
-    inputs = keras.Input((None, None, 3))
-    kernel = keras.initializers.HeNormal(seed=1)
-    model = keras.Model(inputs, keras.layers.Conv2D(4, 3, 2, kernel_initializer=kernel)(inputs))
-    model.trainable = False
-    return model
-
-
-def _toy_generator(arch):
-    """One convolution and a norm under names that `tf1` maps, so that a run takes seconds."""
-    photo = keras.Input((None, None, 3))
-    x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False, name="Conv")(photo)
-    x = LayerNorm2D(1e-12, name="LayerNorm")(x)
-    x = keras.layers.Conv2D(3, 1, use_bias=False, activation="tanh", name="out_layer.Conv")(x)
-    return keras.Model(photo, x, name=f"generator_{arch}")
-
-
 @pytest.fixture(scope="module", autouse=True)
 def toy_networks():
     """The real networks are tested elsewhere, and through the command line below."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(vars(networks), "build_feature_extractor", _toy_features)
-        patch.setitem(vars(networks), "build_generator", _toy_generator)
+        patch.setitem(vars(networks), "build_feature_extractor", toy_features)
+        patch.setitem(vars(networks), "build_generator", toy_generator)
         patch.setitem(weights._PARAMETERS, 128, "lite")
         yield
 
@@ -129,7 +110,7 @@ def test_wrong_numbers_are_named(data_dir, tmp_path, changes, text):
 def finished(data_dir, tmp_path_factory, toy_networks):
     """A whole run that was not interrupted."""
     run_dir = tmp_path_factory.mktemp("finished")
-    model = training.run(_plan(data_dir, run_dir), progress=False)
+    model = loop.run(_plan(data_dir, run_dir), progress=False)
     return run_dir, model
 
 
@@ -169,7 +150,7 @@ def test_scalars_reach_tensorboard(finished):
 @pytest.mark.parametrize("stop", (1, 3, 5))
 def test_a_killed_run_ends_as_if_it_had_not_been(finished, data_dir, tmp_path, stop, monkeypatch):
     """Killed after `stop` steps; steps after the last checkpoint are done again."""
-    real = training._Steps.__call__
+    real = loop._Steps.__call__
 
     def killed(self, step, plan, batch):
         if step == stop:
@@ -178,9 +159,9 @@ def test_a_killed_run_ends_as_if_it_had_not_been(finished, data_dir, tmp_path, s
 
     plan = _plan(data_dir, tmp_path)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training._Steps, "__call__", killed)
-        training.run(plan, progress=False)
-    model = training.run(plan, progress=False)
+        patch.setattr(loop._Steps, "__call__", killed)
+        loop.run(plan, progress=False)
+    model = loop.run(plan, progress=False)
     _, whole = finished
     for network in ("generator", "discriminator", "average"):
         for old, new in zip(
@@ -194,24 +175,24 @@ def test_a_killed_run_ends_as_if_it_had_not_been(finished, data_dir, tmp_path, s
 
 def test_a_finished_run_does_nothing_more(finished, data_dir, monkeypatch):
     run_dir, model = finished
-    monkeypatch.setattr(training._Steps, "__call__", None)
-    again = training.run(_plan(data_dir, run_dir), progress=False)
+    monkeypatch.setattr(loop._Steps, "__call__", None)
+    again = loop.run(_plan(data_dir, run_dir), progress=False)
     for old, new in zip(model.generator.get_weights(), again.generator.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
 
 
 def test_not_a_number_stops_the_run_at_once(data_dir, tmp_path, monkeypatch):
-    real = training._Steps.__call__
+    real = loop._Steps.__call__
 
     def poisoned(self, step, plan, batch):
         if step == 4:
             batch = {**batch, "photo": batch["photo"] * np.nan}
         return real(self, step, plan, batch)
 
-    monkeypatch.setattr(training._Steps, "__call__", poisoned)
+    monkeypatch.setattr(loop._Steps, "__call__", poisoned)
     plan = _plan(data_dir, tmp_path, save_every=1)
     with pytest.raises(TrainingError) as raised:
-        training.run(plan, progress=False)
+        loop.run(plan, progress=False)
     text = str(raised.value)
     assert "step 5: the loss term 'd' is nan" in text
     assert "the last saved checkpoint is" in text and "ckpt-4" in text
@@ -223,7 +204,7 @@ def test_not_a_number_stops_the_run_at_once(data_dir, tmp_path, monkeypatch):
 
 
 def test_weights_that_are_not_finite_are_never_saved(data_dir, tmp_path):
-    model = training.build_model(_config(data_dir, tmp_path))
+    model = loop.build_model(_config(data_dir, tmp_path))
     state = RunState(model, tmp_path)
     state.save(1)
     kernel = model.discriminator.get_layer("last_conv").kernel
@@ -235,7 +216,7 @@ def test_weights_that_are_not_finite_are_never_saved(data_dir, tmp_path):
 
 def test_a_cut_checkpoint_is_passed_over(data_dir, tmp_path, capsys):
     config = _config(data_dir, tmp_path)
-    model = training.build_model(config)
+    model = loop.build_model(config)
     state = RunState(model, tmp_path)
     state.save(1)
     good = model.generator.get_weights()
@@ -247,7 +228,7 @@ def test_a_cut_checkpoint_is_passed_over(data_dir, tmp_path, capsys):
     data = tmp_path / "checkpoints" / "ckpt-2.data-00000-of-00001"
     data.write_bytes(data.read_bytes()[:1000])
 
-    other = training.build_model(config)
+    other = loop.build_model(config)
     assert RunState(other, tmp_path).restore() == 1
     assert "ckpt-2 cannot be restored" in capsys.readouterr().err
     assert other.phase == "initialize"
@@ -257,23 +238,23 @@ def test_a_cut_checkpoint_is_passed_over(data_dir, tmp_path, capsys):
     for path in (tmp_path / "checkpoints").glob("ckpt-1.data*"):
         path.write_bytes(b"")
     with pytest.raises(animegan_tf.InputError, match="none of the 2 checkpoints"):
-        RunState(training.build_model(config), tmp_path).restore()
+        RunState(loop.build_model(config), tmp_path).restore()
 
 
 def test_a_new_style_starts_from_another_generator(finished, data_dir, tmp_path):
     run_dir, model = finished
-    started = training.build_model(_config(data_dir, tmp_path, init_from=str(run_dir)))
+    started = loop.build_model(_config(data_dir, tmp_path, init_from=str(run_dir)))
     for old, new in zip(model.average.get_weights(), started.generator.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     config = _config(data_dir, tmp_path, init_from=str(run_dir))
     other = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, arch="v2"))
     with pytest.raises(animegan_tf.InputError, match=r"init_from: expected .* arch v2"):
-        training.build_model(other)
+        loop.build_model(other)
 
 
 def test_training_rate_rests_the_discriminator(data_dir, tmp_path):
     config = _config(data_dir, tmp_path, steps_per_epoch=3)
     recipe = dataclasses.replace(config.recipe, training_rate=2)
-    training.run(training.make_plan(dataclasses.replace(config, recipe=recipe)), progress=False)
+    loop.run(training.make_plan(dataclasses.replace(config, recipe=recipe)), progress=False)
     with_d = [line["step"] for line in _lines(tmp_path) if "d" in line]
     assert with_d == [4, 6, 8]

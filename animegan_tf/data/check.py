@@ -74,12 +74,14 @@ class DatasetReport:
         """Raise `InputError` with the first problems and the number of the others."""
         if not self.problems:
             return
-        lines = [f"the data set has {len(self.problems)} problem(s):"]
-        lines += [f"  {problem}" for problem in self.problems[:_PROBLEMS_SHOWN]]
+        lines = [f"the data set has {len(self.problems)} problem(s):", *self._first_problems()]
+        raise InputError("\n  ".join(lines))
+
+    def _first_problems(self):
+        """The first problems, and the number of the others."""
         more = len(self.problems) - _PROBLEMS_SHOWN
-        if more > 0:
-            lines.append(f"  ... and {more} more")
-        raise InputError("\n".join(lines))
+        others = [f"... and {more} more"] if more > 0 else []
+        return [*self.problems[:_PROBLEMS_SHOWN], *others]
 
     def __str__(self):
         lines = [f"{'':12}{'pictures':>8}  {'width':>12}  {'height':>12}  folder"]
@@ -98,7 +100,7 @@ class DatasetReport:
             lines.append(f"{self.smooth_missing} smoothed frame(s) have yet to be made")
         lines += [f"note: {note}" for note in self.notes]
         lines += [f"note: {_twice(what, found)}" for what, found in self.duplicates.items()]
-        lines += [f"problem: {problem}" for problem in self.problems]
+        lines += [f"problem: {problem}" for problem in self._first_problems()]
         return "\n".join(lines)
 
 

@@ -1,0 +1,74 @@
+"""A data set at a glance: contact sheets of its folders below each other. No TensorFlow.
+
+Pictures are uint8 RGB (height, width, 3).
+"""
+
+import numpy as np
+
+from animegan_tf import images, plotting
+from animegan_tf.data import contact_sheet, files
+from animegan_tf.errors import InputError
+
+_HEADING, _MARGIN, _WHITE = 34, 8, 255
+_TILE = 112
+_UNREADABLE = (150, 40, 40)
+
+
+def write(path, report, most=48):
+    """Write the contact sheet of a `check.DatasetReport` to `path`, a picture file's name.
+
+    Up to `most` pictures of each folder are shown, taken at even steps, then pictures that are
+    there twice, each above its original. Raises `InputError` when there is nothing to show.
+    """
+    sections = []
+    for name, folder in report.folders.items():
+        if folder.count:
+            paths = even_choice(files.list_images(folder.path), most)
+            pictures = files.map_in_threads(_load, paths, "contact sheet", progress=False)
+            heading = f"{name}: {len(paths)} of {folder.count} pictures"
+            sections.append(_section(heading, pictures))
+    for what, found in report.duplicates.items():
+        shown = even_choice(found, most)
+        pairs = [_above(_load(one.path), _load(one.original)) for one in shown]
+        labels = ["the same file" if one.exact else "alike" for one in shown]
+        sections.append(_section(f"{len(found)} {what}", pairs, labels))
+    if not sections:
+        raise InputError("contact_sheet: expected a data set with readable pictures, found none")
+    width = max(section.shape[1] for section in sections)
+    images.write_photo(path, np.concatenate([_widened(one, width) for one in sections]))
+
+
+def _section(heading, pictures, labels=None):
+    """A heading and the pictures below it."""
+    sheet = contact_sheet.draw(pictures, labels, _TILE)
+    width = plotting.text_width(heading, 0.55, bold=True) + 2 * _MARGIN
+    top = np.full((_HEADING, max(sheet.shape[1], width), 3), _WHITE, np.uint8)
+    plotting.write(top, heading, _MARGIN, 23, 0.55, bold=True)
+    return np.concatenate([top, _widened(sheet, top.shape[1])])
+
+
+def _load(path):
+    """The picture in a file, made small; a red square when it cannot be read."""
+    try:
+        return contact_sheet.shrink(files.decode_color(path.read_bytes(), path), _TILE)
+    except (InputError, OSError):
+        return np.full((_TILE, _TILE, 3), _UNREADABLE, np.uint8)
+
+
+def _above(one, other):
+    width = max(one.shape[1], other.shape[1])
+    return np.concatenate([_widened(one, width), _widened(other, width)])
+
+
+def _widened(picture, width):
+    more = ((0, 0), (0, width - picture.shape[1]), (0, 0))
+    return np.pad(picture, more, constant_values=_WHITE)
+
+
+def even_choice(items, count):
+    """Up to `count` of a list, at even steps, the first and the last among them."""
+    if len(items) <= count:
+        return list(items)
+    if count == 1:
+        return [items[0]]
+    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]

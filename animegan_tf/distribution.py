@@ -1,0 +1,104 @@
+"""Where a run computes: one device, several of one machine, or several machines.
+
+A batch is global: `batch_size` pictures over all replicas of all workers. With several machines
+each process finds its place in the environment variable TF_CONFIG, as `tf.distribute` defines it:
+{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}.
+"""
+
+import dataclasses
+import json
+import os
+
+from animegan_tf.errors import InputError
+
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
+
+
+@dataclasses.dataclass(frozen=True)
+class Worker:
+    """This process among the `count` of a run: the chief is the one that writes."""
+
+    index: int = 0
+    count: int = 1
+    is_chief: bool = True
+
+
+def this_worker(strategy="auto"):
+    """The `Worker` that TF_CONFIG says this process is; alone where there is none.
+
+    Raises `InputError` for a TF_CONFIG that is not understood, and for the strategy "multi_worker"
+    without one. Needs no TensorFlow.
+    """
+    text = os.environ.get("TF_CONFIG", "")
+    if strategy not in ("auto", "multi_worker") or (not text and strategy == "auto"):
+        return Worker()
+    form = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+    if not text:
+        raise InputError(f"strategy: multi_worker needs TF_CONFIG={form}, received none")
+    try:
+        settings = json.loads(text)
+        cluster = settings.get("cluster", {})
+        kinds = ("chief", "worker")
+        members = [(kind, i) for kind in kinds for i in range(len(cluster.get(kind, ())))]
+        if not members:
+            return Worker()
+        task = (settings["task"]["type"], int(settings["task"]["index"]))
+        index = members.index(task)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"TF_CONFIG: expected {form}, received {text!r}") from error
+    return Worker(index, len(members), index == 0)
+
+
+def make_strategy(name):
+    """The `tf.distribute` strategy of `name`, one of `STRATEGIES`.
+
+    "auto" is "multi_worker" where TF_CONFIG names several workers, else "mirrored" where there are
+    several GPUs, else "one_device". "mirrored" takes every GPU, or every logical CPU device where
+    there is no GPU. Must come before any other use of TensorFlow under "multi_worker".
+    """
+    import tensorflow as tf
+
+    workers = this_worker(name).count
+    if name == "auto":
+        gpus = len(tf.config.list_logical_devices("GPU")) if workers == 1 else 0
+        name = "multi_worker" if workers > 1 else "mirrored" if gpus > 1 else "one_device"
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "mirrored":
+        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
+        return tf.distribute.MirroredStrategy(
+            [device.name for device in tf.config.list_logical_devices(kind)]
+        )
+    return tf.distribute.get_strategy()
+
+
+def check_batch(batch_size, replicas):
+    """Raise `InputError` unless the global batch divides evenly over the replicas."""
+    if batch_size % replicas:
+        raise InputError(
+            f"batch_size: expected a multiple of the {replicas} replicas, received {batch_size}"
+        )
+
+
+def distributed_batches(strategy, config, start_step):
+    """An endless iterator of the batches of the `DataConfig`, each replica its part.
+
+    The parts in order of workers and replicas are the batch that one replica alone would get.
+    """
+    from animegan_tf.data.pipeline import make_dataset
+
+    replicas = strategy.num_replicas_in_sync
+    check_batch(config.batch_size, replicas)
+
+    def for_worker(context):
+        shard = (context.input_pipeline_id, context.num_input_pipelines)
+        batches = make_dataset(config, start_step=start_step, shard=shard)
+        return batches.rebatch(config.batch_size // replicas, drop_remainder=True)
+
+    return iter(strategy.distribute_datasets_from_function(for_worker))
+
+
+def scale_rates(recipe, replicas):
+    """`recipe` with its learning rates multiplied by the number of replicas."""
+    names = ("init_learning_rate", "generator_learning_rate", "discriminator_learning_rate")
+    return dataclasses.replace(recipe, **{name: getattr(recipe, name) * replicas for name in names})

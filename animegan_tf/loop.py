@@ -1,0 +1,294 @@
+"""The loop over the steps of a training run: resuming, saving, recording, stopping.
+
+It drives `AnimeGAN`'s steps itself rather than through `fit`: it resumes in the middle of an epoch,
+looks at every step's losses, and saves by steps. Every worker runs it; only the chief writes.
+"""
+
+import contextlib
+import functools
+import math
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+from animegan_tf import distribution, images, networks, weights
+from animegan_tf.checkpoints import RunState
+from animegan_tf.data.files import list_images
+from animegan_tf.distribution import Worker
+from animegan_tf.errors import InputError, Stopped, TrainingError
+from animegan_tf.records import RunRecords
+from animegan_tf.stylizer import Stylizer
+from animegan_tf.trainer import AnimeGAN
+from animegan_tf.training import learning_rate_factor, phase_of
+
+SAMPLE_SIDE = 512
+
+
+@contextlib.contextmanager
+def _precision(name):
+    """Build layers and optimisers for `name` arithmetic; variables stay float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def build_model(config, replicas=1):
+    """The `AnimeGAN` of `config` with fresh weights, or with the generator of `init_from`.
+
+    Variables belong to the `tf.distribute` strategy in whose scope this is called.
+    """
+    recipe = config.recipe
+    if config.scale_lr:
+        recipe = distribution.scale_rates(recipe, replicas)
+    keras.utils.set_random_seed(config.seed)
+    with _precision(config.mixed_precision):
+        return _build(config, recipe)
+
+
+def _build(config, recipe):
+    features = networks.build_feature_extractor(config.features, config.features_depth)
+    generator = networks.build_generator(recipe.arch)
+    if config.init_from is not None:
+        source = weights.load_generator(config.init_from)
+        if source.name != generator.name:
+            raise InputError(
+                f"init_from: expected a generator of arch {recipe.arch}, received "
+                f"{config.init_from!r}, which holds a {source.name}"
+            )
+        generator.set_weights(source.get_weights())
+    discriminator = networks.build_discriminator(
+        recipe.norm,
+        recipe.discriminator_channels,
+        recipe.discriminator_depth,
+        recipe.spectral_norm,
+    )
+    return AnimeGAN(generator, discriminator, features, recipe, seed=config.seed)
+
+
+class _Steps:
+    """The compiled updates of a model: one graph for each kind, the same on every replica."""
+
+    def __init__(self, model, strategy, jit_compile=False):
+        self.model = model
+        self._strategy = strategy
+        self._initialize = self._compiled(model.initialize_and_measure, jit_compile)
+        self._adversarial = {
+            turn: self._compiled(
+                functools.partial(model.adversarial_and_measure, update_discriminator=turn),
+                jit_compile,
+            )
+            for turn in (True, False)
+        }
+        self._update_average = tf.function(model.update_average)
+
+    def _compiled(self, step, jit_compile):
+        strategy = self._strategy
+        if jit_compile:
+            step = tf.function(step, jit_compile=True)
+
+        @tf.function
+        def update(batch):
+            # Parts of a batch have one size, so the mean of their means is the batch's.
+            return tf.nest.map_structure(
+                lambda value: strategy.reduce("MEAN", value, axis=None),
+                strategy.run(step, args=(batch,)),
+            )
+
+        return update
+
+    def __call__(self, step, plan, batch):
+        """Do update number `step` (from 0); returns dicts of floats: losses, measures."""
+        model, recipe = self.model, self.model.recipe
+        factor = learning_rate_factor(step, plan)
+        if model.phase == "initialize":
+            rates = {"init_learning_rate": model.init_optimizer}
+            update = self._initialize
+        else:
+            rates = {
+                "generator_learning_rate": model.generator_optimizer,
+                "discriminator_learning_rate": model.discriminator_optimizer,
+            }
+            turn = (step - plan.init_steps) % recipe.training_rate == 0
+            update = self._adversarial[turn]
+        for name, optimizer in rates.items():
+            optimizer.learning_rate = getattr(recipe, name) * factor
+        losses, measures = tf.nest.map_structure(float, update(batch))
+        self._update_average(tf.constant(step, tf.float32))
+        return losses, {**measures, **{name: getattr(recipe, name) * factor for name in rates}}
+
+
+class _Stop:
+    """Turns SIGTERM and the first Ctrl-C into a wish to stop after the current step."""
+
+    def __init__(self):
+        self.signal = None
+        self._before = {}
+
+    def __enter__(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Only the main thread may; a run in another one is not stopped by signals.
+            with contextlib.suppress(ValueError):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number, frame):
+        del frame
+        if self.signal == signal.SIGINT == number:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _memory():
+    """Gigabytes that this process took at its peak, on the first GPU or else in main memory."""
+    if tf.config.list_physical_devices("GPU"):
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
+    scale = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9
+
+
+def _check_finite(losses, step, state):
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            saved = f"the last saved checkpoint is {state.latest}"
+            if state.latest is None:
+                saved = "no checkpoint had been saved"
+            raise TrainingError(
+                f"step {step + 1}: the loss term {name!r} is {value}; the run stops and this "
+                f"update is not saved; {saved}"
+            )
+
+
+class _Samples:
+    """The sample grids of a run: a fixed set of photos, stylised after each epoch."""
+
+    def __init__(self, model, config):
+        folder = config.data.val_dir if config.data.val_dir.is_dir() else config.data.photo_dir
+        self._photos = [
+            images.limit_side(images.read_photo(path).rgb, SAMPLE_SIDE)
+            for path in list_images(folder)[: config.samples]
+        ]
+        networks = [model.generator] if model.average is None else [model.generator, model.average]
+        # The raw result: matching the photo's brightness would hide a network that drifts.
+        self._stylizers = [Stylizer(network, match_brightness=False) for network in networks]
+
+    def write(self, records, step, epoch):
+        """A row for each photo: itself, the generator's result, the running average's."""
+        if self._photos:
+            rows = [
+                [photo, *(stylizer(photo) for stylizer in self._stylizers)]
+                for photo in self._photos
+            ]
+            records.samples(step, epoch, rows)
+
+
+class _Run:
+    """What a running loop holds; `writes` is whether this worker records and saves."""
+
+    def __init__(self, plan, strategy, writes, flags_text):
+        config = plan.config
+        self.plan, self.writes = plan, writes
+        with strategy.scope():
+            self.model = build_model(config, strategy.num_replicas_in_sync)
+        self.state = RunState(self.model, config.run_dir, config.keep, writes=writes)
+        self.first = self.state.restore()
+        self.steps = _Steps(self.model, strategy, config.jit_compile)
+        self.batches = distribution.distributed_batches(strategy, config.data, self.first)
+        self.saved_at = time.monotonic()
+        if writes:
+            self.records = RunRecords(config.run_dir, self.first)
+            self.records.text("flags", flags_text)
+            self.samples = _Samples(self.model, config)
+
+    def step(self, step):
+        """Do update number `step` and what is due after it; returns its losses."""
+        config, started = self.plan.config, time.perf_counter()
+        self.model.phase = phase_of(step, self.plan)
+        losses, measures = self.steps(step, self.plan, next(self.batches))
+        _check_finite(losses, step, self.state)
+        if not self.writes:
+            return losses
+        seconds = time.perf_counter() - started
+        measures["seconds"] = seconds
+        measures["images_per_second"] = config.recipe.batch_size / seconds
+        measures["memory_gb"] = _memory()
+        epoch, done = divmod(step + 1, self.plan.steps_per_epoch)
+        epoch_of_step = step // self.plan.steps_per_epoch + 1
+        self.records.scalars(step + 1, self.model.phase, epoch_of_step, losses, measures)
+        minutes = (time.monotonic() - self.saved_at) / 60
+        by_time = config.save_minutes and minutes >= config.save_minutes
+        if done == 0 or (step + 1) % config.save_every == 0 or by_time:
+            self.save(step + 1)
+        if done == 0:
+            self._end_epoch(step + 1, epoch)
+        return losses
+
+    def save(self, step):
+        """Save the state after `step` updates, on the worker that writes."""
+        if self.writes:
+            self.state.save(step)
+            self.saved_at = time.monotonic()
+
+    def _end_epoch(self, step, epoch):
+        config = self.plan.config
+        self.samples.write(self.records, step, epoch)
+        if config.keep_every and epoch % config.keep_every == 0:
+            name = f"generator-{epoch:04d}{weights.SUFFIX}"
+            weights.save_generator(
+                self.model.best_generator, Path(config.run_dir) / weights.EPOCH_WEIGHTS / name
+            )
+
+    def close(self):
+        if self.writes:
+            self.records.close()
+
+
+def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a frozen value
+    """Train as `plan` says, resuming what the run directory holds; returns the `AnimeGAN`.
+
+    Raises `TrainingError` when a loss is not finite or nothing can be saved, `Stopped` after
+    SIGTERM or Ctrl-C, when the last step has been saved.
+    """
+    config = plan.config
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    strategy = distribution.make_strategy(config.strategy)
+    distribution.check_batch(config.recipe.batch_size, strategy.num_replicas_in_sync)
+    Path(config.run_dir).mkdir(parents=True, exist_ok=True)
+    running = _Run(plan, strategy, worker.is_chief, flags_text)
+    say = tqdm.write if worker.is_chief else (lambda text: None)
+    say(f"{strategy.num_replicas_in_sync} replica(s), {config.mixed_precision}")
+    if running.first:
+        say(f"resuming after step {running.first} of {plan.total_steps}")
+    bar = tqdm(
+        total=plan.total_steps,
+        initial=running.first,
+        unit="step",
+        disable=not (progress and worker.is_chief),
+    )
+    try:
+        with _Stop() as stop:
+            for step in range(running.first, plan.total_steps):
+                losses = running.step(step)
+                bar.update()
+                shown = " ".join(f"{name} {value:.3g}" for name, value in losses.items())
+                bar.set_postfix_str(f"{running.model.phase} {shown}")
+                if stop.signal is not None:
+                    running.save(step + 1)
+                    raise Stopped(signal.Signals(stop.signal), step + 1, running.state.latest)
+    finally:
+        bar.close()
+        running.close()
+    return running.model

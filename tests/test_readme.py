@@ -1,0 +1,30 @@
+"""What the README says is there is there, and CI runs what it says."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_ci_runs_the_command_of_the_readme():
+    command = re.search(r"## Test\n\n```\n(.*)\n```", README)[1]
+    assert command in (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+
+
+def test_files_that_are_named_exist():
+    named = re.findall(r"(?:flags|tools|docs|tests)/[\w./-]+\w", README)
+    named += [f"animegan_tf/{path}" for path in re.findall(r"`(?:animegan_tf/)?(\w+\.py)`", README)]
+    assert len(named) > 20
+    missing = [path for path in named if not (ROOT / path).exists() and "NAME" not in path]
+    assert missing == []
+
+
+def test_flags_that_are_named_exist():
+    sources = [*(ROOT / "animegan_tf").glob("*.py"), *(ROOT / "tools").glob("*.py")]
+    text = "".join(path.read_text("utf-8") for path in sources)
+    # Those of pip, pytest and ruff.
+    others = {"quiet", "check", "flagfile", "help", "checkpoint", "output"}
+    fields = set(re.findall(r"^    (\w+): ", text, re.MULTILINE))
+    defined = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', text)) | fields | others
+    assert {name for name in re.findall(r"--([a-z_]+)", README) if name not in defined} == set()

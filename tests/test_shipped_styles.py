@@ -1,0 +1,39 @@
+"""The styles in checkpoints/: the files that their READMEs describe, and pictures that are sane."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import animegan_tf
+from animegan_tf import images, styles
+
+ROOT = Path(__file__).parent.parent
+FOLDERS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/generator.weights.h5"))
+
+
+def test_one_is_shipped_and_is_the_default():
+    assert styles.default() in [folder.name for folder in FOLDERS]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_file_is_the_one_described(folder):
+    digest = hashlib.sha256((folder / "generator.weights.h5").read_bytes()).hexdigest()
+    assert digest in (folder / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_picture_is_neither_gray_nor_off(folder):
+    photo = images.read_photo(ROOT / "docs" / "images" / "photo.jpg").rgb
+    photo = images.limit_side(photo, 512)
+    result = animegan_tf.Stylizer(style=folder.name)(photo)
+    assert result.shape == photo.shape
+    before, after = photo.astype(np.float64), result.astype(np.float64)
+    # Levels of 255: the colours of the whole, and that the picture is still there.
+    assert np.abs(after.mean((0, 1)) - before.mean((0, 1))).max() < 25
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.85
+    spread = [np.ptp(picture, axis=-1).mean() for picture in (before, after)]
+    assert spread[1] > 0.6 * spread[0]
+    # Clearly another picture.
+    assert np.abs(after - before).mean() > 4

@@ -1,0 +1,19 @@
+"""Run by test_distribution: `animegan_tf.train` with toy networks, as one process of several."""
+
+import sys
+
+from conftest import toy_features, toy_generator
+
+from animegan_tf import networks, train, weights
+
+
+def main():
+    vars(networks)["build_feature_extractor"] = toy_features
+    vars(networks)["build_generator"] = toy_generator
+    weights._PARAMETERS[128] = "lite"
+    train.console()
+
+
+if __name__ == "__main__":
+    sys.argv[0] = "train"
+    main()

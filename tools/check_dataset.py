@@ -1,0 +1,57 @@
+"""Look at a data set before a long training: counts, sizes, damaged files, duplicates, colours.
+
+    python tools/check_dataset.py DATA STYLE --contact_sheet=sheet.png
+
+DATA holds train_photo/, STYLE/style/ and, optionally, STYLE/smooth/ and val/. It is the check that
+training begins with; the exit status is 1 when training would refuse.
+"""
+
+from absl import flags
+
+from animegan_tf import cli
+from animegan_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    """Define this command's flags."""
+    from animegan_tf.data.config import CROPS
+
+    flags.DEFINE_integer("image_size", 256, "side of the square training pictures")
+    flags.DEFINE_enum("crop", "none", CROPS, "how training cuts a square; none: refuse others")
+    flags.DEFINE_string("contact_sheet", None, "a picture file to write that shows the folders")
+    flags.DEFINE_bool("list", False, "name every problem and every duplicate")
+
+
+def main(argv):
+    """Check the data set that `argv` names; returns the exit status."""
+    from animegan_tf.data import overview
+    from animegan_tf.data.check import check_dataset
+    from animegan_tf.data.config import DataConfig
+
+    if len(argv) != 3:
+        raise InputError(f"arguments: expected DATA STYLE, received {' '.join(argv[1:])!r}")
+    config = DataConfig(argv[1], argv[2], image_size=FLAGS.image_size, crop=FLAGS.crop)
+    report = check_dataset(config)
+    print(report)
+    style = report.folders.get("style")
+    if style is not None and style.color_shift is not None:
+        shift = ",".join(f"{value:.4f}" for value in style.color_shift)
+        print(f"a style without a tint: --color_shift={shift}")
+    if FLAGS.list:
+        for problem in report.problems:
+            print(problem)
+        for what, found in report.duplicates.items():
+            for one in found:
+                print(f"{what}: {one.path} {'is' if one.exact else 'is like'} {one.original}")
+    if FLAGS.contact_sheet:
+        overview.write(FLAGS.contact_sheet, report)
+        print(f"shown on {FLAGS.contact_sheet}")
+    print("training would refuse" if report.problems else "training would start")
+    return 1 if report.problems else 0
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main, __name__, __doc__)

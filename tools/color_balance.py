@@ -1,0 +1,48 @@
+"""The mean colours of a style's pictures, and the shift that makes them gray on average.
+
+    python tools/color_balance.py --input=data/Hayao/style --output=balance.json
+
+The early AnimeGANv2 added such a shift to the colour anime pictures in training, so that the style
+does not tint photos. Prints the flag for it; with --output also writes the numbers as JSON.
+"""
+
+import json
+
+from absl import flags
+
+from animegan_tf import cli, storage
+from animegan_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    """Define this command's flags."""
+    flags.DEFINE_string("input", None, "folder of the style's pictures. Required.")
+    flags.DEFINE_string("output", None, "a JSON file to write the numbers to")
+
+
+def main(argv):
+    """Measure the folder and print, and write, what was found."""
+    from animegan_tf.data import check
+
+    if len(argv) > 1:
+        raise InputError(f"arguments: expected flags only, received {' '.join(argv[1:])!r}")
+    if not FLAGS.input:
+        raise InputError("input: expected --input=..., received nothing")
+    mean = check.mean_bgr(FLAGS.input)
+    shift = check.color_shift(mean)
+    flag = "--color_shift=" + ",".join(f"{value:.4f}" for value in shift)
+    print("            blue     green       red")
+    for name, values in (("mean", mean), ("shift", shift)):
+        print(f"{name:6}" + "".join(f"{value:10.4f}" for value in values))
+    print(flag)
+    if FLAGS.output:
+        numbers = {"input": FLAGS.input, "mean_bgr": mean, "shift_bgr": shift, "flag": flag}
+        storage.write_text(FLAGS.output, json.dumps(numbers, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main, __name__, __doc__)

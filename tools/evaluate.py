@@ -1,0 +1,149 @@
+r"""Compare generators in numbers and pictures, for instance the epochs of a run.
+
+  python tools/evaluate.py --photos=PHOTOS --style_dir=data/Hayao/style --output=OUT \
+      RUN_DIR other.weights.h5 checkpoint/generator_Hayao_weight
+  python tools/evaluate.py --photos=PHOTOS --style_dir=data/Hayao/style --output=OUT \
+      --run_dir=RUN_DIR --video=clip.mp4
+
+Prints a table and writes evaluation.json, evaluation.csv and grid.png to OUT, with --run_dir also
+epochs.png: each measure over the epochs kept by training with --keep_every, and the latest.
+"""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from absl import flags
+
+from animegan_tf import cli
+from animegan_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    """Define this command's flags."""
+    flags.DEFINE_string("photos", None, "folder of photos to stylise. Required.")
+    flags.DEFINE_string("style_dir", None, "folder of the style's pictures, to compare with")
+    flags.DEFINE_string("run_dir", None, "a training run, of which every kept epoch is measured")
+    flags.DEFINE_string("video", None, "a film, to measure flicker on")
+    flags.DEFINE_string("output", None, "folder for what is written. Required.")
+    flags.DEFINE_string(
+        "features", "imagenet", "VGG weights: imagenet (a download), a .npy or .h5 file, or random"
+    )
+    flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "the feature network")
+    flags.DEFINE_integer("max_side", 512, "pictures are shrunk to this first", lower_bound=64)
+    flags.DEFINE_integer("max_photos", 24, "of more photos some are taken", lower_bound=1)
+    flags.DEFINE_integer("max_style", 64, "of more style pictures some are taken", lower_bound=1)
+    flags.DEFINE_integer("video_pairs", 16, "pairs of frames taken of the film", lower_bound=1)
+    flags.DEFINE_integer("grid", 6, "photos in the picture grid", lower_bound=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Candidate:
+    label: str
+    path: str
+    epoch: float | None = None
+
+
+def _candidates(paths):
+    """What to measure: the checkpoints given, and those of --run_dir."""
+    from animegan_tf import curves, evaluation, stylizer, weights
+
+    for path in paths:
+        stylizer.check_options(path)
+    candidates = [_Candidate(path, path) for path in paths]
+    if FLAGS.run_dir:
+        kept = evaluation.kept_generators(FLAGS.run_dir)
+        latest = Path(FLAGS.run_dir) / weights.RUN_WEIGHTS
+        if not kept and not latest.is_file():
+            raise InputError(
+                f"run_dir: expected a run with {weights.RUN_WEIGHTS} or epochs/, found neither in "
+                f"{FLAGS.run_dir!r}"
+            )
+        candidates += [_Candidate(f"epoch {epoch}", str(path), epoch) for epoch, path in kept]
+        if latest.is_file():
+            epoch = kept[-1][0] + 1 if kept else 1
+            if (Path(FLAGS.run_dir) / curves.SCALARS).is_file():
+                epoch = curves.read_scalars(FLAGS.run_dir)[0][-1].get("epoch", epoch)
+            candidates.append(_Candidate("latest", str(latest), epoch))
+    if not candidates:
+        raise InputError("checkpoint: expected at least one, or --run_dir=..., received none")
+    return candidates
+
+
+def _measure(candidates, evaluator):
+    """Rows, and the results for the grid; a generator that fails is said and left out."""
+    from tqdm import tqdm
+
+    from animegan_tf import evaluation_report
+    from animegan_tf.stylizer import Stylizer
+
+    rows, columns = [], []
+    for candidate in tqdm(candidates, "measuring", unit="generator", disable=None):
+        try:
+            # The raw result: matching the photo's brightness would hide a network that drifts.
+            measured, results = evaluator(Stylizer(candidate.path, match_brightness=False))
+        except InputError as error:
+            tqdm.write(f"error: {candidate.label}: {error}", file=sys.stderr)
+            continue
+        rows.append(evaluation_report.Row(candidate.label, measured, candidate.epoch))
+        columns.append((candidate.label, results[: FLAGS.grid]))
+    return rows, columns
+
+
+def _write(rows, references, photos, columns, flat_windows):
+    from animegan_tf import evaluation_report, images
+
+    output = Path(FLAGS.output)
+    names = ("photos", "style_dir", "run_dir", "video", "features", "features_depth", "max_side")
+    settings = {name: FLAGS[name].value for name in names}
+    settings["photo_names"] = [name for name, _ in photos]
+    settings["flat_windows"] = flat_windows
+    evaluation_report.write_json(output / "evaluation.json", references + rows, settings)
+    evaluation_report.write_csv(output / "evaluation.csv", references + rows)
+    shown = [photo for _, photo in photos[: FLAGS.grid]]
+    images.write_photo(output / "grid.png", evaluation_report.draw_grid(shown, columns))
+    written = ["evaluation.json", "evaluation.csv", "grid.png"]
+    if any(row.epoch is not None for row in rows):
+        title = Path(FLAGS.run_dir).resolve().name
+        chart = evaluation_report.draw_epochs(title, rows, references)
+        images.write_photo(output / "epochs.png", chart)
+        written.append("epochs.png")
+    print(f"\n{', '.join(written)} in {output}")
+
+
+def main(argv):
+    """Evaluate as the flags say; the exit status is 1 when a generator could not be measured."""
+    from animegan_tf import evaluation, evaluation_report
+
+    for name in ("photos", "output"):
+        if not FLAGS[name].value:
+            raise InputError(f"{name}: expected --{name}=..., received nothing")
+    candidates = _candidates(argv[1:])
+    photos = evaluation.load_photos(FLAGS.photos, FLAGS.max_side, FLAGS.max_photos)
+    style, pairs = [], []
+    if FLAGS.style_dir:
+        style = evaluation.load_style(FLAGS.style_dir, FLAGS.max_side, FLAGS.max_style)
+    if FLAGS.video:
+        pairs = evaluation.load_pairs(FLAGS.video, FLAGS.max_side, FLAGS.video_pairs)
+    cli.load_tensorflow()
+    from animegan_tf.networks import build_feature_extractor
+
+    features = build_feature_extractor(FLAGS.features, FLAGS.features_depth)
+    evaluator = evaluation.Evaluator([photo for _, photo in photos], features, style, pairs)
+    references = [evaluation_report.Row("photos unchanged", evaluator.photos_themselves)]
+    if style:
+        references.append(evaluation_report.Row("style pictures", evaluator.style_itself))
+    rows, columns = _measure(candidates, evaluator)
+    if not rows:
+        return 1
+    print(evaluation_report.table(references + rows))
+    print(f"\n{evaluation_report.LEGEND}")
+    _write(rows, references, photos, columns, evaluator.flat_windows)
+    return 0 if len(rows) == len(candidates) else 1
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main, __name__, __doc__)

@@ -1,0 +1,43 @@
+"""Draw the curves of a training run as a PNG, each with what it should look like.
+
+    python tools/plot_run.py RUN_DIR
+    python tools/plot_run.py RUN_DIR/scalars.jsonl --output=curves.png
+
+The run may still be going on. Without --output the picture is RUN_DIR/curves.png.
+"""
+
+from pathlib import Path
+
+from absl import flags
+
+from animegan_tf import cli, curves, images
+from animegan_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    """Define this command's flags."""
+    flags.DEFINE_string("output", None, "the .png to write; by default curves.png in the run")
+
+
+def main(argv):
+    """Draw the run that `argv` names; returns the exit status."""
+    if len(argv) != 2:
+        raise InputError(
+            f"run: expected one run directory or .jsonl file, received {len(argv) - 1} arguments"
+        )
+    run = Path(argv[1])
+    output = Path(FLAGS.output or (run if run.is_dir() else run.parent) / "curves.png")
+    lines, unreadable = curves.read_scalars(run)
+    folder = run if run.is_dir() else run.parent
+    images.write_photo(output, curves.draw_run(lines, folder.resolve().name))
+    if unreadable:
+        print(f"{unreadable} line(s) cannot be read and were left out (the last may be half there)")
+    print(f"{len(lines)} steps, {len(curves.terms(lines))} terms: {output}")
+    return 0
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main, __name__, __doc__)
