@@ -7,7 +7,6 @@ looks at every step's losses, and saves by steps. Every worker runs it; only the
 import contextlib
 import functools
 import math
-import resource
 import signal
 import sys
 import time
@@ -88,14 +87,15 @@ class _Steps:
             )
             for turn in (True, False)
         }
-        self._update_average = tf.function(model.update_average)
+        self._update_average = tf.function(model.update_average, autograph=False)
 
     def _compiled(self, step, jit_compile):
         strategy = self._strategy
         if jit_compile:
-            step = tf.function(step, jit_compile=True)
+            step = tf.function(step, jit_compile=True, autograph=False)
 
-        @tf.function
+        # Nothing in a step depends on a tensor's value, and autograph's rewriting takes seconds.
+        @tf.function(autograph=False)
         def update(batch):
             # Parts of a batch have one size, so the mean of their means is the batch's.
             return tf.nest.map_structure(
@@ -152,11 +152,18 @@ class _Stop:
 
 
 def _memory():
-    """Gigabytes that this process took at its peak, on the first GPU or else in main memory."""
+    """{"memory_gb": the peak of this process}, on the first GPU or else in main memory.
+
+    Empty where the system does not tell.
+    """
     if tf.config.list_physical_devices("GPU"):
-        return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
+        return {"memory_gb": tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9}
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {}
     scale = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9
+    return {"memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9}
 
 
 def _check_finite(losses, step, state):
@@ -223,7 +230,7 @@ class _Run:
         seconds = time.perf_counter() - started
         measures["seconds"] = seconds
         measures["images_per_second"] = config.recipe.batch_size / seconds
-        measures["memory_gb"] = _memory()
+        measures.update(_memory())
         epoch, done = divmod(step + 1, self.plan.steps_per_epoch)
         epoch_of_step = step // self.plan.steps_per_epoch + 1
         self.records.scalars(step + 1, self.model.phase, epoch_of_step, losses, measures)

@@ -178,7 +178,9 @@ def _refuse_changes(now, path, allowed):
     before = set(path.read_text("utf-8").splitlines())
     old = {_flag_name(line): line for line in before}
     changed = {_flag_name(line) for line in before.symmetric_difference(now.values())}
-    refused = sorted(changed.difference(allowed))
+    # A flag that this version added, at its default, changes nothing.
+    added = {name for name in changed - old.keys() if FLAGS[name].value == FLAGS[name].default}
+    refused = sorted(changed - added - set(allowed))
     if refused:
         details = "; ".join(
             f"{old.get(name, 'not set')} then, {now.get(name, 'not set')} now" for name in refused

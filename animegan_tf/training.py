@@ -5,6 +5,7 @@
 
 import dataclasses
 import math
+import os
 import time
 
 from animegan_tf.config import PRECISIONS, Recipe
@@ -97,8 +98,22 @@ class Plan:
         )
 
 
+def _check_files(config):
+    """Raise `InputError` for a file that the run would miss only after its first minute."""
+    if config.features not in ("imagenet", "random") and not os.path.isfile(config.features):
+        raise InputError(
+            "features: expected imagenet, random, a .npy or a Keras .h5 file, found no file at "
+            f"{config.features!r}"
+        )
+    start = config.init_from
+    # A TensorFlow 1 checkpoint is named by the prefix of its files.
+    if start is not None and not (os.path.exists(start) or os.path.exists(f"{start}.index")):
+        raise InputError(f"init_from: expected a generator, found nothing at {start!r}")
+
+
 def make_plan(config):
     """Check the data of `config` and return the `Plan`; `InputError` when it cannot train."""
+    _check_files(config)
     report = check_dataset(config.data)
     report.raise_if_bad()
     steps = config.steps_per_epoch

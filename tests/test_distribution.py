@@ -142,6 +142,7 @@ def _arguments(data, run_dir, steps_per_epoch=3):
         "--discriminator_depth=2",
         "--gan=wgan-gp",
         "--features=random",
+        "--ema_decay=0.9",
         "--save_every=1",
         "--samples=1",
         "--keep=20",
@@ -182,8 +183,9 @@ def _finish(processes, timeout=300):
 def _final_weights(run_dir):
     reader = tf.train.load_checkpoint(str(run_dir / "checkpoints"))
     names = [name for name in reader.get_variable_to_shape_map() if "VARIABLE_VALUE" in name]
-    networks = [name for name in names if name.startswith(("generator/", "discriminator/"))]
-    assert len(networks) > 10
+    parts = ("generator/", "discriminator/", "average/")
+    networks = [name for name in names if name.startswith(parts)]
+    assert {name.partition("/")[0] for name in networks} == {part[:-1] for part in parts}
     return {name: reader.get_tensor(name) for name in networks}
 
 

@@ -51,6 +51,10 @@ def test_a_run_is_extended_only_when_said(finished):
     assert "error: run_dir:" in refused.stderr and "Traceback" not in refused.stderr
     assert "--epochs=3 then, --epochs=4 now" in refused.stderr
     assert "--allow_change=epochs,hflip" in refused.stderr
+    # A run directory of a version that did not have some flag yet.
+    flags = run_dir / "flags.txt"
+    kept = [line for line in flags.read_text().splitlines() if not line.startswith("--strategy")]
+    flags.write_text("\n".join(kept) + "\n")
     done = smoke(run_dir, "--epochs=4", "--hflip", "--allow_change=epochs,hflip")
     assert done.returncode == 0, done.stderr
     assert "resuming after step 12 of 16" in done.stdout

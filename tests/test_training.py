@@ -97,6 +97,18 @@ def test_bad_data_is_found_first(data_dir, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "text"),
     (
+        ({"features": "none.npy"}, "features: .*found no file at 'none.npy'"),
+        ({"init_from": "none"}, "init_from: expected a generator, found nothing at 'none'"),
+    ),
+)
+def test_missing_files_are_found_first(data_dir, tmp_path, changes, text):
+    with pytest.raises(animegan_tf.InputError, match=text):
+        _plan(data_dir, tmp_path, **changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    (
         ({"save_every": 0}, "save_every: expected 1 or more, received 0"),
         ({"steps_per_epoch": 0}, "steps_per_epoch: expected 1 or more, received 0"),
     ),
