@@ -26,7 +26,7 @@ setup(
         "tensorflow>=2.20",
         "keras>=3.10",
         "numpy>=1.26",
-        "opencv-python>=5.0",
+        "opencv-python>=4.14",
         "absl-py>=2.1",
         "h5py>=3.11",
         "tqdm>=4.66",

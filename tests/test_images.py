@@ -236,9 +236,15 @@ def test_what_cannot_be_written(tmp_path):
         images.write_photo(tmp_path / "a.png", rgb, alpha[:3])
     with pytest.raises(InputError, match=r"20000x2 cannot be written as \.webp"):
         images.write_photo(tmp_path / "a.webp", np.zeros((2, 20000, 3), np.uint8))
-    with pytest.raises(FileNotFoundError):
-        images.write_photo(tmp_path / "none" / "a.png", rgb)
     assert not list(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        images.write_photo(tmp_path / "file" / "a.png", rgb)
+
+
+def test_missing_folders_are_made(tmp_path):
+    images.write_photo(tmp_path / "new" / "below" / "a.png", noise(4, 5))
+    assert images.read_photo(tmp_path / "new" / "below" / "a.png").rgb.shape == (4, 5, 3)
 
 
 def test_a_failed_write_leaves_the_old_file_alone(tmp_path, monkeypatch):
