@@ -38,10 +38,14 @@ _PUBLISHED_LUMA = (0.114, 0.587, 0.299)
 
 @dataclass(frozen=True)
 class Photo:
-    """`rgb`: uint8 (H, W, 3), upright. `alpha`: uint8 (H, W) with 255 for opaque, or None."""
+    """`rgb`: uint8 (H, W, 3), upright. `alpha`: uint8 (H, W) with 255 for opaque, or None.
+
+    `orientation`: the EXIF orientation, 1 to 8, that the file had it stored in; 1 is upright.
+    """
 
     rgb: np.ndarray
     alpha: np.ndarray | None = None
+    orientation: int = 1
 
 
 # --- files ---------------------------------------------------------------------------------------
@@ -55,7 +59,12 @@ def read_photo(path):
     `InputError` with the path for a file that is no picture or is damaged, `OSError` when it cannot
     be opened.
     """
-    data = Path(path).read_bytes()  # OpenCV's own file functions fail on some non-ASCII names
+    # OpenCV's own file functions fail on some non-ASCII names.
+    return decode_photo(Path(path).read_bytes(), path)
+
+
+def decode_photo(data, path):
+    """`read_photo` for the bytes of a file, which errors call `path`."""
     pixels, exif = _decode(data, path)
     if pixels.dtype == np.uint16:
         if data.startswith(_FULL_RANGE_16_BIT):
@@ -65,14 +74,16 @@ def read_photo(path):
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), upright)
     if pixels.dtype != np.uint8:
         raise InputError(f"{path}: expected 8 or 16 bits per sample, received {pixels.dtype}")
-    pixels = _turn_upright(pixels, exif_orientation(exif))
+    orientation = exif_orientation(exif)
+    pixels = _turn_upright(pixels, orientation)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     if channels == 1:
-        return Photo(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB))
+        return Photo(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), None, orientation)
     if channels == 3:
-        return Photo(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+        return Photo(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), None, orientation)
     if channels == 4:
-        return Photo(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB), pixels[:, :, 3].copy())
+        alpha = pixels[:, :, 3].copy()
+        return Photo(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB), alpha, orientation)
     raise InputError(f"{path}: expected 1, 3 or 4 channels, received {channels}")
 
 

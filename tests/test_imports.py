@@ -33,6 +33,7 @@ FORBIDDEN = {
     "losses": ("trainer", "training", "networks", "layers", "data", "cli"),
     "tf1": (*TRAINING, "stylizer", "cli"),
     "weights": (*TRAINING, "stylizer", "cli"),
+    "photo_jobs": (*TRAINING, "layers", "networks", "weights", "styles", "stylizer", "cli"),
     "stylizer": (*TRAINING, "networks.features", "cli"),
     "styles": (*TRAINING, "networks.features", "cli"),
     "stylize": (*TRAINING, "networks.features"),
