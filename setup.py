@@ -9,6 +9,8 @@ HERE = Path(__file__).parent
 VERSION = re.search(
     r'__version__ = "([^"]+)"', (HERE / "animegan_tf" / "__init__.py").read_text("utf-8")
 )[1]
+# gRPC calls of TensorFlow Serving; REST needs nothing.
+SERVING = ["tensorflow-serving-api>=2.20"]
 
 setup(
     name="animegan_tf",
@@ -33,7 +35,10 @@ setup(
         "tensorboard>=2.20",
         "av>=17",
     ],
-    extras_require={"test": ["pytest>=8", "ruff>=0.6"]},
+    extras_require={
+        "serving": SERVING,
+        "test": ["pytest>=8", "ruff>=0.6", *SERVING],
+    },
     entry_points={
         "console_scripts": [
             "animegan-stylize=animegan_tf.stylize:console",

@@ -126,11 +126,12 @@ def main(argv):
         recursive=FLAGS.recursive,
         progress=True,
     )
-    print(_summary(report, FLAGS.output))
+    print(summary(report, FLAGS.output))
     return 1 if report.failed else 0
 
 
-def _summary(report, output):
+def summary(report, output):
+    """A line that says what a `Report` has."""
     parts = [f"{len(report.written)} written to {output}"]
     if report.skipped:
         parts.append(f"{len(report.skipped)} left as they were (--overwrite replaces them)")

@@ -75,3 +75,65 @@ def toy_generator(arch):
     x = keras.layers.Conv2D(3, 1, use_bias=False, name="out_layer.Conv")(x)
     x = keras.layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(photo, x, name=f"generator_{arch}")
+
+
+# --- servers of a small SavedModel; TensorFlow is loaded only for tests that want one -------------
+
+
+@pytest.fixture(scope="session")
+def serving_model(tmp_path_factory):
+    """A SavedModel folder with two versions (see `serving_toy`)."""
+    import serving_toy
+
+    return serving_toy.save(tmp_path_factory.mktemp("exports") / "animegan")
+
+
+@pytest.fixture(scope="session")
+def served(serving_model):
+    from serving_stub import ServedModel
+
+    return ServedModel(serving_model)
+
+
+@pytest.fixture
+def quick_tries(monkeypatch):
+    """Hardly a pause between tries, and nothing of the person's own in the way."""
+    from animegan_tf import serving_connection
+
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(serving_connection, "_FIRST_PAUSE", 0.01)
+
+
+@pytest.fixture
+def rest_server(served):
+    from serving_stub import serving_rest
+
+    with serving_rest(served) as server:
+        yield server
+
+
+@pytest.fixture
+def grpc_server(served):
+    from serving_stub import serving_grpc
+
+    with serving_grpc(served) as server:
+        yield server
+
+
+@pytest.fixture(params=["rest_server", "grpc_server"])
+def any_server(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def noise_photos(tmp_path):
+    """A folder with three photos, 0.png to 2.png, 9x6: `pictures.noise` of seeds 0 to 2."""
+    from pictures import noise
+
+    from animegan_tf import images
+
+    for number in range(3):
+        images.write_photo(tmp_path / "photos" / f"{number}.png", noise(6, 9, seed=number))
+    return tmp_path / "photos"

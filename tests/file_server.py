@@ -51,12 +51,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(monkeypatch):
-    """Run a `Server`, with nothing of the person's own that fetching looks at."""
-    for name in (styles.STYLES_VARIABLE, styles.MIRROR_VARIABLE, "http_proxy", "HTTP_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server = Server()
+def running(server):
+    """Run an HTTP server that has an event `leave`, in a thread."""
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield server
@@ -64,6 +60,16 @@ def serving(monkeypatch):
         server.leave.set()
         server.shutdown()
         server.server_close()
+
+
+@contextlib.contextmanager
+def serving(monkeypatch):
+    """Run a `Server`, with nothing of the person's own that fetching looks at."""
+    for name in (styles.STYLES_VARIABLE, styles.MIRROR_VARIABLE, "http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with running(Server()) as server:
+        yield server
 
 
 # --- answers: functions of the handler and of the file that was asked for, None without one -------

@@ -35,6 +35,10 @@ FORBIDDEN = {
     "weights": (*TRAINING, "stylizer", "cli"),
     "photo_jobs": (*TRAINING, "layers", "networks", "weights", "styles", "stylizer", "cli"),
     "stylizer": (*TRAINING, "networks.features", "cli"),
+    "serving_connection": (*TRAINING, "layers", "networks", "weights", "stylizer", "cli"),
+    "serving_rest": (*TRAINING, "layers", "networks", "weights", "stylizer", "cli"),
+    "serving_grpc": (*TRAINING, "layers", "networks", "weights", "stylizer", "cli"),
+    "serving_client": (*TRAINING, "layers", "networks", "weights", "stylizer", "cli"),
     "styles": (*TRAINING, "networks.features", "cli"),
     "stylize": (*TRAINING, "networks.features"),
     "data": ("losses", "trainer", "training", "networks", "layers", "cli"),
@@ -90,6 +94,9 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.training", ("tensorflow", "keras")),
         ("animegan_tf.data.check", ("tensorflow", "keras")),
         ("animegan_tf.evaluation", ("tensorflow", "keras")),
+        ("animegan_tf.photo_jobs", ("tensorflow", "keras")),
+        ("animegan_tf.serving_client", ("tensorflow", "keras", "grpc", "tensorflow_serving")),
+        ("animegan_tf.serving_rest", ("tensorflow", "keras", "grpc", "tensorflow_serving")),
     ),
 )
 def test_what_is_not_needed_is_not_loaded(module, absent):

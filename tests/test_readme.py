@@ -23,8 +23,8 @@ def test_files_that_are_named_exist():
 def test_flags_that_are_named_exist():
     sources = [*(ROOT / "animegan_tf").glob("*.py"), *(ROOT / "tools").glob("*.py")]
     text = "".join(path.read_text("utf-8") for path in sources)
-    # Those of pip, pytest and ruff.
-    others = {"quiet", "check", "flagfile", "help", "checkpoint", "output"}
+    # Those of pip, pytest, ruff and docker.
+    others = {"quiet", "check", "flagfile", "help", "checkpoint", "output", "rm", "mount"}
     fields = set(re.findall(r"^    (\w+): ", text, re.MULTILINE))
     defined = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', text)) | fields | others
     assert {name for name in re.findall(r"--([a-z_]+)", README) if name not in defined} == set()

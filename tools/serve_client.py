@@ -1,0 +1,105 @@
+"""Have a server stylise photos: TensorFlow Serving, with a SavedModel that was exported here.
+
+    python tools/serve_client.py photos/ --output=anime --server=http://localhost:8501
+    python tools/serve_client.py photos/ --output=anime --server=grpc://localhost:8500 --batch=4
+
+Arguments are photos and folders of photos. The results go into --output under the photos' names, at
+the photos' size. Results that exist are left as they are, and photos are never written over. The
+exit status is 1 when a photo could not be done.
+"""
+
+import os
+
+from absl import flags
+
+from animegan_tf import cli
+from animegan_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags():
+    """Define this command's flags."""
+    flags.DEFINE_string("output", None, "Folder for the results; made if missing. Required.")
+    flags.DEFINE_string(
+        "server",
+        "http://localhost:8501",
+        "http://HOST:PORT or https://HOST:PORT for REST (TensorFlow Serving's port is 8501), "
+        "grpc://HOST:PORT for gRPC (8500), which needs pip install 'animegan_tf[serving]'.",
+    )
+    flags.DEFINE_string("model", "animegan", "Name that the server has the model under.")
+    flags.DEFINE_integer(
+        "version", None, "Version of the model. Default: the newest.", lower_bound=0
+    )
+    flags.DEFINE_enum(
+        "signature",
+        "image_bytes",
+        ["image_bytes", "serving_default"],
+        "image_bytes: send files, get files. serving_default: send and get pixels, over REST as "
+        "numbers in text (some 4 bytes for each of the three of a pixel).",
+    )
+    flags.DEFINE_float("timeout", 60.0, "Seconds for one request and its answer.")
+    flags.DEFINE_integer(
+        "retries",
+        3,
+        "How often to try again where the connection is refused or the server is not ready (503); "
+        "pauses of 0.5 s, 1 s, 2 s and so on, at most 8 s.",
+        lower_bound=0,
+    )
+    flags.DEFINE_integer(
+        "batch",
+        1,
+        "Photos per request; serving_default puts only successive photos of one size together.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "max_message_mb",
+        256,
+        "Longest gRPC message. gRPC itself refuses answers over 4 MB, fewer than the pixels of a "
+        "photo of 1.4 megapixels; the server takes up to 2047.",
+        lower_bound=1,
+    )
+    flags.DEFINE_bool("overwrite", False, "Replace results that exist, instead of leaving them.")
+    flags.DEFINE_bool(
+        "recursive", False, "Look into folders below the given ones too; results keep their paths."
+    )
+
+
+def main(argv):
+    """Send `argv[1:]` as the flags say; returns the exit status."""
+    # Before OpenCV is loaded: what it prints about damaged files is said better here.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    from animegan_tf import serving_client
+    from animegan_tf.stylize import summary
+
+    if not argv[1:]:
+        raise InputError("photos: expected photos or folders of photos, received none (see --help)")
+    if not FLAGS.output:
+        raise InputError("--output: expected a folder for the results, received nothing")
+    config = serving_client.ServingConfig(
+        FLAGS.server,
+        FLAGS.model,
+        FLAGS.version,
+        FLAGS.signature,
+        timeout=FLAGS.timeout,
+        retries=FLAGS.retries,
+        batch=FLAGS.batch,
+        max_message_mb=FLAGS.max_message_mb,
+    )
+    if config.check().scheme == "grpc":
+        cli.load_tensorflow()
+    report = serving_client.call_server(
+        config,
+        argv[1:],
+        FLAGS.output,
+        overwrite=FLAGS.overwrite,
+        recursive=FLAGS.recursive,
+        progress=True,
+    )
+    print(summary(report, FLAGS.output))
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main, __name__, __doc__)
