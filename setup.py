@@ -9,8 +9,13 @@ HERE = Path(__file__).parent
 VERSION = re.search(
     r'__version__ = "([^"]+)"', (HERE / "animegan_tf" / "__init__.py").read_text("utf-8")
 )[1]
-# gRPC calls of TensorFlow Serving; REST needs nothing.
-SERVING = ["tensorflow-serving-api>=2.20"]
+EXTRAS = {
+    # TFLite files in int8 and int16x8.
+    "quantize": ["ai-edge-quantizer>=0.10"],
+    # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
+    "serving": ["tensorflow-serving-api>=2.20"],
+}
+EXTRAS["test"] = ["pytest>=8", "ruff>=0.6", *EXTRAS["quantize"], *EXTRAS["serving"]]
 
 setup(
     name="animegan_tf",
@@ -22,7 +27,10 @@ setup(
     # Shipped styles stay in checkpoints/ of a checkout; an installation has them as a package.
     packages=[*find_packages(include=["animegan_tf", "animegan_tf.*"]), "animegan_tf.shipped"],
     package_dir={"animegan_tf.shipped": "checkpoints"},
-    package_data={"animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"]},
+    package_data={
+        "animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"],
+        "animegan_tf.export": ["photos/*"],
+    },
     python_requires=">=3.10",
     install_requires=[
         "tensorflow>=2.20",
@@ -34,15 +42,15 @@ setup(
         "tqdm>=4.66",
         "tensorboard>=2.20",
         "av>=17",
+        "ai-edge-litert>=2.0",
+        "flatbuffers>=24",
     ],
-    extras_require={
-        "serving": SERVING,
-        "test": ["pytest>=8", "ruff>=0.6", *SERVING],
-    },
+    extras_require=EXTRAS,
     entry_points={
         "console_scripts": [
             "animegan-stylize=animegan_tf.stylize:console",
             "animegan-train=animegan_tf.train:console",
+            "animegan-export=animegan_tf.export.__main__:console",
         ]
     },
 )

@@ -26,7 +26,7 @@ def load_tensorflow():
         _import_tensorflow()
         return
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    with _muted_stderr():
+    with muted_stderr():
         _import_tensorflow()
 
 
@@ -39,7 +39,8 @@ def _import_tensorflow():
 
 
 @contextlib.contextmanager
-def _muted_stderr():
+def muted_stderr():
+    """Hide what libraries write to the error stream; it is shown when an exception leaves."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:

@@ -275,9 +275,21 @@ def pad_to_multiple(picture, multiple, at_least=1):
     and forth. `padded[:H, :W]` is the picture.
     """
     height, width = picture.shape[:2]
-    bottom = _up_to_multiple(max(height, at_least), multiple) - height
-    right = _up_to_multiple(max(width, at_least), multiple) - width
+    sides = (_up_to_multiple(max(side, at_least), multiple) for side in (height, width))
+    return pad_to_size(picture, *sides)
+
+
+def pad_to_size(picture, height, width):
+    """Pad (H, W, 3) at the bottom and right by reflection to exactly that size, not smaller."""
+    bottom, right = height - picture.shape[0], width - picture.shape[1]
     return cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
+
+
+def size_within(height, width, within_height, within_width):
+    """The largest size of that aspect ratio within another, each side at least 1."""
+    scale = min(within_height / height, within_width / width)
+    sides = ((height, within_height), (width, within_width))
+    return tuple(min(limit, max(1, round(side * scale))) for side, limit in sides)
 
 
 def _up_to_multiple(size, multiple):

@@ -11,65 +11,24 @@ own --checkpoint. The exit status is 1 when a photo could not be done.
 """
 
 import os
+import sys
 
 from absl import flags
 
-from animegan_tf import cli, styles
+from animegan_tf import cli, style_flags, styles
 from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
 
-def define_style_flags():
-    """Define the flags that choose a style: those that `chosen_checkpoint` reads."""
-    flags.DEFINE_string(
-        "style",
-        None,
-        "Name of a style. The published ones are fetched on first use, for which their licence has "
-        "to be accepted. Default: the style that ships with this project.",
-    )
-    flags.DEFINE_string(
-        "checkpoint",
-        None,
-        "Instead of a style: a run directory of training, a .weights.h5 file, or a TensorFlow 1 "
-        "checkpoint (its folder, prefix or .index file).",
-    )
-    flags.DEFINE_bool("list_styles", False, "Show each style with where it comes from, and stop.")
-    flags.DEFINE_bool(
-        "accept_license",
-        False,
-        "Accept the licence of the published style and fetch it; else asked for at a terminal.",
-    )
-    flags.DEFINE_string(
-        "styles_dir",
-        None,
-        f"Folder that fetched styles are kept in. Default: {styles.STYLES_VARIABLE} in the "
-        "environment, else a folder in the user's cache.",
-    )
-    flags.DEFINE_string(
-        "mirror",
-        None,
-        "Base address to fetch from, with files as OWNER/REPOSITORY/COMMIT/PATH below it. Default: "
-        f"{styles.MIRROR_VARIABLE} in the environment, else {styles.GITHUB}.",
-    )
-
-
-def chosen_checkpoint():
-    """What the style flags name, as `weights.load_generator` takes it; fetched first if need be."""
-    return styles.resolve(
-        FLAGS.checkpoint,
-        FLAGS.style,
-        styles_dir=FLAGS.styles_dir,
-        mirror=FLAGS.mirror,
-        accept_license=FLAGS.accept_license,
-        ask=True,
-    )
-
-
 def _define_flags():
     # Not on import: programs with a flag of the same name could not import this module then.
     flags.DEFINE_string("output", None, "Folder for the results; made if missing. Required.")
-    define_style_flags()
+    style_flags.define_style_flags(
+        "a run directory of training, a .weights.h5 file, a TensorFlow 1 checkpoint (its folder, "
+        "prefix or .index file), or an export: a .tflite file or a SavedModel folder"
+    )
+    flags.adopt_module_key_flags(style_flags)
     flags.DEFINE_bool(
         "compare", False, "Write photo and result side by side instead, as NAME_compare."
     )
@@ -102,7 +61,7 @@ def main(argv):
         return 0
     # Before OpenCV is loaded: what it prints about damaged files is said better here.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    from animegan_tf import stylizer
+    from animegan_tf import engines, stylizer
 
     photos = argv[1:]
     if not photos:
@@ -113,9 +72,14 @@ def main(argv):
     stylizer.check_options(FLAGS.checkpoint, style=FLAGS.style, **sizes)
 
     def make():
-        checkpoint = chosen_checkpoint()
-        cli.load_tensorflow()
-        return stylizer.Stylizer(checkpoint, match_brightness=FLAGS.match_brightness, **sizes)
+        checkpoint = style_flags.chosen_checkpoint()
+        if engines.needs_tensorflow(checkpoint):
+            cli.load_tensorflow()
+        with cli.muted_stderr():
+            made = stylizer.Stylizer(checkpoint, match_brightness=FLAGS.match_brightness, **sizes)
+        if made.note():
+            print(f"the model takes {made.note()}", file=sys.stderr)
+        return made
 
     report = stylizer.stylize_paths(
         make,

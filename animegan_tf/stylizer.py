@@ -29,7 +29,9 @@ class Stylizer:
     """A network with the sizes, values and brightness around it: `stylizer(photo) -> result`.
 
     checkpoint: a run directory, a `.weights.h5` file or a TensorFlow 1 checkpoint (see
-        `animegan_tf.weights.load_generator`), or a model of `build_generator`.
+        `animegan_tf.weights.load_generator`), an export (a `.tflite` file or a SavedModel folder),
+        or a model of `build_generator`. A photo is fitted into an export of one fixed size by
+        resizing and padding.
     style: instead of it, the name of a style, one of `animegan_tf.styles.names()`. With neither,
         the style that ships with this project.
     styles_dir, mirror, accept_license: for a published style that has not been fetched yet, see
@@ -65,27 +67,23 @@ class Stylizer:
             mirror=mirror,
             accept_license=accept_license,
         )
-        import tensorflow as tf
+        from animegan_tf.engines import load_engine
 
-        from animegan_tf.networks import size_multiple
-
-        if isinstance(checkpoint, (str, os.PathLike)):
-            from animegan_tf.weights import load_generator
-
-            model = load_generator(checkpoint)
-        else:
-            model = checkpoint
-        self.multiple = size_multiple(model)
+        self.engine = load_engine(checkpoint)
         self.sizing = sizing
         self.match_brightness = match_brightness
         self.max_side = max_side
-        self._out_of_memory = tf.errors.ResourceExhaustedError
-        # Sizes are left open: photos of many sizes would otherwise be traced one by one.
-        self._run = tf.function(
-            lambda batch: model(batch, training=False),
-            input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
-            autograph=False,
-        )
+        if sizing == "published" and self.engine.size is not None:
+            raise InputError(
+                f"sizing: expected photo for a model of {self.note()}, received {sizing}"
+            )
+
+    def note(self):
+        """What the user should know of how photos are fitted, or None."""
+        if self.engine.size is None:
+            return None
+        height, width = self.engine.size
+        return f"{width}x{height} only: photos are resized to fit it, padded, and resized back"
 
     def __call__(self, photo):
         """uint8 RGB (H, W, 3) to uint8 RGB; of the same size but for `max_side` and "published".
@@ -95,27 +93,37 @@ class Stylizer:
         """
         images.check_rgb("photo", photo)
         photo = images.limit_side(photo, self.max_side)
-        if self.sizing == "published":
-            result = images.to_uint8(self._network(images.preprocess_published(photo))[0])
-        else:
-            result = self._keep_size(photo)
+        result = self.finish(self._network(self.prepare(photo)), photo)
         return images.match_brightness(result, photo) if self.match_brightness else result
 
-    def _keep_size(self, photo):
-        height, width = photo.shape[:2]
-        inner = images.enlarged_size(height, width, _MIN_SIDE, _MAX_ENLARGED_PIXELS)
-        padded = images.pad_to_multiple(
-            images.resize(photo, *inner),
-            self.multiple,
-            at_least=_MIN_PADDED_MULTIPLES * self.multiple,
-        )
-        result = self._network(images.to_network(padded)[None])[0, : inner[0], : inner[1]]
-        return images.resize(images.to_uint8(result), height, width)
+    def prepare(self, photo):
+        """What the network is given for a photo within `max_side`: float32 (1, H', W', 3)."""
+        if self.sizing == "published":
+            return images.preprocess_published(photo)
+        inner = images.resize(photo, *self._inner_size(photo))
+        if self.engine.size is not None:
+            return images.to_network(images.pad_to_size(inner, *self.engine.size))[None]
+        multiple = self.engine.multiple
+        padded = images.pad_to_multiple(inner, multiple, at_least=_MIN_PADDED_MULTIPLES * multiple)
+        return images.to_network(padded)[None]
+
+    def finish(self, output, photo):
+        """The network's answer (1, H', W', 3) to a prepared `photo` as uint8 RGB of its size."""
+        if self.sizing == "published":
+            return images.to_uint8(output[0])
+        height, width = self._inner_size(photo)
+        return images.resize(images.to_uint8(output[0, :height, :width]), *photo.shape[:2])
+
+    def _inner_size(self, photo):
+        """The size of the photo itself, without padding, as the network sees it."""
+        if self.engine.size is not None:
+            return images.size_within(*photo.shape[:2], *self.engine.size)
+        return images.enlarged_size(*photo.shape[:2], _MIN_SIDE, _MAX_ENLARGED_PIXELS)
 
     def _network(self, batch):
         try:
-            result = self._run(batch).numpy()
-        except self._out_of_memory as error:
+            result = self.engine(batch)
+        except MemoryError as error:
             height, width = batch.shape[1:3]
             raise MemoryError(
                 f"{width}x{height} is too large for this device's memory; max_side limits the size"
@@ -137,7 +145,7 @@ def check_options(checkpoint=None, *, style=None, sizing="photo", max_side=None)
 
 
 def _check_checkpoint(checkpoint):
-    kinds = "a run directory, a .weights.h5 file or a TensorFlow 1 checkpoint"
+    kinds = "a run directory, a .weights.h5 file, a TensorFlow 1 checkpoint or an export"
     if isinstance(checkpoint, (str, os.PathLike)) and str(checkpoint):
         # A TensorFlow 1 checkpoint is named by the prefix of its files.
         if not (os.path.exists(checkpoint) or os.path.exists(f"{checkpoint}.index")):

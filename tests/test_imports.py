@@ -20,7 +20,7 @@ TRAINING = (
     "data",
     "train",
 )
-ENTRY_POINTS = ("train", "stylize")
+ENTRY_POINTS = ("train", "stylize", "__main__", "style_flags")
 
 # What a module must not import, from the package's other parts.
 FORBIDDEN = {
@@ -34,6 +34,8 @@ FORBIDDEN = {
     "tf1": (*TRAINING, "stylizer", "cli"),
     "weights": (*TRAINING, "stylizer", "cli"),
     "photo_jobs": (*TRAINING, "layers", "networks", "weights", "styles", "stylizer", "cli"),
+    "engines": (*TRAINING, "networks.features", "stylizer", "cli"),
+    "export": (*TRAINING, "networks.features", "stylize"),
     "stylizer": (*TRAINING, "networks.features", "cli"),
     "serving_connection": (*TRAINING, "layers", "networks", "weights", "stylizer", "cli"),
     "serving_rest": (*TRAINING, "layers", "networks", "weights", "stylizer", "cli"),
@@ -90,6 +92,8 @@ def test_only_entry_points_read_flags():
         ("animegan_tf", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.train", ("tensorflow", "keras")),
         ("animegan_tf.stylize", ("tensorflow", "keras", "numpy", "cv2")),
+        ("animegan_tf.export.__main__", ("tensorflow", "keras", "numpy", "cv2")),
+        ("animegan_tf.engines", ("tensorflow", "keras", "ai_edge_litert")),
         ("animegan_tf.stylizer", ("tensorflow", "keras")),
         ("animegan_tf.training", ("tensorflow", "keras")),
         ("animegan_tf.data.check", ("tensorflow", "keras")),

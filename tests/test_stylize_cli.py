@@ -37,6 +37,9 @@ def run(monkeypatch, capsys):
         def __init__(self, *args, **kwargs):
             made.append((args, kwargs))
 
+        def note(self):
+            return None
+
         def __call__(self, rgb):
             return 255 - rgb
 

@@ -120,7 +120,7 @@ def test_a_generator_on_an_odd_size(arch):
 def test_generators_on_the_smallest_sizes(arch):
     stylize = Stylizer(build_generator(arch))
     assert stylize(noise(1, 1)).shape == (1, 1, 3)
-    least = 2 * stylize.multiple  # what a line of pixels is padded to
+    least = 2 * stylize.engine.multiple  # what a line of pixels is padded to
     stylize._network(np.zeros((1, least, least, 3), np.float32))
 
 
@@ -268,6 +268,6 @@ def test_too_large_for_memory_says_what_helps(identity, monkeypatch):
     def fail(_):
         raise tf.errors.ResourceExhaustedError(None, None, "OOM")
 
-    monkeypatch.setattr(stylize, "_run", fail)
+    monkeypatch.setattr(stylize.engine, "_run", fail)
     with pytest.raises(MemoryError, match=r"264x256 is too large.*max_side"):
         stylize(noise(256, 260))

@@ -1,0 +1,181 @@
+"""What runs a network: Keras, a TFLite file under LiteRT, a SavedModel.
+
+An engine is called with float32 RGB in [-1, 1], (N, H, W, 3), and answers with the same. Its
+`multiple` is what H and W must be multiples of; its `size` is the one (height, width) that it
+takes, or None for any.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from animegan_tf.errors import InputError
+
+TFLITE_SUFFIX = ".tflite"
+_SAVED_MODEL_FILE = "saved_model.pb"
+# For TFLite files of other projects, which do not say.
+_UNKNOWN_MULTIPLE = 32
+_FIRST_SIDE = 64
+
+
+def load_engine(checkpoint):
+    """The engine for `checkpoint`: a model of `build_generator`, or a path.
+
+    A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or what
+    `animegan_tf.weights.load_generator` takes. Raises `InputError` for anything else.
+    """
+    if not isinstance(checkpoint, (str, os.PathLike)):
+        return KerasEngine(checkpoint)
+    path = Path(checkpoint)
+    if path.suffix == TFLITE_SUFFIX:
+        return LiteRTEngine(path)
+    if saved_model_folder(path) is not None:
+        return SavedModelEngine(saved_model_folder(path))
+    from animegan_tf.weights import load_generator
+
+    return KerasEngine(load_generator(path))
+
+
+def needs_tensorflow(checkpoint):
+    """Whether `load_engine` would load TensorFlow for `checkpoint`."""
+    is_path = isinstance(checkpoint, (str, os.PathLike))
+    return not (is_path and Path(checkpoint).suffix == TFLITE_SUFFIX)
+
+
+def saved_model_folder(path):
+    """The SavedModel at `path`: the folder itself, or its highest numbered one; None if neither."""
+    path = Path(path)
+    if (path / _SAVED_MODEL_FILE).is_file():
+        return path
+    if not path.is_dir():
+        return None
+    versions = [
+        p for p in path.iterdir() if p.name.isdecimal() and (p / _SAVED_MODEL_FILE).is_file()
+    ]
+    return max(versions, key=lambda p: int(p.name), default=None)
+
+
+class KerasEngine:
+    """A Keras generator, compiled once for all sizes. Runs on whatever device TensorFlow finds."""
+
+    size = None
+
+    def __init__(self, model):
+        import tensorflow as tf
+
+        from animegan_tf.networks import size_multiple
+
+        self.multiple = size_multiple(model)
+        self._out_of_memory = tf.errors.ResourceExhaustedError
+        # Sizes are left open: photos of many sizes would otherwise be traced one by one.
+        self._run = tf.function(
+            lambda batch: model(batch, training=False),
+            input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
+            autograph=False,
+        )
+
+    def __call__(self, batch):
+        try:
+            return self._run(batch).numpy()
+        except self._out_of_memory as error:
+            raise MemoryError(str(error)) from error
+
+
+class SavedModelEngine:
+    """A SavedModel of `animegan_tf.export` through its signature `raw`, which takes any size."""
+
+    size = None
+    multiple = 1
+
+    def __init__(self, folder):
+        import tensorflow as tf
+
+        try:
+            # Kept whole: its signatures do not keep its variables alive.
+            self._loaded = tf.saved_model.load(str(folder))
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"checkpoint: {folder} is no readable SavedModel: {error}") from error
+        if "raw" not in self._loaded.signatures:
+            found = ", ".join(self._loaded.signatures) or "none"
+            raise InputError(
+                f"checkpoint: expected a SavedModel of animegan_tf.export with a signature raw, "
+                f"{folder} has {found}"
+            )
+        self._errors = tf.errors
+        self._run = self._loaded.signatures["raw"]
+
+    def __call__(self, batch):
+        try:
+            return self._run(images=batch)["images"].numpy()
+        except self._errors.ResourceExhaustedError as error:
+            raise MemoryError(str(error)) from error
+        except self._errors.InvalidArgumentError as error:
+            raise InputError(f"the SavedModel refuses the photo: {error.message}") from error
+
+
+class LiteRTEngine:
+    """A TFLite file under LiteRT, on the processor. Needs no TensorFlow.
+
+    Of any project, if it takes and gives float32 RGB (1, H, W, 3).
+    """
+
+    def __init__(self, path, threads=None):
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._model = Path(path).read_bytes()
+            self._new = lambda: Interpreter(
+                model_content=self._model, num_threads=threads or os.cpu_count()
+            )
+            self._interpreter = self._new()
+        except OSError as error:
+            raise InputError(f"checkpoint: {path}: {error.strerror or error}") from error
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"checkpoint: {path} is no readable TFLite file: {error}") from error
+        height, width = self._picture_shape(path)
+        self.size = None if -1 in (height, width) else (height, width)
+        self.multiple = self._multiple()
+        # So that its delegate speaks up now, not in the middle of the user's photos.
+        self._prepare((1, *(self.size or (_FIRST_SIDE, _FIRST_SIDE)), 3))
+
+    def _picture_shape(self, path):
+        given = self._interpreter.get_input_details()
+        made = self._interpreter.get_output_details()
+        if len(given) == len(made) == 1 and given[0]["dtype"] == made[0]["dtype"] == np.float32:
+            shape = tuple(int(n) for n in given[0]["shape_signature"])
+            if len(shape) == 4 and shape[3] == 3:
+                return shape[1:3]
+        found = [f"{d['dtype'].__name__} {d['shape_signature'].tolist()}" for d in (*given, *made)]
+        raise InputError(
+            f"checkpoint: expected a network from float32 (1, H, W, 3) to the same, {path} has "
+            f"{', '.join(found)}"
+        )
+
+    def _multiple(self):
+        from animegan_tf.export import metadata
+
+        return metadata.read_own(self._model).get("multiple", _UNKNOWN_MULTIPLE)
+
+    def __call__(self, batch):
+        return np.concatenate([self._one(photo[None]) for photo in batch])
+
+    def _one(self, photo):
+        if self._shape != photo.shape:
+            self._prepare(photo.shape)
+        self._interpreter.set_tensor(self._given["index"], photo)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._made["index"])
+
+    def _prepare(self, shape):
+        # A new one for each size: one that is resized keeps what its delegate had prepared.
+        self._shape = None
+        self._interpreter = self._new()
+        self._given = self._interpreter.get_input_details()[0]
+        self._made = self._interpreter.get_output_details()[0]
+        self._interpreter.resize_tensor_input(self._given["index"], shape, strict=True)
+        try:
+            self._interpreter.allocate_tensors()
+        except RuntimeError as error:
+            raise MemoryError(str(error)) from error
+        self._shape = shape

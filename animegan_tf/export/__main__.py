@@ -1,0 +1,196 @@
+"""Export a style for production: a SavedModel for TF Serving, or TFLite for phones.
+
+    python -m animegan_tf.export --format=saved_model --output=exports/animegan
+    python -m animegan_tf.export --format=tflite --output=anime.tflite --size=dynamic
+    python -m animegan_tf.export --checkpoint=runs/hayao --format=tflite --quantize=int8 \\
+        --calibration=photos --output=anime.tflite
+
+The style is the one that ships with this project, another by name (--list_styles shows them), or
+one's own --checkpoint. Each export is run in a fresh process on real photos and compared with the
+model; the figures go into a report beside it. One that does not match is removed, and the exit
+status is 1.
+"""
+
+from absl import flags
+
+from animegan_tf import cli, style_flags, styles
+from animegan_tf.errors import InputError
+
+FLAGS = flags.FLAGS
+
+_FORMATS = ("saved_model", "tflite")
+_ONLY_FOR = {
+    "saved_model": (
+        "version",
+        "freeze",
+        "input_type",
+        "encoding",
+        "match_brightness",
+        "max_megapixels",
+        "warmup",
+    ),
+    "tflite": ("quantize", "size", "calibration", "overwrite", "name", "author", "license"),
+}
+
+
+def _define_flags():
+    style_flags.define_style_flags(
+        "a run directory of training, a .weights.h5 file, or a TensorFlow 1 checkpoint (its "
+        "folder, prefix or .index file)"
+    )
+    flags.adopt_module_key_flags(style_flags)
+    flags.DEFINE_enum("format", None, _FORMATS, "What to write. Required.")
+    flags.DEFINE_string(
+        "output",
+        None,
+        "saved_model: a folder named like the served model, which gets a numbered folder. tflite: "
+        "a file name ending in .tflite. Required.",
+    )
+    flags.DEFINE_string(
+        "photos", None, "Folder of photos to check on. Default: three that come with the project."
+    )
+    flags.DEFINE_integer("version", None, "saved_model: its number. Default: the next free one.")
+    flags.DEFINE_bool(
+        "freeze", True, "saved_model: weights as constants of the graph, not as variables."
+    )
+    flags.DEFINE_enum(
+        "input_type",
+        "uint8",
+        ["uint8", "float32"],
+        "saved_model: what serving_default takes: levels of 0 to 255, or floats in [0, 1].",
+    )
+    flags.DEFINE_enum(
+        "encoding", "png", ["png", "jpeg"], "saved_model: what image_bytes answers with."
+    )
+    flags.DEFINE_bool(
+        "match_brightness",
+        False,
+        "saved_model: give results their photo's mean brightness, as the stylize command does.",
+    )
+    flags.DEFINE_float(
+        "max_megapixels",
+        4.0,
+        "saved_model: larger pictures are refused by the server; v2 takes 1.1 GB per megapixel.",
+    )
+    flags.DEFINE_bool(
+        "warmup",
+        None,
+        "saved_model: write warm-up requests. Default: if tensorflow-serving-api is installed.",
+    )
+    flags.DEFINE_enum(
+        "quantize",
+        "none",
+        ["none", "float16", "dynamic", "int8", "int16x8"],
+        "tflite: none: float32. float16: half the size. dynamic: a quarter, activations quantised "
+        "as they come. int8, int16x8: a quarter, 8- or 16-bit activations with ranges measured on "
+        "--calibration; norms stay in float32.",
+    )
+    flags.DEFINE_string(
+        "size", "256x256", "tflite: WIDTHxHEIGHT, or dynamic for a file that takes any size."
+    )
+    flags.DEFINE_string(
+        "calibration", None, "tflite: folder of photos for int8 and int16x8; 64 are used."
+    )
+    flags.DEFINE_bool("overwrite", False, "tflite: replace a file that exists.")
+    flags.DEFINE_string("name", None, "tflite: name in the metadata. Default: the file's.")
+    flags.DEFINE_string("author", "unknown", "tflite: author in the metadata.")
+    flags.DEFINE_string("license", None, "tflite: licence in the metadata.")
+
+
+def main(argv):
+    """Export as the flags say."""
+    if FLAGS.list_styles:
+        print("\n".join(styles.listing(FLAGS.styles_dir)))
+        return
+    _check_flags(argv)
+    styles.check_choice(FLAGS.checkpoint, FLAGS.style)
+    cli.load_tensorflow()
+    if FLAGS.format == "tflite":
+        _export_tflite()
+    else:
+        _export_saved_model()
+
+
+def _check_flags(argv):
+    if argv[1:]:
+        raise InputError(f"arguments: expected flags only, received {argv[1]!r} (see --help)")
+    for name in ("format", "output"):
+        if not FLAGS[name].value:
+            raise InputError(f"--{name}: expected a value, received nothing (see --help)")
+    for other in _FORMATS:
+        for name in _ONLY_FOR[other] if other != FLAGS.format else ():
+            if FLAGS[name].present:
+                raise InputError(f"--{name}: is for --format={other}, received {FLAGS.format}")
+
+
+def _load():
+    from animegan_tf.weights import load_generator
+
+    return load_generator(style_flags.chosen_checkpoint())
+
+
+def _export_tflite():
+    from animegan_tf.export import tflite
+
+    size = tflite.parse_size(FLAGS.size)
+    tflite.check_options(FLAGS.output, FLAGS.quantize, FLAGS.calibration, FLAGS.overwrite)
+    report = tflite.export_tflite(
+        _load(),
+        FLAGS.output,
+        quantize=FLAGS.quantize,
+        size=size,
+        calibration=FLAGS.calibration,
+        photos=FLAGS.photos,
+        name=FLAGS.name,
+        author=FLAGS.author,
+        license_text=FLAGS.license or "unknown",
+        overwrite=FLAGS.overwrite,
+    )
+    outside = sum(report["outside"].values())
+    print(f"{FLAGS.output}: {report['bytes'] / 1e6:.2f} MB, {_quality(report)}")
+    print(f"{report['partitions']} delegate partition(s), {outside} operators outside")
+    print(f"figures in {tflite.report_path(FLAGS.output)}")
+
+
+def _export_saved_model():
+    from animegan_tf.export import saved_model
+
+    options = {
+        "version": FLAGS.version,
+        "input_type": FLAGS.input_type,
+        "encoding": FLAGS.encoding,
+        "max_megapixels": FLAGS.max_megapixels,
+    }
+    saved_model.check_options(FLAGS.output, **options)
+    report = saved_model.export_saved_model(
+        _load(),
+        FLAGS.output,
+        frozen=FLAGS.freeze,
+        match_brightness=FLAGS.match_brightness,
+        warmup=FLAGS.warmup,
+        photos=FLAGS.photos,
+        **options,
+    )
+    print(f"{FLAGS.output}/{report['folder']}: {report['bytes'] / 1e6:.1f} MB")
+    for signature, figures in report["signatures"].items():
+        print(f"  {signature}: {_quality(figures)}")
+    if not report["warm_up"]:
+        print("without warm-up requests (they need: pip install 'animegan_tf[serving]')")
+    print(f"figures in {FLAGS.output}/{report['folder']}.report.json")
+
+
+def _quality(figures):
+    lowest, similarity = figures["psnr_db"]["lowest"], figures["ssim"]["lowest"]
+    return (
+        f"PSNR {lowest:.1f} dB and SSIM {similarity:.4f} on the worst of {figures['photos']} photos"
+    )
+
+
+def console():
+    """Entry point of `animegan-export` and of `python -m animegan_tf.export`."""
+    _define_flags()
+    cli.run(main, __name__, __doc__)
+
+
+if __name__ == "__main__":
+    console()

@@ -1,0 +1,106 @@
+"""A generator to the bytes of a TFLite file, in each quantisation mode."""
+
+import contextlib
+import io
+import tempfile
+import warnings
+
+import tensorflow as tf
+
+from animegan_tf.errors import InputError
+from animegan_tf.networks.portable import portable_generator
+
+SIGNATURE = "stylize"
+INTEGER_BITS = {"int8": 8, "int16x8": 16}
+MODES = ("none", "float16", "dynamic", *INTEGER_BITS)
+
+# What runs in integers. The means and variances of the norms, and what is made of them, stay in
+# float32: in 8 bits they cost 15 dB, and TFLite has no 16-bit kernels for some of them.
+_INTEGER_OPS = {
+    "int8": ("CONV_2D", "DEPTHWISE_CONV_2D", "CONCATENATION", "SLICE"),
+    "int16x8": ("CONV_2D", "DEPTHWISE_CONV_2D"),
+}
+
+
+def convert(model, mode, size=None, calibration=()):
+    """The TFLite file (bytes) of `model`, a generator of `build_generator`.
+
+    mode: one of `MODES`. "none" has float32 weights, "float16" those halved, "dynamic" 8-bit
+    weights with activations quantised as they come, "int8" and "int16x8" 8-bit weights with 8- or
+    16-bit activations whose ranges are measured on `calibration`, an iterable of float32
+    (1, height, width, 3) in [-1, 1]. Input and output are float32 in every mode, both named
+    "images", under the signature "stylize".
+    size: (height, width), or None for any size.
+    """
+    made = _float_file(model, size, mode)
+    if mode not in INTEGER_BITS:
+        return made
+    return _quantize(made, mode, calibration)
+
+
+def _float_file(model, size, mode):
+    portable = portable_generator(model, *(size or (None, None)))
+    # As constants: variables would stay outside the file and its answers be NaN.
+    constants = [tf.constant(variable.numpy()) for variable in portable.trainable_variables]
+    module = tf.Module()
+    module.stylize = tf.function(
+        lambda images: {"images": portable.stateless_call(constants, [], images)[0]},
+        input_signature=[tf.TensorSpec((1, *(size or (None, None)), 3), tf.float32, "images")],
+        autograph=False,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        tf.saved_model.save(module, folder, signatures={SIGNATURE: module.stylize})
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if mode in ("float16", "dynamic"):
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if mode == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        return converter.convert()
+
+
+def _quantize(float_file, mode, calibration):
+    quantizer, qtyping = _import_quantizer()
+    bits = INTEGER_BITS[mode]
+    config = qtyping.OpQuantizationConfig(
+        activation_tensor_config=qtyping.TensorQuantizationConfig(
+            # 16-bit kernels know no zero point.
+            num_bits=bits,
+            symmetric=bits == 16,
+            granularity=qtyping.QuantGranularity.TENSORWISE,
+        ),
+        weight_tensor_config=qtyping.TensorQuantizationConfig(
+            num_bits=8, symmetric=True, granularity=qtyping.QuantGranularity.CHANNELWISE
+        ),
+        compute_precision=qtyping.ComputePrecision.INTEGER,
+    )
+    made = quantizer.Quantizer(bytearray(float_file))
+    for name in _INTEGER_OPS[mode]:
+        made.update_quantization_recipe(
+            regex=".*", operation_name=qtyping.TFLOperationName(name), op_config=config
+        )
+    # It draws four bars of its own and warns of what calibration is.
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stderr(io.StringIO()),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        ranges = made.calibrate({SIGNATURE: [{"images": photo} for photo in calibration]})
+        return bytes(made.quantize(ranges).quantized_model)
+
+
+def check_quantizer():
+    """Raise `InputError` when what the integer modes need is not installed."""
+    _import_quantizer()
+
+
+def _import_quantizer():
+    try:
+        from ai_edge_quantizer import qtyping, quantizer
+    except ImportError as error:
+        raise InputError(
+            f"quantize: {' and '.join(INTEGER_BITS)} need ai-edge-quantizer ({error}); "
+            "pip install 'animegan_tf[quantize]'"
+        ) from error
+    return quantizer, qtyping

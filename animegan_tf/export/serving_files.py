@@ -1,0 +1,83 @@
+"""What TF Serving wants beside a SavedModel: warm-up requests, a model list, a batching setup."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from animegan_tf import storage
+from animegan_tf.errors import InputError
+
+WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
+MODELS, BATCHING = "models.config", "batching.config"
+
+_MODELS_TEXT = """\
+# For tensorflow_model_server --model_config_file=/models/{name}/{file}
+model_config_list {{
+  config {{
+    name: "{name}"
+    base_path: "/models/{name}"
+    model_platform: "tensorflow"
+  }}
+}}
+"""
+_BATCHING_TEXT = """\
+# For tensorflow_model_server --enable_batching --batching_parameters_file=/models/{name}/{file}
+# Requests of image_bytes are joined whatever their sizes; those of serving_default and raw only if
+# all clients send one size. Padding stays off: it would change the pictures.
+max_batch_size {{ value: 4 }}
+batch_timeout_micros {{ value: 2000 }}
+max_enqueued_batches {{ value: 64 }}
+num_batch_threads {{ value: 2 }}
+pad_variable_length_inputs: false
+"""
+
+
+def serving_protos():
+    """The modules (predict_pb2, prediction_log_pb2); `InputError` when they are not installed."""
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ImportError as error:
+        raise InputError(
+            f"warmup: needs tensorflow-serving-api ({error}); pip install 'animegan_tf[serving]', "
+            "or leave the warm-up requests out"
+        ) from error
+    return predict_pb2, prediction_log_pb2
+
+
+def write_warm_up(folder, name, default_type):
+    """Write one request for each signature into the SavedModel `folder` of the model `name`.
+
+    default_type: the NumPy type that its serving_default takes.
+    """
+    import tensorflow as tf
+
+    predict_pb2, prediction_log_pb2 = serving_protos()
+    gray = np.full((1, 256, 256, 3), 128, np.uint8)
+    png = cv2.imencode(".png", gray[0])[1].tobytes()
+    default = gray if default_type == np.uint8 else (gray / 255).astype(np.float32)
+    requests = {
+        "serving_default": {"images": default},
+        "image_bytes": {"image_bytes": np.array([png], object)},
+        "raw": {"images": np.zeros((1, 256, 256, 3), np.float32)},
+    }
+    path = Path(folder) / WARM_UP
+    path.parent.mkdir()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, inputs in requests.items():
+            request = predict_pb2.PredictRequest()
+            request.model_spec.name = name
+            request.model_spec.signature_name = signature
+            for key, value in inputs.items():
+                request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+            log = prediction_log_pb2.PredictLog(request=request)
+            made = prediction_log_pb2.PredictionLog(predict_log=log)
+            writer.write(made.SerializeToString())
+
+
+def write_configurations(folder, name):
+    """Write the model list and the batching setup into `folder`, unless they are there."""
+    for file, text in ((MODELS, _MODELS_TEXT), (BATCHING, _BATCHING_TEXT)):
+        path = Path(folder, file)
+        if not path.exists():
+            storage.write_text(path, text.format(name=name, file=file))

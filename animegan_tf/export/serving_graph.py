@@ -1,0 +1,128 @@
+"""What a server computes: pictures of any size and kind to the network and back, all in the graph.
+
+The steps are those of `Stylizer` with `sizing="photo"`: a picture with a side below 256 is
+enlarged for the network and its result shrunk, and the sides are padded by reflection to what the
+network needs and cut afterwards.
+"""
+
+import tensorflow as tf
+
+MIN_SIDE = 16
+_TRAINED_SIDE = 256
+_MAX_ENLARGED_PIXELS = 2**20
+_DECODABLE = "JPEG, PNG, BMP or GIF"
+
+
+class ServedGenerator:
+    """The signatures of a served generator as methods.
+
+    run: float32 RGB in [-1, 1] (N, H, W, 3), sides multiples of `multiple`, to the same.
+    weights: the `tf.Variable`s that it uses.
+    encoding: "png" or "jpeg", what `image_bytes` answers with. max_pixels: larger pictures are
+    refused. match_brightness: as `animegan_tf.images.match_brightness`.
+    """
+
+    def __init__(
+        self, run, weights, multiple, *, max_pixels, encoding="png", match_brightness=False
+    ):
+        self.weights = weights
+        self._run = run
+        self._multiple = multiple
+        self._max_pixels = max_pixels
+        self._encoding = encoding
+        self._match = match_brightness
+
+    def from_uint8(self, images):
+        """uint8 RGB (N, H, W, 3) to uint8 of the same size."""
+        return self._stylize_levels(tf.cast(images, tf.float32))
+
+    def from_float(self, images):
+        """float32 RGB in [0, 1] (N, H, W, 3) to uint8 of the same size; other ranges are errors."""
+        low, high = tf.reduce_min(images), tf.reduce_max(images)
+        found = ["images: expected RGB in [0, 1], received values from", low, "to", high]
+        checks = [
+            tf.Assert(low >= 0.0, [*found, "(signature raw takes -1 to 1)"]),
+            tf.Assert(high <= 1.0, [*found, "(0 to 255 is for uint8)"]),
+        ]
+        with tf.control_dependencies(checks):
+            return self._stylize_levels(tf.identity(images) * 255.0)
+
+    def from_bytes(self, image_bytes):
+        """(N,) encoded pictures, each of its own size, to (N,) encoded ones of the same sizes."""
+        one = tf.TensorSpec([], tf.string)
+        return tf.map_fn(self._encoded, image_bytes, fn_output_signature=one, parallel_iterations=1)
+
+    def raw(self, images):
+        """float32 RGB in [-1, 1] (N, H, W, 3) to the same: padded and cut, nothing else."""
+        with tf.control_dependencies(self._checks(images)):
+            return self._any_size(tf.identity(images))
+
+    def _encoded(self, data):
+        picture = tf.io.decode_image(data, channels=3, expand_animations=False)
+        result = self.from_uint8(picture[None])[0]
+        if self._encoding == "jpeg":
+            return tf.io.encode_jpeg(result, quality=95)
+        return tf.io.encode_png(result)
+
+    def _checks(self, images):
+        sizes = tf.shape(images, tf.int64)
+        height, width = sizes[1], sizes[2]
+        received = ["received (N, H, W, 3) of", sizes]
+        return [
+            tf.Assert(
+                tf.minimum(height, width) >= MIN_SIDE,
+                [f"images: expected sides of at least {MIN_SIDE} pixels,", *received],
+            ),
+            tf.Assert(
+                height * width <= self._max_pixels,
+                [f"images: expected at most {self._max_pixels} pixels,", *received],
+            ),
+        ]
+
+    def _stylize_levels(self, levels):
+        """float32 RGB of 0..255 to uint8."""
+        with tf.control_dependencies(self._checks(levels)):
+            photo = tf.identity(levels)
+        size = tf.shape(photo)[1:3]
+        inner = _enlarged(size)
+        enlarged = tf.cond(
+            tf.reduce_all(inner == size),
+            lambda: photo,
+            lambda: tf.image.resize(photo, inner, "bilinear"),
+        )
+        result = (self._any_size(enlarged / 127.5 - 1.0) + 1.0) * 127.5
+        result = tf.cond(
+            tf.reduce_all(inner == size),
+            lambda: result,
+            lambda: tf.image.resize(result, size, "area"),
+        )
+        rounded = tf.round(tf.clip_by_value(result, 0.0, 255.0))
+        if self._match:
+            rounded = _match_brightness(rounded, photo)
+        return tf.cast(rounded, tf.uint8)
+
+    def _any_size(self, images):
+        height, width = tf.unstack(tf.shape(images)[1:3])
+        padded = tf.pad(
+            images,
+            [[0, 0], [0, -height % self._multiple], [0, -width % self._multiple], [0, 0]],
+            "REFLECT",
+        )
+        return self._run(padded)[:, :height, :width]
+
+
+def _enlarged(size):
+    """`animegan_tf.images.enlarged_size` of an int32 (height, width)."""
+    sides = tf.cast(size, tf.float64)
+    wanted = _TRAINED_SIDE / tf.reduce_min(sides)
+    allowed = tf.sqrt(_MAX_ENLARGED_PIXELS / tf.reduce_prod(sides))
+    scale = tf.maximum(tf.constant(1.0, tf.float64), tf.minimum(wanted, allowed))
+    return tf.cast(tf.round(sides * scale), tf.int32)
+
+
+def _match_brightness(result, photo):
+    """The published rule, see `animegan_tf.images.match_brightness`; each picture by itself."""
+    weights = tf.constant([0.114, 0.587, 0.299])
+    means = [tf.reduce_sum(tf.reduce_mean(p, (1, 2)) * weights, -1) for p in (photo, result)]
+    scale = tf.where(means[1] == 0.0, 1.0, tf.math.divide_no_nan(*means))
+    return tf.floor(tf.clip_by_value(result * scale[:, None, None, None], 0.0, 255.0))

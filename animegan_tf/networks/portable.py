@@ -1,0 +1,127 @@
+"""The generators in operators that every TFLite runtime and delegate has.
+
+TensorFlow's reflection padding and its resizing to a size found at run time keep a network from
+XNNPACK and from GPU delegates. Here both are slices, concatenations and, at a known size, a static
+resize: the same numbers, see `portable_generator`.
+"""
+
+import keras
+import tensorflow as tf
+
+from animegan_tf.errors import InputError
+from animegan_tf.layers import LegacyHalving2D, LegacyUpsampling2D, ReflectionPad2D
+from animegan_tf.networks.generator import size_multiple
+
+_register = keras.saving.register_keras_serializable(package="animegan_tf")
+
+# XNNPACK joins up to five tensors at a time.
+_MOST_JOINED = 5
+
+
+def portable_generator(model, height=None, width=None, batch_size=1):
+    """A copy of `model` for export: same weights, same numbers, portable operators.
+
+    model: a generator of `build_generator`. height, width: the size it is for, multiples of
+    `size_multiple(model)`; with neither the copy takes any such size. Input and output are
+    float32 RGB in [-1, 1], (batch_size, height, width, 3). Raises `InputError` for other sizes.
+    """
+    check_size(model, height, width)
+    photo = keras.Input((height, width, 3), batch_size=batch_size, name="photo")
+    copy = keras.models.clone_model(model, input_tensors=photo, clone_function=_portable)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def check_size(model, height, width):
+    """Raise `InputError` unless `model` takes that size, or both sides are None."""
+    if height is None and width is None:
+        return
+    multiple = size_multiple(model)
+    for name, side in (("height", height), ("width", width)):
+        if not isinstance(side, int) or side < 2 * multiple or side % multiple:
+            raise InputError(
+                f"size: expected a {name} of at least {2 * multiple} that is a multiple of "
+                f"{multiple} for {model.name}, received {side}"
+            )
+
+
+def _portable(layer):
+    if isinstance(layer, ReflectionPad2D):
+        return SlicedReflectionPad2D(layer.padding, name=layer.name)
+    if isinstance(layer, LegacyUpsampling2D):
+        return PortableUpsampling2D(name=layer.name)
+    if isinstance(layer, LegacyHalving2D):
+        return PortableHalving2D(name=layer.name)
+    return layer.__class__.from_config(layer.get_config())
+
+
+def _rows(x, axis, start, count=1):
+    """`count` rows (axis 1) or columns (axis 2) of `x` from `start`, which may be negative."""
+    size = x.shape[axis]
+    if size is not None:
+        begin, sizes = [0] * 4, list(x.shape)
+        begin[axis], sizes[axis] = start % size, count
+        if sizes[0] is not None and None not in sizes:
+            return tf.slice(x, begin, sizes)
+    stop = start + count
+    cut = slice(start, None if stop == 0 else stop)
+    return x[:, cut] if axis == 1 else x[:, :, cut]
+
+
+def _join(parts, axis):
+    while len(parts) > _MOST_JOINED:
+        parts = [
+            parts[at] if len(parts[at : at + 3]) == 1 else tf.concat(parts[at : at + 3], axis)
+            for at in range(0, len(parts), 3)
+        ]
+    return tf.concat(parts, axis) if len(parts) > 1 else parts[0]
+
+
+@_register
+class SlicedReflectionPad2D(ReflectionPad2D):
+    """`ReflectionPad2D` by slices and concatenations."""
+
+    def call(self, inputs):
+        x = inputs
+        for axis, (before, after) in zip((1, 2), self.padding, strict=True):
+            first = [_rows(x, axis, at) for at in range(before, 0, -1)]
+            last = [_rows(x, axis, -1 - at) for at in range(1, after + 1)]
+            x = _join([*first, x, *last], axis)
+        return x
+
+
+@_register
+class PortableUpsampling2D(LegacyUpsampling2D):
+    """`LegacyUpsampling2D` without sizes found at run time.
+
+    At a known size a static resize. Otherwise the four phases of the doubled picture, (row, column)
+    even or odd, as channels that `depth_to_space` interleaves.
+    """
+
+    def call(self, inputs):
+        height, width = inputs.shape[1:3]
+        if height is not None and width is not None:
+            return tf.raw_ops.ResizeBilinear(
+                images=inputs,
+                size=(2 * height, 2 * width),
+                align_corners=False,
+                half_pixel_centers=False,
+            )
+        below = _halfway(inputs, 1)
+        phases = [inputs, _halfway(inputs, 2), below, _halfway(below, 2)]
+        return tf.nn.depth_to_space(tf.concat(phases, -1), 2)
+
+
+@_register
+class PortableHalving2D(LegacyHalving2D):
+    """`LegacyHalving2D` as a depthwise convolution by 1, as delegates take no slices with steps."""
+
+    def call(self, inputs):
+        ones = tf.ones((1, 1, inputs.shape[-1], 1), inputs.dtype)
+        return tf.nn.depthwise_conv2d(inputs, ones, (1, 2, 2, 1), "VALID")
+
+
+def _halfway(x, axis):
+    """The mean of each row (axis 1) or column (axis 2) and the next; the last one repeats."""
+    inner = x[:, 1:] if axis == 1 else x[:, :, 1:]
+    return 0.5 * (x + tf.concat([inner, _rows(x, axis, -1)], axis))

@@ -1,0 +1,110 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from animegan_tf import images
+from animegan_tf.weights import save_generator
+
+
+def export(*arguments, folder):
+    return subprocess.run(
+        [sys.executable, "-m", "animegan_tf.export", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    import animegan_tf
+
+    path = tmp_path_factory.mktemp("weights") / "generator.weights.h5"
+    save_generator(animegan_tf.build_generator("lite"), path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path):
+    from pictures import ramps
+
+    images.write_photo(tmp_path / "photos" / "a.png", ramps(64, 72))
+    return tmp_path / "photos"
+
+
+@pytest.mark.slow
+def test_a_weights_file_to_both_formats_and_to_pictures(weights, photos, tmp_path):
+    shared = (f"--checkpoint={weights}", f"--photos={photos}")
+    done = export(
+        "--format=tflite", "--size=dynamic", "--output=any.tflite", *shared, folder=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "any.tflite: 2.8" in done.stdout
+    assert "1 delegate partition(s), 0 operators outside" in done.stdout
+    done = export("--format=saved_model", "--output=served/anime", *shared, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "served" / "anime" / "1" / "saved_model.pb").is_file()
+
+    results = []
+    for number, checkpoint in enumerate(("any.tflite", "served/anime", weights)):
+        command = [sys.executable, "-m", "animegan_tf.stylize", "photos", f"--output={number}"]
+        subprocess.run([*command, f"--checkpoint={checkpoint}"], cwd=tmp_path, check=True)
+        results.append(images.read_photo(tmp_path / str(number) / "a.png").rgb.astype(int))
+    for other in results[1:]:
+        assert abs(results[0] - other).max() <= 3
+
+
+def test_fixed_size_says_so(weights, photos, tmp_path):
+    from animegan_tf.export import convert
+    from animegan_tf.weights import load_generator
+
+    (tmp_path / "a.tflite").write_bytes(convert.convert(load_generator(weights), "none", (64, 64)))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "animegan_tf.stylize",
+            "photos",
+            "--checkpoint=a.tflite",
+            "--output=out",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    )
+    assert "the model takes 64x64 only" in done.stderr
+    assert images.read_photo(tmp_path / "out" / "a.png").rgb.shape == (64, 72, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--output=a.tflite"], "--format: expected a value, received nothing"),
+        (["--format=tflite"], "--output: expected a value, received nothing"),
+        (["--format=tflite", "--output=a"], "output: expected a file name ending in .tflite"),
+        (["--format=tflite", "--output=a.tflite", "--size=12"], "size: expected WIDTHxHEIGHT"),
+        (["--format=tflite", "--output=a.tflite", "--version=2"], "--version: is for --format=s"),
+        (["--format=saved_model", "--output=a", "--size=dynamic"], "--size: is for --format=tfl"),
+        (["--format=saved_model", "--output=a", "b"], "arguments: expected flags only"),
+        (["--format=saved_model", "--output=a", "--style=x"], "style: expected one of"),
+    ],
+)
+def test_mistakes(tmp_path, arguments, message):
+    done = export(*arguments, folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ") and message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_styles(tmp_path):
+    done = export("--help", folder=tmp_path)
+    assert done.returncode == 0
+    for flag in ("--format", "--quantize", "--style", "--[no]accept_license"):
+        assert flag in done.stdout
+    assert "thequestion-lite" in export("--list_styles", folder=tmp_path).stdout
