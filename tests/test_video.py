@@ -8,7 +8,7 @@ import films
 import numpy as np
 import pytest
 
-from animegan_tf.data import video, video_names
+from animegan_tf.data import video_file, video_names
 from animegan_tf.data.video import VideoReader
 from animegan_tf.errors import InputError
 
@@ -369,4 +369,4 @@ def test_deinterlace_is_checked(tmp_path):
 
 
 def test_deinterlacing_choices_are_those_of_the_flag():
-    assert video.DEINTERLACE is video_names.DEINTERLACE
+    assert video_file.DEINTERLACE is video_names.DEINTERLACE
