@@ -295,7 +295,12 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
                 if stop.signal is not None:
                     running.save(step + 1)
                     raise Stopped(signal.Signals(stop.signal), step + 1, running.state.latest)
+        running.close()
+    except OSError as error:  # scalars or pictures, when the disk is full
+        raise TrainingError(f"{error}; the last checkpoint is {running.state.latest}") from error
     finally:
         bar.close()
-        running.close()
+        # After an error it would fail again, and that error is the one to tell.
+        with contextlib.suppress(OSError):
+            running.close()
     return running.model
