@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from animegan_tf import distribution, images, networks, weights
 from animegan_tf.checkpoints import RunState
-from animegan_tf.data.files import list_images
+from animegan_tf.data import sources
 from animegan_tf.distribution import Worker
 from animegan_tf.errors import InputError, Stopped, TrainingError
 from animegan_tf.records import RunRecords
@@ -182,10 +182,9 @@ class _Samples:
     """The sample grids of a run: a fixed set of photos, stylised after each epoch."""
 
     def __init__(self, model, config):
-        folder = config.data.val_dir if config.data.val_dir.is_dir() else config.data.photo_dir
         self._photos = [
-            images.limit_side(images.read_photo(path).rgb, SAMPLE_SIDE)
-            for path in list_images(folder)[: config.samples]
+            images.limit_side(photo, SAMPLE_SIDE)
+            for photo in sources.sample_photos(config.data, config.samples)
         ]
         networks = [model.generator] if model.average is None else [model.generator, model.average]
         # The raw result: matching the photo's brightness would hide a network that drifts.

@@ -87,7 +87,9 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.stylize", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.stylizer", ("tensorflow", "keras")),
         ("animegan_tf.training", ("tensorflow", "keras")),
-        ("animegan_tf.data.check", ("tensorflow", "keras")),
+        ("animegan_tf.data.check", ("tensorflow", "keras", "av")),
+        ("animegan_tf.data.film_frames", ("tensorflow", "keras")),
+        ("animegan_tf.data.tfrecord_writer", ("tensorflow", "keras", "av")),
         ("animegan_tf.evaluation", ("tensorflow", "keras")),
     ),
 )

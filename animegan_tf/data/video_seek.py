@@ -94,17 +94,39 @@ class Seeker:
         return file.frame(decoded[0]) if decoded else None
 
     def key_before(self, time):
-        """The `Key` that a seek to `time` leads to, or None. Nothing is decoded."""
-        if not self._to(time):
-            return None
-        packets = (one for one in self._packets() if one.is_keyframe)
-        stamp = next((_stamp(one) for one in packets if _stamp(one) is not None), None)
-        return None if stamp is None else Key(Fraction(time), stamp)
+        """The `Key` of the last key frame before `time`, or None. Nothing is decoded.
+
+        Where the file's time stamps lead astray it may be an earlier one, or one a little behind.
+        """
+        behind = None
+        for back in _BACK_OFF[:3]:
+            target = max(Fraction(time) - back, Fraction(0))
+            if not self._to(target):
+                return None
+            found = None
+            for stamp in self._key_stamps():
+                if self._time_of(stamp) > time:
+                    behind = behind or Key(target, stamp)
+                    break
+                found = Key(target, stamp)
+                if not back:  # it is the last one; to read on to the next would be slow
+                    break
+            if found is not None:
+                return found
+        return behind
+
+    def _key_stamps(self):
+        """The time stamps of the key packets from where the file is."""
+        stamps = (_stamp(packet) for packet in self._packets() if packet.is_keyframe)
+        return (stamp for stamp in stamps if stamp is not None)
+
+    def _time_of(self, stamp):
+        return (stamp - self._file.origin) * self._file.time_base
 
     def frames_from(self, key):
         """Decode from a `Key` on, its frame first; nothing when it is not found again."""
         file = self._file
-        time = (key.stamp - file.origin) * file.time_base
+        time = self._time_of(key.stamp)
         # Where the seek led to it before; then, should the file have moved, ever further back.
         for target in (key.target, *(time - back for back in _BACK_OFF)):
             if not self._to(max(target, 0)):
