@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from animegan_tf import tf1, weights
-from animegan_tf.errors import InputError, TrainingError
+from animegan_tf.errors import InputError, TrainingError, reason_of
 from animegan_tf.trainer import PHASES
 
 # What TensorFlow raises for files that are cut short, damaged, or of another model.
@@ -72,8 +72,8 @@ class RunState:
     def save(self, step):
         """Save the state after `step` updates.
 
-        Raises `TrainingError` if a weight is not finite or the files cannot be written, and names
-        the last checkpoint, which is kept.
+        Raises `TrainingError` if a weight is not finite or the files cannot be written (the disk is
+        full), and names the last checkpoint, which is kept.
         """
         for network in (self.model.generator, self.model.discriminator):
             for name, variable in tf1.variables(network).items():
@@ -87,14 +87,20 @@ class RunState:
         before = self.latest
         try:
             self._manager.save(checkpoint_number=step)
-            weights.save_generator(self.model.best_generator, self.run_dir / weights.RUN_WEIGHTS)
         except (tf.errors.OpError, OSError) as error:
             for left in self._folder.glob(f"ckpt-{step}_temp*"):
                 shutil.rmtree(left, ignore_errors=True)
-            reason = str(error).splitlines()[0]
             raise TrainingError(
-                f"step {step}: the checkpoint cannot be written ({reason}); the last "
+                f"step {step}: the checkpoint cannot be written ({reason_of(error)}); the last "
                 f"one is {before}"
+            ) from error
+        path = self.run_dir / weights.RUN_WEIGHTS
+        try:
+            weights.save_generator(self.model.best_generator, path)
+        except OSError as error:
+            raise TrainingError(
+                f"step {step}: {path} cannot be written ({reason_of(error)}); the checkpoint is "
+                f"{self.latest}"
             ) from error
 
     def restore(self):
@@ -108,8 +114,8 @@ class RunState:
             try:
                 self._checkpoint.restore(path).assert_consumed()
             except _UNREADABLE as error:
-                reason = str(error).splitlines()[0]
-                print(f"checkpoint {path} cannot be restored ({reason})", file=sys.stderr)
+                text = f"checkpoint {path} cannot be restored ({reason_of(error)})"
+                print(text, file=sys.stderr)
                 continue
             self.model.phase = PHASES[int(self._phase.numpy())]
             return self.step

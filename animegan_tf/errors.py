@@ -1,5 +1,7 @@
 """The exceptions that entry points show without a traceback."""
 
+import re
+
 
 class InputError(ValueError):
     """A mistake in what the user passed: names the argument, what was expected, what was received.
@@ -18,3 +20,9 @@ class Stopped(TrainingError):
     def __init__(self, received, step, checkpoint):
         super().__init__(f"stopped by {received.name} after step {step}, saved in {checkpoint}")
         self.exit_status = 128 + received
+
+
+def reason_of(error) -> str:
+    """The first line of an exception's text, without the names of TensorFlow's operations."""
+    line = next(iter(str(error).splitlines()), type(error).__name__)
+    return re.sub(r"^\{\{.*?\}\} | \[Op:\w+\]$", "", line)

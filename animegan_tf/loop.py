@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from animegan_tf import distribution, images, networks, weights
 from animegan_tf.checkpoints import RunState
-from animegan_tf.data.files import list_images
+from animegan_tf.data import sources
 from animegan_tf.distribution import Worker
 from animegan_tf.errors import InputError, Stopped, TrainingError
 from animegan_tf.records import RunRecords
@@ -182,10 +182,9 @@ class _Samples:
     """The sample grids of a run: a fixed set of photos, stylised after each epoch."""
 
     def __init__(self, model, config):
-        folder = config.data.val_dir if config.data.val_dir.is_dir() else config.data.photo_dir
         self._photos = [
-            images.limit_side(images.read_photo(path).rgb, SAMPLE_SIDE)
-            for path in list_images(folder)[: config.samples]
+            images.limit_side(photo, SAMPLE_SIDE)
+            for photo in sources.sample_photos(config.data, config.samples)
         ]
         networks = [model.generator] if model.average is None else [model.generator, model.average]
         # The raw result: matching the photo's brightness would hide a network that drifts.
@@ -295,7 +294,12 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
                 if stop.signal is not None:
                     running.save(step + 1)
                     raise Stopped(signal.Signals(stop.signal), step + 1, running.state.latest)
+        running.close()
+    except OSError as error:  # scalars or pictures, when the disk is full
+        raise TrainingError(f"{error}; the last checkpoint is {running.state.latest}") from error
     finally:
         bar.close()
-        running.close()
+        # After an error it would fail again, and that error is the one to tell.
+        with contextlib.suppress(OSError):
+            running.close()
     return running.model

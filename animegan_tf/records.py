@@ -1,5 +1,6 @@
 """What a run writes for people: scalars (TensorBoard and JSON lines) and sample grids."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -8,13 +9,23 @@ import tensorflow as tf
 
 from animegan_tf import images, storage
 from animegan_tf.curves import SCALARS
+from animegan_tf.errors import reason_of
+
+
+@contextlib.contextmanager
+def _os_errors():
+    """TensorBoard's writer has exceptions of its own for a full disk: raise `OSError`."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(reason_of(error)) from error
 
 
 class RunRecords:
     """Scalars and pictures of a run in `run_dir`; `first_step` counts the updates done so far.
 
     Lines of `scalars.jsonl` beyond `first_step` come from updates that were lost when the run was
-    stopped, and are dropped.
+    stopped, and are dropped. Raises `OSError` when something cannot be written.
     """
 
     def __init__(self, run_dir, first_step):
@@ -44,7 +55,7 @@ class RunRecords:
             line[name] = float(f"{value:.6g}")
         self._file.write(json.dumps(line) + "\n")
         self._file.flush()
-        with self._writer.as_default(step=step):
+        with _os_errors(), self._writer.as_default(step=step):
             for name, value in losses.items():
                 tf.summary.scalar(f"{phase}/{name}", value)
             for name, value in measures.items():
@@ -60,19 +71,21 @@ class RunRecords:
         folder.mkdir(exist_ok=True)
         path = folder / f"epoch-{epoch:04d}.png"
         images.write_photo(path, grid)
-        with self._writer.as_default(step=step):
+        with _os_errors(), self._writer.as_default(step=step):
             tf.summary.image("samples", grid[None])
-        self._writer.flush()
+            self._writer.flush()
         return path
 
     def text(self, name, text):
         """Record a text in TensorBoard."""
-        with self._writer.as_default(step=0):
+        with _os_errors(), self._writer.as_default(step=0):
             tf.summary.text(name, text)
 
     def close(self):
+        """Write what is left and close the files."""
         self._file.close()
-        self._writer.close()
+        with _os_errors():
+            self._writer.close()
 
 
 def stack_rows(rows):

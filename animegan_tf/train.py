@@ -2,8 +2,14 @@ r"""Train a style from a folder of photos and a folder of anime frames.
 
   python -m animegan_tf.train --flagfile=flags/hayao.flags --data_dir=DATA --run_dir=RUN
 
-DATA holds train_photo/, <style>/style/ and, optionally, <style>/smooth/ and val/. Starting again
-with the same run directory resumes after the last checkpoint. Try it with no data at all:
+DATA holds train_photo/, <style>/style/ and, optionally, <style>/smooth/ and val/. The anime frames
+can also be read straight from films, and everything from TFRecord shards:
+
+  ... --source=video --video=film.mkv --data_dir=DATA --run_dir=RUN
+  ... --source=tfrecord --tfrecords=SHARDS --run_dir=RUN
+
+Starting again with the same run directory resumes after the last checkpoint. Try it with no data at
+all:
 
   python -m animegan_tf.train --flagfile=flags/smoke.flags --run_dir=/tmp/smoke
 """
@@ -16,7 +22,8 @@ from absl import flags
 
 from animegan_tf import cli
 from animegan_tf.config import GAN_TYPES, PRECISIONS, Recipe
-from animegan_tf.data.config import CROPS, DataConfig
+from animegan_tf.data.config import CROPS, SOURCES, DataConfig
+from animegan_tf.data.video_names import parse_time
 from animegan_tf.distribution import STRATEGIES, this_worker
 from animegan_tf.errors import InputError
 
@@ -56,9 +63,28 @@ def _define_recipe_flags():
             flags.DEFINE_list(field.name, [str(number) for number in field.default], text)
 
 
-def _define_run_flags():
+def _define_source_flags():
     flags.DEFINE_string("data_dir", None, "folder with train_photo/, <style>/style/, val/")
     flags.DEFINE_string("style", None, "name of the style's folder in data_dir")
+    flags.DEFINE_enum(
+        "source",
+        "images",
+        SOURCES,
+        "images: all from the folders in data_dir; video: the anime frames straight from --video, "
+        "photos from data_dir; tfrecord: all from --tfrecords",
+    )
+    flags.DEFINE_string("video", None, "a film, or a folder of films, for --source=video")
+    flags.DEFINE_float("video_every", 2.0, "seconds of film for each anime frame")
+    flags.DEFINE_string("video_start", "0", "where to begin in each film: seconds or h:mm:ss")
+    flags.DEFINE_string(
+        "video_end", None, "where to end; a negative time (--video_end=-1:30) counts from the end"
+    )
+    flags.DEFINE_string(
+        "tfrecords", None, "folder of tools/make_tfrecords.py, for --source=tfrecord"
+    )
+
+
+def _define_run_flags():
     flags.DEFINE_string("run_dir", None, "where checkpoints, scalars and samples go")
     flags.DEFINE_enum("crop", "none", CROPS, "how a square is cut from a picture; none: refuse")
     flags.DEFINE_bool("hflip", False, "mirror pictures at random")
@@ -111,6 +137,7 @@ def define_flags():
     """Define this command's flags and return their names."""
     before = set(FLAGS)
     _define_recipe_flags()
+    _define_source_flags()
     _define_run_flags()
     return frozenset(FLAGS) - before
 
@@ -129,20 +156,30 @@ def recipe_from_flags():
     return Recipe(**{**numbers, name: _floats(name, numbers[name])})
 
 
-def _run_config():
-    from animegan_tf.data import check, synthetic
-    from animegan_tf.training import RunConfig
+# What each source cannot do without, besides run_dir.
+_REQUIRED = {
+    "images": ("data_dir", "style"),
+    "video": ("data_dir", "video"),
+    "tfrecord": ("tfrecords",),
+}
 
-    required = ("run_dir",) if FLAGS.synthetic_data else ("run_dir", "data_dir", "style")
-    for name in required:
+
+def _data_config(recipe):
+    from animegan_tf.data import synthetic
+
+    drawn = FLAGS.synthetic_data
+    if drawn and FLAGS.source != "images":
+        raise InputError(
+            f"synthetic_data: expected the source images, received --source={FLAGS.source}"
+        )
+    for name in ("run_dir", *(() if drawn else _REQUIRED[FLAGS.source])):
         if not FLAGS[name].value:
             raise InputError(f"{name}: expected --{name}=..., received nothing")
-    recipe = recipe_from_flags()
-    automatic = FLAGS.color_shift == ["auto"]
-    numbers = FLAGS.color_shift and not automatic
-    data = DataConfig(
-        data_dir=str(Path(FLAGS.run_dir) / "data") if FLAGS.synthetic_data else FLAGS.data_dir,
-        style=synthetic.STYLE if FLAGS.synthetic_data else FLAGS.style,
+    numbers = FLAGS.color_shift and FLAGS.color_shift != ["auto"]
+    end = FLAGS.video_end
+    return DataConfig(
+        data_dir=str(Path(FLAGS.run_dir) / "data") if drawn else FLAGS.data_dir or "",
+        style=synthetic.STYLE if drawn else FLAGS.style or "",
         image_size=recipe.image_size,
         batch_size=recipe.batch_size,
         crop=FLAGS.crop,
@@ -151,10 +188,23 @@ def _run_config():
         seed=FLAGS.seed,
         cache_gb=FLAGS.cache_gb,
         color_shift=_floats("color_shift", FLAGS.color_shift) if numbers else None,
+        source=FLAGS.source,
+        video=FLAGS.video,
+        video_every=FLAGS.video_every,
+        video_start=parse_time("video_start", FLAGS.video_start),
+        video_end=None if end is None else parse_time("video_end", end),
+        tfrecords=FLAGS.tfrecords,
     )
-    if automatic:
-        shift = check.color_shift(check.mean_bgr(data.style_dir, progress=False))
-        data = dataclasses.replace(data, color_shift=shift)
+
+
+def _run_config():
+    from animegan_tf.data import check
+    from animegan_tf.training import RunConfig
+
+    recipe = recipe_from_flags()
+    data = _data_config(recipe)
+    if FLAGS.color_shift == ["auto"]:
+        data = dataclasses.replace(data, color_shift=check.color_shift(check.style_mean_bgr(data)))
     same_name = (field.name for field in dataclasses.fields(RunConfig))
     same_name = [name for name in same_name if name not in ("recipe", "data")]
     return RunConfig(recipe=recipe, data=data, **{name: FLAGS[name].value for name in same_name})

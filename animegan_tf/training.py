@@ -124,7 +124,12 @@ def make_plan(config):
 
 
 def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
-    """Make what the plan's data lacks: the edge-smoothed frames. The chief makes, others wait."""
+    """Make what the plan's data lacks: the edge-smoothed frames. The chief makes, others wait.
+
+    Only the source "images" can lack them: films are smoothed on the fly, shards hold them.
+    """
+    if plan.config.data.source != "images":
+        return
     if worker.is_chief:
         made = ensure_smooth(plan.config.data)
         if made:

@@ -4,6 +4,7 @@ The project's own format is Keras' `.weights.h5` of the generator alone. It need
 architecture: the three differ in their number of parameters.
 """
 
+import io
 from pathlib import Path
 
 from animegan_tf import storage
@@ -45,8 +46,16 @@ def save_generator(model, path):
     path = Path(path)
     if not path.name.endswith(SUFFIX):
         raise InputError(f"path: expected a name ending in {SUFFIX}, received {str(path)!r}")
-    with storage.aside(path, SUFFIX) as temporary:
-        model.save_weights(temporary)
+    memory = _Memory()
+    model.save_weights(memory)
+    storage.write_bytes(path, memory.getvalue())
+
+
+class _Memory(io.BytesIO):
+    """A file in memory, since HDF5 ends the process when the disk is full; Keras asks its name."""
+
+    def __str__(self):
+        return RUN_WEIGHTS
 
 
 def _load_tf1(path):

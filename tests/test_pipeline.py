@@ -13,6 +13,7 @@ import tensorflow as tf
 from animegan_tf import images
 from animegan_tf.data import files, pipeline
 from animegan_tf.data.config import DataConfig
+from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError
 
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "data_a.npz")
@@ -142,26 +143,26 @@ def test_bad_arguments_are_named(config, options, message):
 
 def test_every_epoch_visits_every_file_once_in_its_own_order(config):
     source = pipeline.SampleSource(config)
-    assert {stream: len(paths) for stream, paths in source.files.items()} == {
+    assert {stream: len(pictures) for stream, pictures in source.streams.items()} == {
         "photo": 7,
         "anime": 5,
         "smooth": 4,
     }
-    for stream, paths in source.files.items():
-        count = len(paths)
+    for stream, pictures in source.streams.items():
+        count = len(pictures)
         epochs = [
-            [source.path(stream, epoch * count + index) for index in range(count)]
+            [source.index(stream, epoch * count + index) for index in range(count)]
             for epoch in range(5)
         ]
         for visited in epochs:
-            assert sorted(visited) == paths
+            assert sorted(visited) == list(range(count))
         assert len({tuple(visited) for visited in epochs}) > 1
 
 
 def test_streams_are_shuffled_independently(config):
     source = pipeline.SampleSource(config)
-    source.files = {stream: list(range(100)) for stream in source.files}
-    orders = [[source.path(stream, index) for index in range(100)] for stream in source.files]
+    source.streams = {stream: EncodedPictures(range(100)) for stream in source.streams}
+    orders = [[source.index(stream, index) for index in range(100)] for stream in source.streams]
     for one in range(3):
         for other in range(one):
             agreeing = sum(a == b for a, b in zip(orders[one], orders[other], strict=True))
@@ -172,7 +173,8 @@ def test_gray_is_the_same_crop_of_the_same_picture(config):
     for scale, most in (((1.0, 1.0), 1), ((0.8, 1.2), 40)):  # enlarging clips the three channels
         source = pipeline.SampleSource(dataclasses.replace(config, scale=scale))
         # PNG alone: JPEG's chroma makes the gray of noise too unlike its colour picture.
-        source.files["anime"] = [p for p in source.files["anime"] if p.suffix == ".png"]
+        paths = source.streams["anime"].items
+        source.streams["anime"] = EncodedPictures([p for p in paths if p.suffix == ".png"])
         for number in range(12):
             _, anime, gray, smooth = source.sample(number)
             difference = abs(cv2.cvtColor(anime, cv2.COLOR_RGB2GRAY).astype(int) - gray)
@@ -184,7 +186,7 @@ def test_without_resizing_each_crop_is_a_window_of_its_file(config):
     source = pipeline.SampleSource(config)
     windows, mirrored = set(), 0
     for number in range(40):
-        path = source.path("photo", number)
+        path = source.streams["photo"].items[source.index("photo", number)]
         picture = files.decode_color(path.read_bytes(), path)
         crop = source.sample(number)[0]
         places = [

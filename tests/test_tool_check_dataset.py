@@ -8,9 +8,9 @@ import sys
 import cv2
 import numpy as np
 import pytest
-from films import scene
+from films import scene, write_film
 
-from animegan_tf.data import check, duplicates, overview
+from animegan_tf.data import check, duplicates, overview, tfrecord_writer
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
 
@@ -176,3 +176,25 @@ def test_mistakes_are_one_line_and_status_1(data):
     with pytest.raises(InputError, match="contact_sheet: expected a data set with readable"):
         overview.write(data / "sheet.png", empty)
     assert not (data / "sheet.png").exists()
+
+
+def test_films_and_shards_are_checked_too(data, tmp_path):
+    film = write_film(tmp_path / "film.mp4", [scene(index // 12) for index in range(48)])
+    sheet = tmp_path / "sheet.png"
+    flags = (f"--video={film}", "--video_every=0.5", "--image_size=64", f"--contact_sheet={sheet}")
+    done = run(data, *flags)
+    assert done.returncode == 0, done.stderr
+    assert f"style              4            64            64  {film}" in done.stdout
+    assert "4 frames, one every 0.5 s; dropped: none" in done.stdout
+    drawn = cv2.imread(str(sheet))[..., ::-1]
+    assert len(np.unique(drawn[-112:].reshape(-1, 3), axis=0)) > 100  # frames, not red squares
+    shards = tmp_path / "shards"
+    plan = tfrecord_writer.make_plan(
+        DataConfig(data, "ghost", image_size=64), shards, progress=False
+    )
+    tfrecord_writer.write(plan, progress=False)
+    done = run(f"--tfrecords={shards}", "--image_size=64")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"smooth             3            64            64  {shards}" in done.stdout
+    refused = run(data, f"--tfrecords={shards}")
+    assert "error: arguments: expected none, received" in refused.stderr

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import cv2
+import films
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -70,26 +71,67 @@ def test_the_run_can_be_stylised_with(finished, tmp_path):
     assert cv2.imread(str(tmp_path / photo.name)).shape == (32, 32, 3)
 
 
-def test_dry_run_changes_nothing_and_loads_no_tensorflow(tmp_path):
-    from animegan_tf.data import synthetic
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Pictures in folders, the same in shards, and a film."""
+    from animegan_tf.data import synthetic, tfrecord_writer
+    from animegan_tf.data.config import DataConfig
 
-    data = synthetic.make_smoke_dataset(tmp_path / "data", 32)
-    arguments = [
-        f"--data_dir={data}",
-        "--style=smoke",
-        f"--run_dir={tmp_path / 'run'}",
-        "--dry_run",
-    ]
+    folder = tmp_path_factory.mktemp("sources")
+    data = synthetic.make_smoke_dataset(folder / "data", 32)
+    plan = tfrecord_writer.make_plan(
+        DataConfig(data, "smoke", image_size=32), folder / "shards", progress=False
+    )
+    tfrecord_writer.write(plan, progress=False)
+    films.write_film(folder / "film.mp4", [films.scene(index // 12) for index in range(60)])
+    return folder
+
+
+def source_flags(data, source):
+    """The flags that name the data of a source."""
+    return {
+        "images": [f"--data_dir={data / 'data'}", "--style=smoke"],
+        "video": [
+            "--source=video",
+            f"--video={data / 'film.mp4'}",
+            "--video_every=0.25",
+            f"--data_dir={data / 'data'}",
+        ],
+        "tfrecord": ["--source=tfrecord", f"--tfrecords={data / 'shards'}"],
+    }[source]
+
+
+@pytest.mark.parametrize(
+    ("source", "frames", "place"),
+    (("images", 6, "smoke/style"), ("video", 10, "film.mp4"), ("tfrecord", 6, "shards")),
+)
+def test_dry_run_changes_nothing_and_loads_no_tensorflow(data, tmp_path, source, frames, place):
+    arguments = [*source_flags(data, source), f"--run_dir={tmp_path / 'run'}", "--dry_run"]
     code = (
         "import sys; from animegan_tf import cli, train\n"
         "cli.load_tensorflow = lambda: sys.exit('TensorFlow was loaded')\n"
-        f"sys.argv = ['train', '--image_size=32', *{arguments!r}]\n"
-        "train.console()"
+        f"sys.argv = ['train', '--image_size=32', '--batch_size=2', *{arguments!r}]\n"
+        "train.console()\n"
     )
+    code += "sys.exit('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert "epochs of initialisation" in done.stdout
+    (style,) = (line for line in done.stdout.splitlines() if line.startswith("style "))
+    assert style.split()[1] == str(frames) and style.endswith(place)
+    assert f"{max(6, frames) // 2} steps of 2 pictures" in done.stdout
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ("video", "tfrecord"))
+def test_a_run_from_each_source(data, tmp_path, source):
+    flags = ["--flagfile=flags/smoke.flags", "--nosynthetic_data", *source_flags(data, source)]
+    done = run(*flags, f"--run_dir={tmp_path}", "--epochs=2", "--color_shift=auto")
+    assert done.returncode == 0, done.stderr
+    assert f"done: {tmp_path}" in done.stdout and "Traceback" not in done.stderr
+    grid = cv2.imread(str(tmp_path / "samples" / "epoch-0002.png"))
+    assert grid.shape == (2 * 32, 2 * 32, 3)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +141,30 @@ def test_dry_run_changes_nothing_and_loads_no_tensorflow(tmp_path):
         (("--run_dir=r",), "data_dir: expected --data_dir=..., received nothing"),
         (("--run_dir=r", "--data_dir=d", "--style=s", "photo.jpg"), "expected flags only"),
         (("--run_dir=r", "--data_dir=none", "--style=s"), "none/train_photo"),
+        (
+            ("--run_dir=r", "--data_dir=d", "--source=video"),
+            "video: expected --video=..., received nothing",
+        ),
+        (
+            ("--run_dir=r", "--source=tfrecord"),
+            "tfrecords: expected --tfrecords=..., received nothing",
+        ),
+        (
+            ("--run_dir=r", "--source=tfrecord", "--tfrecords=none"),
+            "tfrecords: expected a folder filled by tools/make_tfrecords.py",
+        ),
+        (
+            ("--run_dir=r", "--data_dir=d", "--style=s", "--video=film.mkv"),
+            "video='film.mkv' needs source='video', got source='images'",
+        ),
+        (
+            ("--run_dir=r", "--data_dir=d", "--source=video", "--video=f", "--video_start=1m"),
+            "video_start: expected seconds or h:mm:ss, received '1m'",
+        ),
+        (
+            ("--run_dir=r", "--source=video", "--video=f", "--synthetic_data"),
+            "synthetic_data: expected the source images, received --source=video",
+        ),
         (
             ("--run_dir=r", "--data_dir=d", "--style=s", "--discriminator_weights=1,x,1,1"),
             "discriminator_weights: expected numbers, received '1,x,1,1'",

@@ -1,5 +1,8 @@
 """Generators on disk: every form is found and restored, everything else is explained."""
 
+import contextlib
+import resource
+
 import h5py
 import numpy as np
 import pytest
@@ -7,7 +10,7 @@ from conftest import assign_seeded
 from test_tf1 import write_checkpoint
 
 import animegan_tf
-from animegan_tf import tf1, weights
+from animegan_tf import records, tf1, weights
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +78,34 @@ def test_what_does_not_fit_is_explained(tmp_path, name, text):
 def test_the_name_of_a_weights_file_is_checked(tmp_path, lite):
     with pytest.raises(animegan_tf.InputError, match=r"ending in \.weights\.h5"):
         weights.save_generator(lite, tmp_path / "a.h5")
+
+
+@contextlib.contextmanager
+def files_up_to(size):
+    """As on a full disk: writing a file beyond `size` bytes fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_an_error_that_leaves_what_was_there(tmp_path, lite):
+    """HDF5 itself would end the process when it closes the file."""
+    path = tmp_path / "a.weights.h5"
+    weights.save_generator(lite, path)
+    before = path.read_bytes()
+    with files_up_to(1000), pytest.raises(OSError, match="File too large"):
+        weights.save_generator(lite, path)
+    assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
+
+
+def test_records_on_a_full_disk_are_an_error(tmp_path):
+    record = records.RunRecords(tmp_path, 0)
+    record.scalars(1, "initialize", 1, {"init": 1.0}, {})
+    with files_up_to(0), pytest.raises(OSError, match="File too large"):
+        record.scalars(2, "initialize", 1, {"init": 1.0}, {})
+    # Of TensorBoard's writer, which keeps what it gets until it is closed.
+    with files_up_to(0), pytest.raises(OSError, match="File too large"):
+        record.samples(1, 1, [[np.zeros((500, 500, 3), np.uint8)]])

@@ -1,9 +1,12 @@
 """Look at a data set before a long training: counts, sizes, damaged files, duplicates, colours.
 
     python tools/check_dataset.py DATA STYLE --contact_sheet=sheet.png
+    python tools/check_dataset.py DATA --video=film.mkv --contact_sheet=sheet.png
+    python tools/check_dataset.py --tfrecords=SHARDS
 
-DATA holds train_photo/, STYLE/style/ and, optionally, STYLE/smooth/ and val/. It is the check that
-training begins with; the exit status is 1 when training would refuse.
+DATA holds train_photo/, STYLE/style/ and, optionally, STYLE/smooth/ and val/. With --video the
+anime frames are those that --source=video would read from the film, with --tfrecords all is in the
+shards. It is the check that training begins with; the exit status is 1 when training would refuse.
 """
 
 from absl import flags
@@ -20,20 +23,40 @@ def define_flags():
 
     flags.DEFINE_integer("image_size", 256, "side of the square training pictures")
     flags.DEFINE_enum("crop", "none", CROPS, "how training cuts a square; none: refuse others")
+    flags.DEFINE_string("video", None, "a film, or a folder of films, for the anime frames")
+    flags.DEFINE_float("video_every", 2.0, "seconds of film for each anime frame")
+    flags.DEFINE_string("tfrecords", None, "a folder filled by tools/make_tfrecords.py")
     flags.DEFINE_string("contact_sheet", None, "a picture file to write that shows the folders")
     flags.DEFINE_bool("list", False, "name every problem and every duplicate")
+
+
+def _config(arguments):
+    """The `DataConfig` of the arguments and flags."""
+    from animegan_tf.data.config import DataConfig
+
+    source = "tfrecord" if FLAGS.tfrecords else "video" if FLAGS.video else "images"
+    expected = {"images": "DATA STYLE", "video": "DATA", "tfrecord": "none"}[source]
+    if len(arguments) != {"images": 2, "video": 1, "tfrecord": 0}[source]:
+        raise InputError(f"arguments: expected {expected}, received {' '.join(arguments)!r}")
+    data_dir, style = [*arguments, "", ""][:2]
+    return DataConfig(
+        data_dir,
+        style,
+        image_size=FLAGS.image_size,
+        crop=FLAGS.crop,
+        source=source,
+        video=FLAGS.video,
+        video_every=FLAGS.video_every,
+        tfrecords=FLAGS.tfrecords,
+    )
 
 
 def main(argv):
     """Check the data set that `argv` names; returns the exit status."""
     from animegan_tf.data import overview
     from animegan_tf.data.check import check_dataset
-    from animegan_tf.data.config import DataConfig
 
-    if len(argv) != 3:
-        raise InputError(f"arguments: expected DATA STYLE, received {' '.join(argv[1:])!r}")
-    config = DataConfig(argv[1], argv[2], image_size=FLAGS.image_size, crop=FLAGS.crop)
-    report = check_dataset(config)
+    report = check_dataset(_config(argv[1:]))
     print(report)
     style = report.folders.get("style")
     if style is not None and style.color_shift is not None:

@@ -1,4 +1,4 @@
-"""Training data: folders of pictures, edge smoothing, the endless batch pipeline.
+"""Training data: folders of pictures, films, shards, edge smoothing, the endless batch pipeline.
 
 On-disk layout (`config.DataConfig` names the folders):
 
@@ -7,5 +7,6 @@ On-disk layout (`config.DataConfig` names the folders):
     <data_dir>/<style>/smooth   the same frames with smoothed edges (made when missing)
     <data_dir>/val              photos for the sample grids (optional)
 
-Only `pipeline` needs TensorFlow; `config`, `files`, `smoothing`, `check` and `synthetic` do not.
+Frames may also come from films (`film_frames`), everything from TFRecord shards (`tfrecords`);
+`sources` opens either. Only `pipeline`, and `tfrecord_writer` when it writes, need TensorFlow.
 """

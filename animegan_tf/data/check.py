@@ -10,8 +10,9 @@ import pathlib
 
 import cv2
 
-from animegan_tf.data import files, smoothing
+from animegan_tf.data import files, smoothing, sources, tfrecords
 from animegan_tf.data.duplicates import Duplicate, between, fingerprint, within
+from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError
 
 _PROBLEMS_SHOWN = 10
@@ -32,11 +33,12 @@ class FolderReport:
     """What one folder holds.
 
     Attributes:
-        path: the folder.
+        path: the folder, or the film or films.
         count: readable pictures.
         widths, heights: (smallest, largest) in pixels, (0, 0) when there are none.
         mean_bgr: mean of the pictures' channel means (B, G, R) on the 0..255 scale. None when there
             are none.
+        pictures: what is there, numbered, the unreadable ones among them (`pictures`).
     """
 
     path: pathlib.Path
@@ -44,6 +46,7 @@ class FolderReport:
     widths: tuple[int, int]
     heights: tuple[int, int]
     mean_bgr: tuple[float, float, float] | None
+    pictures: EncodedPictures = dataclasses.field(repr=False, compare=False, default=None)
 
     @property
     def color_shift(self):
@@ -105,43 +108,35 @@ class DatasetReport:
 
 
 def check_dataset(config, progress=True) -> DatasetReport:
-    """Decode every picture of a `DataConfig`'s folders and report on them; raises nothing.
+    """Decode every picture that a `DataConfig` names and report on them; raises nothing.
 
     Problems: a folder that is missing or empty (but `smooth`, which can be made, and `val`, which
-    is optional), a file that cannot be decoded, with `crop="none"` a training picture that is not
-    `image_size` square, with another crop a smoothed frame of another size than its frame.
-    A progress bar shows when there are hundreds of files and `progress` is set.
+    is optional), a file that cannot be decoded, shards that are not as they were written, a film
+    that is none, with `crop="none"` a training picture that is not `image_size` square, with
+    another crop a smoothed frame of another size than its frame.
+    A progress bar shows when there are hundreds of files, or films, and `progress` is set.
     """
-    problems, notes, listed = [], [], {}
-    wanted = {
-        "train_photo": config.photo_dir,
-        "style": config.style_dir,
-        "smooth": config.smooth_dir,
-        "val": config.val_dir,
-    }
-    for name, folder in wanted.items():
-        if name in ("smooth", "val") and not folder.exists():
-            continue
-        try:
-            listed[name] = files.list_images(folder)
-        except InputError as error:
-            problems.append(str(error))
-            continue
-        if not listed[name] and name in ("train_photo", "style"):
-            suffixes = ", ".join(files.IMAGE_SUFFIXES)
-            problems.append(f"no pictures in {folder}: expected {suffixes}")
+    problems, notes = [], []
+    wanted = sources.folders(config)
+    if config.source == "tfrecord":
+        listed = _listed_records(config, problems)
+        wanted = dict.fromkeys(tfrecords.GROUPS, pathlib.Path(config.tfrecords))
+    else:
+        listed = _listed_files(wanted, problems)
 
     paths = [path for group in listed.values() for path in group]
-    progress = progress and len(paths) >= _FILES_FOR_A_BAR
-    inspected = files.map_in_threads(_inspect, paths, "checking the data", progress)
+    bar = progress and len(paths) >= _FILES_FOR_A_BAR
+    inspected = files.map_in_threads(_inspect, paths, "checking the data", bar)
     found = dict(zip(paths, inspected, strict=True))
     problems += [picture for picture in inspected if isinstance(picture, str)]
     good = {path: picture for path, picture in found.items() if not isinstance(picture, str)}
 
     folders = {
-        name: _report(wanted[name], [good[path] for path in group if path in good])
+        name: _report(wanted[name], group, [good[path] for path in group if path in good])
         for name, group in listed.items()
     }
+    if config.source == "video":
+        folders.update(_films(config, problems, notes, progress))
     training = {name: group for name, group in listed.items() if name != "val"}
     if config.crop == "none":
         problems += _wrong_sizes(training, good, config.image_size)
@@ -157,6 +152,61 @@ def check_dataset(config, progress=True) -> DatasetReport:
     )
 
 
+def _listed_files(wanted, problems):
+    """{group: paths} of the pictures in {group: folder}; what is missing goes to `problems`."""
+    listed = {}
+    for name, folder in wanted.items():
+        if name in ("smooth", "val") and not folder.exists():
+            continue
+        try:
+            listed[name] = files.list_images(folder)
+        except InputError as error:
+            problems.append(str(error))
+            continue
+        if not listed[name] and name in ("train_photo", "style"):
+            suffixes = ", ".join(files.IMAGE_SUFFIXES)
+            problems.append(f"no pictures in {folder}: expected {suffixes}")
+    return listed
+
+
+def _listed_records(config, problems):
+    """{group: records} of the shards."""
+    try:
+        listed = tfrecords.read_index(config.tfrecords)
+    except InputError as error:
+        problems.append(str(error))
+        return {}
+    problems += [
+        f"no pictures of {name} in {config.tfrecords}"
+        for name in sources.GROUPS.values()
+        if not listed.get(name)
+    ]
+    return listed
+
+
+def _films(config, problems, notes, progress):
+    """{"style": `FolderReport`} of the films, with a note on each; nothing when they are bad."""
+    from animegan_tf.data import film_index
+
+    try:
+        frames = sources.open_films(config, progress=progress)
+    except InputError as error:
+        problems.append(str(error))
+        return {}
+    films = frames.index.films
+    notes += [film_index.describe(film, config.video_every) for film in films]
+    heights, widths = zip(*map(frames.size, films), strict=True)
+    report = FolderReport(
+        path=pathlib.Path(config.video),
+        count=len(frames),
+        widths=(min(widths), max(widths)),
+        heights=(min(heights), max(heights)),
+        mean_bgr=frames.index.mean_rgb[::-1],
+        pictures=frames,
+    )
+    return {"style": report}
+
+
 def mean_bgr(folder, progress=True) -> tuple[float, float, float]:
     """The `FolderReport.mean_bgr` of a folder alone.
 
@@ -165,6 +215,10 @@ def mean_bgr(folder, progress=True) -> tuple[float, float, float]:
     paths = files.list_images(folder)
     if not paths:
         raise InputError(f"no pictures in {folder}: expected {', '.join(files.IMAGE_SUFFIXES)}")
+    return _mean_bgr(folder, paths, progress)
+
+
+def _mean_bgr(folder, paths, progress):
     progress = progress and len(paths) >= _FILES_FOR_A_BAR
     inspected = files.map_in_threads(_inspect, paths, "reading the colours", progress)
     errors = [picture for picture in inspected if isinstance(picture, str)]
@@ -172,7 +226,16 @@ def mean_bgr(folder, progress=True) -> tuple[float, float, float]:
         raise InputError(
             f"{len(errors)} of {len(paths)} pictures cannot be read: " + "; ".join(errors[:5])
         )
-    return _report(folder, inspected).mean_bgr
+    return _report(folder, paths, inspected).mean_bgr
+
+
+def style_mean_bgr(config) -> tuple[float, float, float]:
+    """The `FolderReport.mean_bgr` of the anime frames of a `DataConfig`; raises as `mean_bgr`."""
+    if config.source == "images":
+        return mean_bgr(config.style_dir, progress=False)
+    if config.source == "video":
+        return sources.open_films(config).index.mean_rgb[::-1]
+    return _mean_bgr(config.tfrecords, tfrecords.read_index(config.tfrecords)["style"], False)
 
 
 def color_shift(mean_bgr):
@@ -223,10 +286,10 @@ def _inspect(path):
     return _Picture(width, height, mean, fingerprint(data, picture))
 
 
-def _report(folder, pictures):
-    """The `FolderReport` of the readable pictures of a folder."""
+def _report(folder, items, pictures):
+    """The `FolderReport` of a folder: of what is in it, and of what is readable."""
     if not pictures:
-        return FolderReport(folder, 0, (0, 0), (0, 0), None)
+        return FolderReport(folder, 0, (0, 0), (0, 0), None, EncodedPictures(items))
     widths = [picture.width for picture in pictures]
     heights = [picture.height for picture in pictures]
     means = zip(*(picture.mean_bgr for picture in pictures), strict=True)
@@ -236,6 +299,7 @@ def _report(folder, pictures):
         widths=(min(widths), max(widths)),
         heights=(min(heights), max(heights)),
         mean_bgr=tuple(sum(channel) / len(pictures) for channel in means),
+        pictures=EncodedPictures(items),
     )
 
 
@@ -279,6 +343,6 @@ def _enlarged(training, good, size):
 
 def _count_missing_smooth(config, listed):
     """Number of listed frames that have no smoothed counterpart."""
-    if "style" not in listed:
+    if config.source != "images" or "style" not in listed:
         return 0
     return len(smoothing.missing_smooth(config.style_dir, config.smooth_dir))

@@ -8,6 +8,10 @@ import pathlib
 from animegan_tf.errors import InputError
 
 CROPS = ("none", "random", "center")
+SOURCES = ("images", "video", "tfrecord")
+
+# What each source is read from, besides the folders below `data_dir`.
+_PLACES = {"video": "video", "tfrecord": "tfrecords"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,8 +19,9 @@ class DataConfig:
     """Where the pictures are and how they become batches. Every mistake is an `InputError`.
 
     Attributes:
-        data_dir: folder that holds `train_photo`, `<style>/style`, `<style>/smooth`, `val`.
-        style: name of the style's folder inside it.
+        data_dir: folder that holds `train_photo`, `<style>/style`, `<style>/smooth`, `val`. With
+            the source "video" only the photos are taken from it, with "tfrecord" nothing is.
+        style: name of the style's folder inside it; needed by the source "images" alone.
         image_size: side of the square training pictures, in pixels.
         batch_size: the global batch, over all workers.
         crop: "none" (every picture already is `image_size` square), "random" or "center".
@@ -27,6 +32,13 @@ class DataConfig:
         cache_gb: memory for decoded pictures that are larger than `image_size`; 0 for none.
         color_shift: (B, G, R) added to the colour anime pictures on the 0..255 scale, not clipped
             (the colour balance of the early AnimeGANv2), or None.
+        source: "images" (the folders), "video" (anime frames from films, their smoothed ones made
+            on the fly) or "tfrecord" (photos, frames and smoothed frames from shards).
+        video: a film, or a folder of films, for the source "video".
+        video_every: seconds of film for each anime frame.
+        video_start, video_end: seconds of each film; an end below 0 counts from its end, None is
+            its end.
+        tfrecords: folder that `tools/make_tfrecords.py` filled, for the source "tfrecord".
     """
 
     data_dir: str
@@ -39,12 +51,15 @@ class DataConfig:
     seed: int = 0
     cache_gb: float = 2.0
     color_shift: tuple[float, float, float] | None = None
+    source: str = "images"
+    video: str | None = None
+    video_every: float = 2.0
+    video_start: float = 0.0
+    video_end: float | None = None
+    tfrecords: str | None = None
 
     def __post_init__(self):
-        for name in ("data_dir", "style"):
-            value = getattr(self, name)
-            if not isinstance(value, (str, pathlib.PurePath)) or not str(value):
-                raise InputError(f"{name} must be a folder's name, got {value!r}")
+        self._check_source()
         _require_integer("image_size", self.image_size, 8)
         _require_integer("batch_size", self.batch_size, 1)
         _require_integer("seed", self.seed, 0)
@@ -64,6 +79,33 @@ class DataConfig:
         if self.color_shift is not None:
             shift = _numbers("color_shift", self.color_shift, 3)
             object.__setattr__(self, "color_shift", shift)
+
+    def _check_source(self):
+        if self.source not in SOURCES:
+            raise InputError(f"source must be one of {', '.join(SOURCES)}, got {self.source!r}")
+        needed = {"images": ("data_dir", "style"), "video": ("data_dir",), "tfrecord": ()}
+        for name in needed[self.source]:
+            value = getattr(self, name)
+            if not isinstance(value, (str, pathlib.PurePath)) or not str(value):
+                raise InputError(f"{name} must be a folder's name, got {value!r}")
+        for source, name in _PLACES.items():
+            value = getattr(self, name)
+            if self.source == source and not value:
+                raise InputError(f"{name} must name what source={source!r} reads, got {value!r}")
+            if self.source != source and value:
+                raise InputError(
+                    f"{name}={str(value)!r} needs source={source!r}, got source={self.source!r}"
+                )
+        if not (_is_number(self.video_every) and self.video_every > 0):
+            raise InputError(f"video_every must be seconds above 0, got {self.video_every!r}")
+        if not (_is_number(self.video_start) and self.video_start >= 0):
+            raise InputError(f"video_start must be seconds of at least 0, got {self.video_start!r}")
+        end = self.video_end
+        if end is not None and (not _is_number(end) or 0 <= end <= self.video_start):
+            raise InputError(
+                f"video_end must be seconds after video_start={self.video_start}, or below 0, got "
+                f"{end!r}"
+            )
 
     @property
     def photo_dir(self) -> pathlib.Path:

@@ -49,14 +49,18 @@ class Film:
 
     def scaled_size(self, short_side):
         """(height, width) without bars when the short side is made `short_side`."""
-        height, width = self.picture_size()
-        scale = short_side / min(height, width)
-        return max(short_side, round(height * scale)), max(short_side, round(width * scale))
+        return scaled_size(*self.picture_size(), short_side)
 
     def crops(self, options):
         """How many pictures one frame gives at most."""
         height, width = self.scaled_size(options.short_side)
         return min(options.crops, (height // options.size) * (width // options.size))
+
+
+def scaled_size(height, width, short_side):
+    """(height, width) when the short side is made `short_side`."""
+    scale = short_side / min(height, width)
+    return max(short_side, round(height * scale)), max(short_side, round(width * scale))
 
 
 def open_films(paths, options):
@@ -66,29 +70,32 @@ def open_films(paths, options):
     for path in paths:
         with VideoReader(path, options.deinterlace) as reader:
             info = reader.info
-        films.append(Film(path, names[path], info, *_part(info, options)))
+        name = "start" if options.start >= options.skip_opening else "skip_opening"
+        part = film_part(info, options.begin, options.end, name, "end")
+        films.append(Film(path, names[path], info, *part))
     return films
 
 
-def _part(info, options):
-    """(begin, end) in seconds of the part of a film that the options ask for."""
-    begin, end = options.begin, options.end
+def film_part(info, begin, end, begin_name, end_name):
+    """(begin, end) in seconds of the part of a film that is asked for; an end below 0 is resolved.
+
+    Raises `InputError` with the names of the arguments when nothing is left of the film.
+    """
     length, path = info.duration, info.path
     if length is not None and begin >= length:
-        name = "start" if options.start >= options.skip_opening else "skip_opening"
         raise InputError(
-            f"{name}: expected less than the {timecode(length)} of {path}, received "
+            f"{begin_name}: expected less than the {timecode(length)} of {path}, received "
             f"{timecode(begin)}"
         )
     if end is None or end >= 0:
         return begin, end
     if length is None:
         raise InputError(
-            f"end: expected 0 or more for {path}, whose length is unknown, received {end:g}"
+            f"{end_name}: expected 0 or more for {path}, whose length is unknown, received {end:g}"
         )
     if length + end <= begin:
         raise InputError(
-            f"end: expected something to be left of the {timecode(length)} of {path} from "
+            f"{end_name}: expected something to be left of the {timecode(length)} of {path} from "
             f"{timecode(begin)} on, received {end:g}"
         )
     return begin, length + end

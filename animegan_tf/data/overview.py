@@ -3,6 +3,8 @@
 Pictures are uint8 RGB (height, width, 3).
 """
 
+import functools
+
 import numpy as np
 
 from animegan_tf import images, plotting
@@ -23,13 +25,14 @@ def write(path, report, most=48):
     sections = []
     for name, folder in report.folders.items():
         if folder.count:
-            paths = even_choice(files.list_images(folder.path), most)
-            pictures = files.map_in_threads(_load, paths, "contact sheet", progress=False)
-            heading = f"{name}: {len(paths)} of {folder.count} pictures"
+            numbers = even_choice(range(len(folder.pictures)), most)
+            load = functools.partial(_tile, folder.pictures.color)
+            pictures = files.map_in_threads(load, numbers, "contact sheet", progress=False)
+            heading = f"{name}: {len(numbers)} of {folder.count} pictures"
             sections.append(_section(heading, pictures))
     for what, found in report.duplicates.items():
         shown = even_choice(found, most)
-        pairs = [_above(_load(one.path), _load(one.original)) for one in shown]
+        pairs = [_above(_tile(_decode, one.path), _tile(_decode, one.original)) for one in shown]
         labels = ["the same file" if one.exact else "alike" for one in shown]
         sections.append(_section(f"{len(found)} {what}", pairs, labels))
     if not sections:
@@ -47,10 +50,14 @@ def _section(heading, pictures, labels=None):
     return np.concatenate([top, _widened(sheet, top.shape[1])])
 
 
-def _load(path):
-    """The picture in a file, made small; a red square when it cannot be read."""
+def _decode(path):
+    return files.decode_color(path.read_bytes(), path)
+
+
+def _tile(load, which):
+    """The picture `load(which)`, made small; a red square when it cannot be read."""
     try:
-        return contact_sheet.shrink(files.decode_color(path.read_bytes(), path), _TILE)
+        return contact_sheet.shrink(load(which), _TILE)
     except (InputError, OSError):
         return np.full((_TILE, _TILE, 3), _UNREADABLE, np.uint8)
 

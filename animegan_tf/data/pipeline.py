@@ -1,7 +1,8 @@
 """The endless stream of training batches, as `tf.data`.
 
 Photos, anime frames and smoothed frames are three streams, shuffled independently. The gray anime
-is the colour anime's picture with the same crop and flip, decoded as gray by OpenCV.
+is the colour anime's picture with the same crop and flip, decoded as gray by OpenCV. Where the
+pictures are read from is `sources`' matter.
 Batches are float32 RGB in [-1, 1] (x / 127.5 - 1), NHWC; gray ones repeat one channel three times.
 
 Nothing here has a state: sample number i of a stream is a pure function of (seed, stream, i), so a
@@ -17,8 +18,9 @@ import typing
 import cv2
 import numpy as np
 
-from animegan_tf.data import files
+from animegan_tf.data import sources
 from animegan_tf.data.config import DataConfig
+from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError
 
@@ -40,26 +42,25 @@ class Window(typing.NamedTuple):
 class SampleSource:
     """The training samples of a `DataConfig`, by number. Safe to call from many threads.
 
-    Raises `InputError` when a folder is missing or holds no pictures.
+    Attributes:
+        streams: {"photo", "anime", "smooth": numbered pictures} (see `sources.open_streams`).
+
+    Raises `InputError` when a stream has no pictures.
     """
 
     def __init__(self, config):
         self.config = config
-        folders = (config.photo_dir, config.style_dir, config.smooth_dir)
-        self.files = dict(zip(_STREAMS, map(files.list_images, folders), strict=True))
-        for stream, folder in zip(_STREAMS, folders, strict=True):
-            if not self.files[stream]:
-                raise InputError(f"no pictures in {folder}: expected those of the {stream} stream")
-        self._cache = _PictureCache(config.cache_gb * 1e9)
+        self._cache = PictureCache(config.cache_gb * 1e9)
+        self.streams = sources.open_streams(config, self._cache)
+        self._order = functools.lru_cache(maxsize=32)(self._draw_order)
 
-    def path(self, stream, number):
-        """File of sample `number` of "photo", "anime" or "smooth".
+    def index(self, stream, number):
+        """Which of the pictures of "photo", "anime" or "smooth" sample `number` is made of.
 
-        Each epoch, of as many samples as there are files, visits every file once.
+        Each epoch, of as many samples as there are pictures, visits every picture once.
         """
-        paths = self.files[stream]
-        epoch, position = divmod(number, len(paths))
-        return paths[_order(self.config.seed, _STREAMS.index(stream), epoch, len(paths))[position]]
+        epoch, position = divmod(number, len(self.streams[stream]))
+        return int(self._order(stream, epoch)[position])
 
     def sample(self, number):
         """Sample `number` as (photo, anime, anime_gray, smooth_gray).
@@ -67,40 +68,27 @@ class SampleSource:
         Each is uint8, (S, S, 3) RGB or (S, S) gray, S = `image_size`.
         """
         return (
-            *self._crops("photo", number, files.decode_color),
-            *self._crops("anime", number, files.decode_color, files.decode_gray),
-            *self._crops("smooth", number, files.decode_gray),
+            *self._crops("photo", number, "color"),
+            *self._crops("anime", number, "color", "gray"),
+            *self._crops("smooth", number, "gray"),
         )
 
-    def _crops(self, stream, number, *decoders):
-        """The same window of one file, decoded by each of `decoders`."""
-        path = self.path(stream, number)
+    def _crops(self, stream, number, *kinds):
+        """The same window of one picture, in each of `kinds`."""
+        index, pictures = self.index(stream, number), self.streams[stream]
         rng = np.random.default_rng(_entropy(self.config.seed, stream, number))
         window, crops = None, []
-        for decode in decoders:
-            picture = self._picture(path, decode)
+        for kind in kinds:
+            picture = pictures.color(index) if kind == "color" else pictures.gray(index)
             if window is None:
                 window = choose_window(self.config, rng, *picture.shape[:2])
             crops.append(cut(picture, window, self.config.image_size))
         return crops
 
-    def _picture(self, path, decode):
-        """A decoded file, from memory when it is there."""
-        picture = self._cache.get((path, decode))
-        if picture is not None:
-            return picture
-        picture = decode(path.read_bytes(), path)
-        size = self.config.image_size
-        height, width = picture.shape[:2]
-        if (height, width) != (size, size):
-            if self.config.crop == "none":
-                raise InputError(
-                    f"{path} is {width}x{height}: with crop='none' it must be {size}x{size} "
-                    "(crop='random' or 'center' takes other sizes)"
-                )
-            # One of the wanted size decodes in no time; the big ones are what memory is for.
-            self._cache.put((path, decode), picture)
-        return picture
+    def _draw_order(self, stream, epoch):
+        """Order of a stream's pictures in an epoch."""
+        seed = [self.config.seed, 2 * _STREAMS.index(stream) + 2, epoch]
+        return self.streams[stream].order(np.random.default_rng(seed))
 
 
 def choose_window(config, rng, height, width) -> Window:
@@ -136,7 +124,7 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
     """Endless batches for training.
 
     Args:
-        config: a `DataConfig`; its three training folders must hold pictures (`ensure_smooth`).
+        config: a `DataConfig`; its three streams must have pictures (`ensure_smooth`).
         start_step: number of the first batch, as if that many had been skipped.
         shard: (index, count): the rows of each batch that worker `index` of `count` gets. The
             workers' batches, concatenated in order, are the batch of a single worker.
@@ -147,8 +135,8 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
         `batch_size` / count and S is `image_size`.
 
     Raises:
-        InputError: for a folder without pictures, a bad `start_step`, a batch that `count` does not
-            divide. What is wrong with a single file shows when its turn comes, as a TensorFlow
+        InputError: for a stream without pictures, a bad `start_step`, a batch that `count` does not
+            divide. What is wrong with a single picture shows when its turn comes, as a TensorFlow
             error with the same text: see `check.check_dataset`.
     """
     import tensorflow as tf  # slow to load, and the rest of this module is used without it
@@ -216,44 +204,11 @@ def _rows_per_shard(batch_size, shard):
 
 
 def _entropy(seed, stream, number):
-    """Seed of a sample's augmentation: odd second words, where `_order` has even ones.
+    """Seed of a sample's augmentation: odd second words, where the orders have even ones.
 
     The length cannot tell the two apart: numpy pads a short seed with zeros.
     """
     return [seed, 2 * _STREAMS.index(stream) + 1, number]
-
-
-@functools.lru_cache(maxsize=32)
-def _order(seed, stream_index, epoch, count):
-    """Order of the files in an epoch: a permutation of range(count)."""
-    rng = np.random.default_rng([seed, 2 * stream_index + 2, epoch])
-    return rng.permutation(count)
-
-
-class _PictureCache:
-    """Decoded pictures in memory, up to a number of bytes.
-
-    It fills up and then keeps what it has: with every file visited once per epoch, throwing out the
-    oldest would throw out the one that comes next, and hit next to nothing.
-    """
-
-    def __init__(self, limit):
-        self._limit = limit
-        self._used = 0
-        self._pictures = {}
-        self._lock = threading.Lock()
-
-    def get(self, key):
-        """The picture of `key`, or None."""
-        return self._pictures.get(key)
-
-    def put(self, key, picture):
-        """Keep `picture` if it fits."""
-        picture.setflags(write=False)  # it is shared from here on
-        with self._lock:
-            if key not in self._pictures and self._used + picture.nbytes <= self._limit:
-                self._pictures[key] = picture
-                self._used += picture.nbytes
 
 
 class _Calls:
