@@ -56,7 +56,9 @@ class ServedModel:
 
     def __init__(self, folder, name="animegan"):
         self.name = name
-        found = sorted((int(path.name), path) for path in Path(folder).iterdir())
+        # Whatever else lies there is not looked at, as by the real server.
+        numbered = [path for path in Path(folder).iterdir() if path.name.isdecimal()]
+        found = sorted((int(path.name), path) for path in numbered)
         self._loaded = {number: tf.saved_model.load(str(path)) for number, path in found}
         self._graphs = {number: _signature_defs(path) for number, path in found}
         self.states = dict.fromkeys(self._loaded, "AVAILABLE")
