@@ -117,14 +117,14 @@ class SavedModelEngine:
 class LiteRTEngine:
     """A TFLite file under LiteRT, on the processor. Needs no TensorFlow.
 
-    Of any project, if it takes and gives float32 RGB (1, H, W, 3).
+    Of any project, if it takes and gives float32 RGB (1, H, W, 3). `path` may be its bytes.
     """
 
     def __init__(self, path, threads=None):
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._model = Path(path).read_bytes()
+            self._model = path if isinstance(path, bytes) else Path(path).read_bytes()
             self._new = lambda: Interpreter(
                 model_content=self._model, num_threads=threads or os.cpu_count()
             )

@@ -9,7 +9,12 @@ import keras
 import tensorflow as tf
 
 from animegan_tf.errors import InputError
-from animegan_tf.layers import LegacyHalving2D, LegacyUpsampling2D, ReflectionPad2D
+from animegan_tf.layers import (
+    LayerNorm2D,
+    LegacyHalving2D,
+    LegacyUpsampling2D,
+    ReflectionPad2D,
+)
 from animegan_tf.networks.generator import size_multiple
 
 _register = keras.saving.register_keras_serializable(package="animegan_tf")
@@ -50,6 +55,8 @@ def _portable(layer):
         return SlicedReflectionPad2D(layer.padding, name=layer.name)
     if isinstance(layer, LegacyUpsampling2D):
         return PortableUpsampling2D(name=layer.name)
+    if isinstance(layer, LayerNorm2D):
+        return PortableLayerNorm2D(layer.epsilon, layer.per_channel, name=layer.name)
     if isinstance(layer, LegacyHalving2D):
         return PortableHalving2D(name=layer.name)
     return layer.__class__.from_config(layer.get_config())
@@ -110,6 +117,25 @@ class PortableUpsampling2D(LegacyUpsampling2D):
         below = _halfway(inputs, 1)
         phases = [inputs, _halfway(inputs, 2), below, _halfway(below, 2)]
         return tf.nn.depth_to_space(tf.concat(phases, -1), 2)
+
+
+@_register
+class PortableLayerNorm2D(LayerNorm2D):
+    """`LayerNorm2D` with means taken one axis after the other.
+
+    Runtimes add up a whole picture in one float32: at 768x768 that changes pictures by 8e-5, the
+    means by axis by 2e-6.
+    """
+
+    def call(self, inputs):
+        centred = inputs - self._mean(inputs)
+        variance = self._mean(tf.square(centred))
+        return centred * (tf.math.rsqrt(variance + self.epsilon) * self.gamma) + self.beta
+
+    def _mean(self, values):
+        for axis in (1, 2) if self.per_channel else (1, 2, 3):
+            values = tf.reduce_mean(values, axis, keepdims=True)
+        return values
 
 
 @_register
