@@ -1,13 +1,16 @@
 """Photos to anime-style pictures: `Stylizer` for arrays, `stylize_paths` for files and folders.
 
+Films among the files are done by `animegan_tf.video`.
+
 Pictures are uint8 RGB (height, width, 3); see `animegan_tf.images`. TensorFlow is imported when a
 `Stylizer` is made, not before. Source: spec of the published stylising (Chen, AnimeGANv2, 2020);
 `sizing="photo"` differs from it in that the result keeps the photo's size.
 """
 
+import dataclasses
 import os
+import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +79,7 @@ class Stylizer:
             model = load_generator(checkpoint)
         else:
             model = checkpoint
+        self.model = model
         self.multiple = size_multiple(model)
         self.sizing = sizing
         self.match_brightness = match_brightness
@@ -96,22 +100,34 @@ class Stylizer:
         """
         images.check_rgb("photo", photo)
         photo = images.limit_side(photo, self.max_side)
-        if self.sizing == "published":
-            result = images.to_uint8(self._network(images.preprocess_published(photo))[0])
-        else:
-            result = self._keep_size(photo)
+        result = self.finish(self._network(self.prepare(photo)), photo)
         return images.match_brightness(result, photo) if self.match_brightness else result
 
-    def _keep_size(self, photo):
-        height, width = photo.shape[:2]
-        inner = images.enlarged_size(height, width, _MIN_SIDE, _MAX_ENLARGED_PIXELS)
+    def prepare(self, photo):
+        """What the network is given for a photo within `max_side`: float32 (1, H', W', 3)."""
+        if self.sizing == "published":
+            return images.preprocess_published(photo)
         padded = images.pad_to_multiple(
-            images.resize(photo, *inner),
+            images.resize(photo, *self._inner_size(photo)),
             self.multiple,
             at_least=_MIN_PADDED_MULTIPLES * self.multiple,
         )
-        result = self._network(images.to_network(padded)[None])[0, : inner[0], : inner[1]]
-        return images.resize(images.to_uint8(result), height, width)
+        return images.to_network(padded)[None]
+
+    def finish(self, output, photo):
+        """The network's answer (1, H', W', 3) to a prepared `photo` as uint8 RGB of its size."""
+        if self.sizing == "published":
+            return images.to_uint8(output[0])
+        height, width = self._inner_size(photo)
+        return images.resize(images.to_uint8(output[0, :height, :width]), *photo.shape[:2])
+
+    def _inner_size(self, photo):
+        return images.enlarged_size(*photo.shape[:2], _MIN_SIDE, _MAX_ENLARGED_PIXELS)
+
+    @property
+    def network(self):
+        """What turns float32 (N, H, W, 3) of `prepare` into answers of the same shape."""
+        return self._network
 
     def _network(self, batch):
         try:
@@ -152,22 +168,25 @@ def _check_checkpoint(checkpoint):
 # --- files and folders ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Report:
     """What `stylize_paths` did: results written, results that existed and were left, failures.
 
-    `failed` holds pairs of a photo's path and the reason.
+    `failed` holds pairs of a photo's path and the reason. A film that was damaged is in `written`
+    too, with the frames before the damage; `stopped` is the signal that ended one early, or None.
     """
 
     written: tuple = ()
     skipped: tuple = ()
     failed: tuple = ()
+    stopped: signal.Signals | None = None
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class _Job:
     photo: Path
     result: Path
+    film: bool = False
 
 
 def stylize_paths(
@@ -179,8 +198,9 @@ def stylize_paths(
     overwrite=False,
     recursive=False,
     progress=False,
+    video=None,
 ):
-    """Stylise photos and folders of photos into `output_dir`, and return a `Report`.
+    """Stylise photos, films and folders of them into `output_dir`, and return a `Report`.
 
     stylizer: a `Stylizer`, or a function without arguments that makes one; it is called when
         everything else has been checked and there is something to do.
@@ -191,14 +211,19 @@ def stylize_paths(
     compare: write photo and result side by side instead, as NAME_compare.
     overwrite: replace results that exist; they are left and reported as skipped otherwise.
     progress: show a bar, and failures as they happen, on the standard error stream.
+    video: `animegan_tf.video.options.VideoOptions` for films, GIF and WebP with several frames.
 
     A photo that cannot be read or done is reported in `failed` and the rest goes on. Raises
     `InputError` before any work for missing inputs, folders without photos, and results that would
     replace one of the photos; `OSError` when a result cannot be written.
     """
-    jobs = _plan(_photos(inputs, output_dir, recursive), Path(output_dir), compare)
+    # Not with the module: a `Stylizer` needs nothing of films.
+    from animegan_tf.video import options as films
+
+    video = (video or films.VideoOptions()).check()
+    jobs = _plan(_photos(inputs, output_dir, recursive), Path(output_dir), compare, video)
     _refuse_replacing_photos(jobs)
-    todo = [job for job in jobs if overwrite or not os.path.lexists(job.result)]
+    todo = [job for job in jobs if overwrite or _to_do(job)]
     waiting = {job.result for job in todo}
     skipped = tuple(job.result for job in jobs if job.result not in waiting)
     if not todo:
@@ -208,20 +233,51 @@ def stylize_paths(
     # Not before: a style that cannot be had leaves no empty folder.
     Path(output_dir).mkdir(parents=True, exist_ok=True)
 
-    written, failed = [], []
-    for job in tqdm(todo, unit="photo", disable=None if progress else True):
+    written, failed, stopped = [], [], None
+    shown = progress and not (len(todo) == 1 and todo[0].film)
+    for job in tqdm(todo, unit="photo", disable=None if shown else True):
         try:
-            picture = _stylized(stylizer, _read(job.photo), compare)
-            job.result.parent.mkdir(parents=True, exist_ok=True)
-            images.write_photo(job.result, picture.rgb, picture.alpha)
-            written.append(job.result)
+            if job.film:
+                stopped = _film(stylizer, job, video, compare, overwrite, progress, written)
+            else:
+                picture = _stylized(stylizer, _read(job.photo), compare)
+                job.result.parent.mkdir(parents=True, exist_ok=True)
+                images.write_photo(job.result, picture.rgb, picture.alpha)
+                written.append(job.result)
         except (InputError, MemoryError) as error:
             reason = str(error)
             failed.append((job.photo, reason))
             if progress:
                 named = reason if str(job.photo) in reason else f"{job.photo}: {reason}"
                 tqdm.write(f"error: {named}", file=sys.stderr)
-    return Report(tuple(written), skipped, tuple(failed))
+        if stopped is not None:
+            break
+    return Report(tuple(written), skipped, tuple(failed), stopped)
+
+
+def _to_do(job):
+    from animegan_tf.video.journal import unfinished
+
+    return not os.path.lexists(job.result) or (job.film and unfinished(job.result))
+
+
+def _film(stylizer, job, options, compare, overwrite, progress, written):
+    """Do a film; returns the signal that stopped it, or None. Raises `InputError` for damage."""
+    from animegan_tf.video import film
+
+    options = dataclasses.replace(options, container=options.container_for(job.photo))
+    report = film.run(
+        job.photo, job.result, lambda: stylizer, options, compare, overwrite, progress
+    )
+    if report.path is not None:
+        written.append(report.path)
+    if progress:
+        for line in (*report.notes, str(report)):
+            tqdm.write(f"{job.photo}: {line}", file=sys.stderr)
+    if report.problems:
+        what = "; ".join(report.problems)
+        raise InputError(f"{job.photo}: {what}; {job.result} has the {report.frames} frames read")
+    return report.stopped
 
 
 def _read(path):
@@ -272,7 +328,10 @@ def _photos(inputs, output_dir, recursive):
 
 def _photos_in(folder, output_dir, recursive):
     """The photos in `folder`, sorted; hidden files and an `output_dir` below are left out."""
+    from animegan_tf.video.options import VIDEO_SUFFIXES
+
     output = Path(output_dir).resolve()
+    suffixes = {*images.PHOTO_SUFFIXES, *VIDEO_SUFFIXES}
     photos = []
     for parent, folders, files in os.walk(folder):
         # The results of an earlier run into a folder below are no photos.
@@ -281,14 +340,20 @@ def _photos_in(folder, output_dir, recursive):
         photos += [
             Path(parent, name)
             for name in sorted(files)
-            if not name.startswith(".") and Path(name).suffix.lower() in images.PHOTO_SUFFIXES
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes
         ]
     return photos
 
 
-def _plan(photos, output_dir, compare):
-    """A `_Job` for each photo, no two with the same result."""
-    suffixes = {path: images.result_suffix(path) for path, _ in photos}
+def _plan(photos, output_dir, compare, video):
+    """A `_Job` for each photo or film, no two with the same result."""
+    from animegan_tf.video import options as films
+
+    moving = {path: films.is_video(path) for path, _ in photos}
+    suffixes = {
+        path: films.result_suffix(path, video) if moving[path] else images.result_suffix(path)
+        for path, _ in photos
+    }
     results, taken = {}, set()
     # Photos that keep their suffix choose first: a.png gives a.png whatever a.gif is beside it.
     for path, relative in sorted(photos, key=lambda pair: suffixes[pair[0]] != pair[0].suffix):
@@ -300,7 +365,7 @@ def _plan(photos, output_dir, compare):
             name = f"{stem}-{count}{suffixes[path]}"
         taken.add(str(relative.with_name(name)).casefold())
         results[path] = output_dir / relative.with_name(name)
-    return [_Job(path, results[path]) for path, _ in photos]
+    return [_Job(path, results[path], moving[path]) for path, _ in photos]
 
 
 def _refuse_replacing_photos(jobs):
