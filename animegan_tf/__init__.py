@@ -15,6 +15,7 @@ _MODULE_OF = {
     "Recipe": "config",
     "AnimeGAN": "trainer",
     "Stylizer": "stylizer",
+    "stylize_video": "video.film",
     "InputError": "errors",
 }
 _SUBMODULES = (

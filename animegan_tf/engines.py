@@ -2,9 +2,10 @@
 
 An engine is called with float32 RGB in [-1, 1], (N, H, W, 3), and answers with the same. Its
 `multiple` is what H and W must be multiples of; its `size` is the one (height, width) that it
-takes, or None for any.
+takes, or None for any; its `identity()` a text that tells networks apart.
 """
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -56,6 +57,13 @@ def saved_model_folder(path):
     return max(versions, key=lambda p: int(p.name), default=None)
 
 
+def _digest(parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
 class KerasEngine:
     """A Keras generator, compiled once for all sizes. Runs on whatever device TensorFlow finds."""
 
@@ -66,6 +74,7 @@ class KerasEngine:
 
         from animegan_tf.networks import size_multiple
 
+        self.model = model
         self.multiple = size_multiple(model)
         self._out_of_memory = tf.errors.ResourceExhaustedError
         # Sizes are left open: photos of many sizes would otherwise be traced one by one.
@@ -74,6 +83,9 @@ class KerasEngine:
             input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
             autograph=False,
         )
+
+    def identity(self):
+        return _digest(np.ascontiguousarray(values) for values in self.model.get_weights())
 
     def __call__(self, batch):
         try:
@@ -102,8 +114,13 @@ class SavedModelEngine:
                 f"checkpoint: expected a SavedModel of animegan_tf.export with a signature raw, "
                 f"{folder} has {found}"
             )
+        self._folder = Path(folder)
         self._errors = tf.errors
         self._run = self._loaded.signatures["raw"]
+
+    def identity(self):
+        files = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        return _digest(path.read_bytes() for path in files)
 
     def __call__(self, batch):
         try:
@@ -156,6 +173,9 @@ class LiteRTEngine:
         from animegan_tf.export import metadata
 
         return metadata.read_own(self._model).get("multiple", _UNKNOWN_MULTIPLE)
+
+    def identity(self):
+        return _digest([self._model])
 
     def __call__(self, batch):
         return np.concatenate([self._one(photo[None]) for photo in batch])

@@ -224,12 +224,22 @@ def match_brightness(result, photo):
     see `_PUBLISHED_LUMA`). Values are clipped and truncated, as published, so the mean may end up
     lower. The sizes may differ. An all-black result is returned as it is.
     """
+    scale = brightness_scale(result, photo)
+    return result.copy() if scale is None else scale_levels(result, scale)
+
+
+def brightness_scale(result, photo):
+    """The factor by which `match_brightness` scales; None for an all-black result."""
     brightness = float(np.dot(_PUBLISHED_LUMA, cv2.mean(result)[:3]))
     if brightness == 0:
-        return result.copy()
-    scale = float(np.dot(_PUBLISHED_LUMA, cv2.mean(photo)[:3])) / brightness
+        return None
+    return float(np.dot(_PUBLISHED_LUMA, cv2.mean(photo)[:3])) / brightness
+
+
+def scale_levels(picture, scale):
+    """uint8 samples multiplied by `scale`, clipped and truncated."""
     levels = np.clip(np.arange(256) * scale, 0, 255).astype(np.uint8)
-    return cv2.LUT(result, levels)
+    return cv2.LUT(picture, levels)
 
 
 # --- sizes ---------------------------------------------------------------------------------------

@@ -68,13 +68,17 @@ class LayerNorm2D(keras.layers.Layer):
     def call(self, inputs):
         inputs = tf.convert_to_tensor(inputs)
         values = tf.cast(inputs, tf.float32)
-        axes = (1, 2) if self.per_channel else (1, 2, 3)
-        mean, variance = tf.nn.moments(values, axes, keepdims=True)
+        mean, variance = self.statistics(values)
         scale = tf.math.rsqrt(variance + self.epsilon) * tf.cast(self.gamma, tf.float32)
         # values * scale + (beta - mean * scale) is a pass shorter but rounds worse, and the
         # published trajectory of losses shows it.
         normalized = (values - mean) * scale + tf.cast(self.beta, tf.float32)
         return tf.cast(normalized, inputs.dtype)
+
+    def statistics(self, values):
+        """Mean and variance of float32 (N, H, W, C): (N, 1, 1, 1), per channel (N, 1, 1, C)."""
+        axes = (1, 2) if self.per_channel else (1, 2, 3)
+        return tf.nn.moments(values, axes, keepdims=True)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -1,9 +1,10 @@
-"""Which photos to do and where their results go: what every command for photos and folders shares.
+"""Which photos and films to do and where their results go: what commands for folders share.
 
 No TensorFlow. `plan` looks at everything before any work; the work is its caller's.
 """
 
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,39 +13,52 @@ from tqdm import tqdm
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.video.journal import unfinished
+from animegan_tf.video.options import VIDEO_SUFFIXES, is_video
+from animegan_tf.video.options import result_suffix as film_suffix
 
 
 @dataclass(frozen=True)
 class Report:
     """What was done: results written, results that existed and were left, failures.
 
-    `failed` holds pairs of a photo's path and the reason.
+    `failed` holds pairs of a photo's path and the reason. A film that was damaged is in `written`
+    too, with the frames before the damage; `stopped` is the signal that ended one early, or None.
     """
 
     written: tuple = ()
     skipped: tuple = ()
     failed: tuple = ()
+    stopped: signal.Signals | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A photo and the path of its result."""
+    """A photo, or a film, and the path of its result."""
 
     photo: Path
     result: Path
+    film: bool = False
 
 
-def plan(inputs, output_dir, *, compare=False, overwrite=False, recursive=False):
+def plan(inputs, output_dir, *, compare=False, overwrite=False, recursive=False, video=None):
     """What there is to do: a list of `Job`, and a tuple of results that exist and stay.
 
-    The arguments are those of `animegan_tf.stylizer.stylize_paths`. Raises `InputError` for missing
+    The arguments are those of `animegan_tf.stylizer.stylize_paths`, but that without `video`
+    folders are looked through for photos alone. Raises `InputError` for missing
     inputs, folders without photos, and results that would replace one of the photos.
     """
-    jobs = _jobs(_photos(inputs, output_dir, recursive), Path(output_dir), compare)
+    suffixes = {*images.PHOTO_SUFFIXES, *(VIDEO_SUFFIXES if video else ())}
+    photos = _photos(inputs, output_dir, recursive, suffixes)
+    jobs = _jobs(photos, Path(output_dir), compare, video)
     _refuse_replacing_photos(jobs)
-    todo = [job for job in jobs if overwrite or not os.path.lexists(job.result)]
+    todo = [job for job in jobs if overwrite or _to_do(job)]
     waiting = {job.result for job in todo}
     return todo, tuple(job.result for job in jobs if job.result not in waiting)
+
+
+def _to_do(job):
+    return not os.path.lexists(job.result) or (job.film and unfinished(job.result))
 
 
 def show_failure(photo, reason):
@@ -53,7 +67,7 @@ def show_failure(photo, reason):
     tqdm.write(f"error: {named}", file=sys.stderr)
 
 
-def _photos(inputs, output_dir, recursive):
+def _photos(inputs, output_dir, recursive, suffixes):
     """Pairs of each photo's path and its path below the given folder; each photo once."""
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
@@ -66,7 +80,7 @@ def _photos(inputs, output_dir, recursive):
     found = {}
     for given in map(Path, inputs):
         if given.is_dir():
-            inside = _photos_in(given, output_dir, recursive)
+            inside = _photos_in(given, output_dir, recursive, suffixes)
             if not inside:
                 below = " or below it" if recursive else "; recursive looks into folders below it"
                 raise InputError(f"photos: expected photos in {given}, found none in it{below}")
@@ -80,7 +94,7 @@ def _photos(inputs, output_dir, recursive):
     return list(found.values())
 
 
-def _photos_in(folder, output_dir, recursive):
+def _photos_in(folder, output_dir, recursive, suffixes):
     """The photos in `folder`, sorted; hidden files and an `output_dir` below are left out."""
     output = Path(output_dir).resolve()
     photos = []
@@ -91,14 +105,18 @@ def _photos_in(folder, output_dir, recursive):
         photos += [
             Path(parent, name)
             for name in sorted(files)
-            if not name.startswith(".") and Path(name).suffix.lower() in images.PHOTO_SUFFIXES
+            if not name.startswith(".") and Path(name).suffix.lower() in suffixes
         ]
     return photos
 
 
-def _jobs(photos, output_dir, compare):
-    """A `Job` for each photo, no two with the same result."""
-    suffixes = {path: images.result_suffix(path) for path, _ in photos}
+def _jobs(photos, output_dir, compare, video):
+    """A `Job` for each photo or film, no two with the same result."""
+    moving = {path: video is not None and is_video(path) for path, _ in photos}
+    suffixes = {
+        path: film_suffix(path, video) if moving[path] else images.result_suffix(path)
+        for path, _ in photos
+    }
     results, taken = {}, set()
     # Photos that keep their suffix choose first: a.png gives a.png whatever a.gif is beside it.
     for path, relative in sorted(photos, key=lambda pair: suffixes[pair[0]] != pair[0].suffix):
@@ -110,7 +128,7 @@ def _jobs(photos, output_dir, compare):
             name = f"{stem}-{count}{suffixes[path]}"
         taken.add(str(relative.with_name(name)).casefold())
         results[path] = output_dir / relative.with_name(name)
-    return [Job(path, results[path]) for path, _ in photos]
+    return [Job(path, results[path], moving[path]) for path, _ in photos]
 
 
 def _refuse_replacing_photos(jobs):

@@ -1,15 +1,21 @@
-"""Turn photos into anime-style pictures.
+"""Turn photos and films into anime style.
 
     animegan-stylize holiday.jpg --output=anime
     animegan-stylize photos/ more/*.jpg --output=anime --style=hayao
+    animegan-stylize clip.mp4 --output=anime --max_side=960
+    animegan-stylize --camera=0
     python -m animegan_tf.stylize holiday.jpg --output=anime --checkpoint=runs/hayao
 
-Arguments are photos and folders of photos. The results go into --output under the photos' names, at
-the photos' size. Results that exist are left as they are, and photos are never written over. The
-style is the one that ships with this project, another by name (--list_styles shows them), or one's
-own --checkpoint. The exit status is 1 when a photo could not be done.
+Arguments are photos, films, GIFs, animated WebPs and folders of them. The results go into --output
+under the photos' names, at the photos' size; films keep their sound, subtitles, chapters and time
+stamps. Results that exist are left as they are, and photos are never written over. The style is the
+one that ships with this project, another by name (--list_styles shows them), or one's own
+--checkpoint. Ctrl-C leaves a film that can be played with what was done; --resume goes on with it,
+and with one that was killed. The exit status is 1 when a photo or film could not be done, or was
+damaged.
 """
 
+import dataclasses
 import os
 import sys
 
@@ -45,12 +51,48 @@ def _define_flags():
     flags.DEFINE_integer(
         "max_side",
         None,
-        "Shrink photos whose longer side is over this first. The network takes about 1.1 GB per "
-        "megapixel (lite 0.5 GB): a 12-megapixel photo needs 13 GB.",
+        "Shrink photos and films whose longer side is over this first. The network takes about "
+        "1.1 GB per megapixel (lite 0.5 GB): a 12-megapixel photo needs 13 GB.",
     )
     flags.DEFINE_bool("overwrite", False, "Replace results that exist, instead of leaving them.")
     flags.DEFINE_bool(
         "recursive", False, "Look into folders below the given ones too; results keep their paths."
+    )
+
+
+def _define_video_flags():
+    flags.DEFINE_enum(
+        "codec",
+        None,
+        ["h264", "hevc", "av1", "vp9", "ffv1"],
+        "How films are compressed; ffv1 is lossless. Default: h264, in WebM vp9.",
+    )
+    flags.DEFINE_integer(
+        "crf",
+        None,
+        "Quality of films, smaller is better and larger files. Default: 18 for h264, hevc 20, "
+        "av1 26, vp9 22.",
+    )
+    flags.DEFINE_enum(
+        "container",
+        None,
+        ["mp4", "mov", "mkv", "webm", "gif", "webp"],
+        "What films are written as. Default: as they came for mp4, mov, mkv, gif and webp, mkv for "
+        "webm, mp4 for others. mkv holds every kind of sound and subtitles.",
+    )
+    flags.DEFINE_string("start", None, "Where films begin, in seconds or h:mm:ss.")
+    flags.DEFINE_string("end", None, "Where films end, in seconds or h:mm:ss.")
+    flags.DEFINE_bool(
+        "stabilize",
+        True,
+        "Keep brightness and colours of films from flickering, by averages within a shot.",
+    )
+    flags.DEFINE_bool("resume", False, "Go on with films that were interrupted.")
+    flags.DEFINE_string(
+        "camera",
+        None,
+        "Instead of files: number of a camera (0 is the first) or address of a stream, shown in a "
+        "window until q is pressed, and recorded into --output if that is given.",
     )
 
 
@@ -64,12 +106,13 @@ def main(argv):
     from animegan_tf import engines, stylizer
 
     photos = argv[1:]
-    if not photos:
+    if not photos and FLAGS.camera is None:
         raise InputError("photos: expected photos or folders of photos, received none (see --help)")
-    if not FLAGS.output:
+    if not FLAGS.output and FLAGS.camera is None:
         raise InputError("--output: expected a folder for the results, received nothing")
     sizes = {"sizing": FLAGS.sizing, "max_side": FLAGS.max_side}
     stylizer.check_options(FLAGS.checkpoint, style=FLAGS.style, **sizes)
+    video = _video_options()
 
     def make():
         checkpoint = style_flags.chosen_checkpoint()
@@ -81,6 +124,8 @@ def main(argv):
             print(f"the model takes {made.note()}", file=sys.stderr)
         return made
 
+    if FLAGS.camera is not None:
+        return _camera(make, photos, video)
     report = stylizer.stylize_paths(
         make,
         photos,
@@ -89,9 +134,32 @@ def main(argv):
         overwrite=FLAGS.overwrite,
         recursive=FLAGS.recursive,
         progress=True,
+        video=video,
     )
     print(summary(report, FLAGS.output))
+    if report.stopped is not None:
+        print(f"stopped by {report.stopped.name}; --resume goes on", file=sys.stderr)
+        return 128 + report.stopped
     return 1 if report.failed else 0
+
+
+def _video_options():
+    from animegan_tf.video.options import VideoOptions
+
+    names = [field.name for field in dataclasses.fields(VideoOptions)]
+    return VideoOptions(**{name: FLAGS[name].value for name in names}).check()
+
+
+def _camera(make, photos, video):
+    if photos:
+        raise InputError(f"camera: expected no photos or films with --camera, received {photos[0]}")
+    from animegan_tf.video import camera
+
+    report = camera.run(
+        FLAGS.camera, make, FLAGS.output, video, compare=FLAGS.compare, progress=True
+    )
+    print(report)
+    return 0
 
 
 def summary(report, output):
@@ -107,6 +175,7 @@ def summary(report, output):
 def console():
     """Entry point of `animegan-stylize` and of `python -m animegan_tf.stylize`."""
     _define_flags()
+    _define_video_flags()
     cli.run(main, __name__, __doc__)
 
 

@@ -1,11 +1,15 @@
 """Photos to anime-style pictures: `Stylizer` for arrays, `stylize_paths` for files and folders.
 
+Films among the files are done by `animegan_tf.video`.
+
 Pictures are uint8 RGB (height, width, 3); see `animegan_tf.images`. TensorFlow is imported when a
 `Stylizer` is made, not before. Source: spec of the published stylising (Chen, AnimeGANv2, 2020);
 `sizing="photo"` differs from it in that the result keeps the photo's size.
 """
 
+import dataclasses
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,7 @@ from tqdm import tqdm
 from animegan_tf import images, photo_jobs, styles
 from animegan_tf.errors import InputError
 from animegan_tf.photo_jobs import Report
+from animegan_tf.video.options import VideoOptions
 
 SIZINGS = ("photo", "published")
 
@@ -120,6 +125,16 @@ class Stylizer:
             return images.size_within(*photo.shape[:2], *self.engine.size)
         return images.enlarged_size(*photo.shape[:2], _MIN_SIDE, _MAX_ENLARGED_PIXELS)
 
+    @property
+    def model(self):
+        """The Keras model, or None where an export runs."""
+        return getattr(self.engine, "model", None)
+
+    @property
+    def network(self):
+        """What turns float32 (N, H, W, 3) of `prepare` into answers of the same shape."""
+        return self._network
+
     def _network(self, batch):
         try:
             result = self.engine(batch)
@@ -168,8 +183,9 @@ def stylize_paths(
     overwrite=False,
     recursive=False,
     progress=False,
+    video=None,
 ):
-    """Stylise photos and folders of photos into `output_dir`, and return a `Report`.
+    """Stylise photos, films and folders of them into `output_dir`, and return a `Report`.
 
     stylizer: a `Stylizer`, or a function without arguments that makes one; it is called when
         everything else has been checked and there is something to do.
@@ -180,13 +196,20 @@ def stylize_paths(
     compare: write photo and result side by side instead, as NAME_compare.
     overwrite: replace results that exist; they are left and reported as skipped otherwise.
     progress: show a bar, and failures as they happen, on the standard error stream.
+    video: `animegan_tf.video.options.VideoOptions` for films, GIF and WebP with several frames.
 
     A photo that cannot be read or done is reported in `failed` and the rest goes on. Raises
     `InputError` before any work for missing inputs, folders without photos, and results that would
     replace one of the photos; `OSError` when a result cannot be written.
     """
+    video = (video or VideoOptions()).check()
     todo, skipped = photo_jobs.plan(
-        inputs, output_dir, compare=compare, overwrite=overwrite, recursive=recursive
+        inputs,
+        output_dir,
+        compare=compare,
+        overwrite=overwrite,
+        recursive=recursive,
+        video=video,
     )
     if not todo:
         return Report(skipped=skipped)
@@ -195,19 +218,44 @@ def stylize_paths(
     # Not before: a style that cannot be had leaves no empty folder.
     Path(output_dir).mkdir(parents=True, exist_ok=True)
 
-    written, failed = [], []
-    for job in tqdm(todo, unit="photo", disable=None if progress else True):
+    written, failed, stopped = [], [], None
+    shown = progress and not (len(todo) == 1 and todo[0].film)
+    for job in tqdm(todo, unit="photo", disable=None if shown else True):
         try:
-            picture = _stylized(stylizer, _read(job.photo), compare)
-            job.result.parent.mkdir(parents=True, exist_ok=True)
-            images.write_photo(job.result, picture.rgb, picture.alpha)
-            written.append(job.result)
+            if job.film:
+                stopped = _film(stylizer, job, video, compare, overwrite, progress, written)
+            else:
+                picture = _stylized(stylizer, _read(job.photo), compare)
+                job.result.parent.mkdir(parents=True, exist_ok=True)
+                images.write_photo(job.result, picture.rgb, picture.alpha)
+                written.append(job.result)
         except (InputError, MemoryError) as error:
             reason = str(error)
             failed.append((job.photo, reason))
             if progress:
                 photo_jobs.show_failure(job.photo, reason)
-    return Report(tuple(written), skipped, tuple(failed))
+        if stopped is not None:
+            break
+    return Report(tuple(written), skipped, tuple(failed), stopped)
+
+
+def _film(stylizer, job, options, compare, overwrite, progress, written):
+    """Do a film; returns the signal that stopped it, or None. Raises `InputError` for damage."""
+    from animegan_tf.video import film
+
+    options = dataclasses.replace(options, container=options.container_for(job.photo))
+    report = film.run(
+        job.photo, job.result, lambda: stylizer, options, compare, overwrite, progress
+    )
+    if report.path is not None:
+        written.append(report.path)
+    if progress:
+        for line in (*report.notes, str(report)):
+            tqdm.write(f"{job.photo}: {line}", file=sys.stderr)
+    if report.problems:
+        what = "; ".join(report.problems)
+        raise InputError(f"{job.photo}: {what}; {job.result} has the {report.frames} frames read")
+    return report.stopped
 
 
 def _read(path):

@@ -23,9 +23,9 @@ from absl import flags
 from animegan_tf import cli
 from animegan_tf.config import GAN_TYPES, PRECISIONS, Recipe
 from animegan_tf.data.config import CROPS, SOURCES, DataConfig
-from animegan_tf.data.video_names import parse_time
 from animegan_tf.distribution import STRATEGIES, this_worker
 from animegan_tf.errors import InputError
+from animegan_tf.video_names import parse_time
 
 FLAGS = flags.FLAGS
 FLAGS_FILE = "flags.txt"

@@ -21,7 +21,7 @@ def test_files_that_are_named_exist():
 
 
 def test_flags_that_are_named_exist():
-    sources = [*(ROOT / "animegan_tf").glob("*.py"), *(ROOT / "tools").glob("*.py")]
+    sources = [*(ROOT / "animegan_tf").rglob("*.py"), *(ROOT / "tools").glob("*.py")]
     text = "".join(path.read_text("utf-8") for path in sources)
     # Those of pip, pytest, ruff and docker.
     others = {"quiet", "check", "flagfile", "help", "checkpoint", "output", "rm", "mount"}

@@ -21,8 +21,8 @@ from absl import flags
 
 from animegan_tf import cli
 from animegan_tf.data.frame_options import FORMATS, FrameOptions
-from animegan_tf.data.video_names import DEINTERLACE, parse_time
 from animegan_tf.errors import InputError
+from animegan_tf.video_names import DEINTERLACE, parse_time
 
 FLAGS = flags.FLAGS
 

@@ -19,8 +19,8 @@ from animegan_tf.data import frame_quality, frame_scan
 from animegan_tf.data.frame_films import film_part
 from animegan_tf.data.frame_quality import Bars
 from animegan_tf.data.video import Key, VideoInfo, VideoReader
-from animegan_tf.data.video_names import list_videos
 from animegan_tf.errors import InputError
+from animegan_tf.video_names import list_videos
 
 _COLOR_SIDE = 64
 _looked = {}

@@ -11,8 +11,8 @@ import tqdm
 from animegan_tf.data import frame_scan
 from animegan_tf.data.frame_scan import Scan
 from animegan_tf.data.video import VideoInfo, VideoReader
-from animegan_tf.data.video_names import timecode
 from animegan_tf.errors import InputError
+from animegan_tf.video_names import timecode
 
 _LONGEST_NAME = 150  # bytes, of the 255 that file systems allow
 _NOT_IN_NAMES = '<>:"/\\|?*'

@@ -4,8 +4,8 @@ import dataclasses
 import math
 import numbers
 
-from animegan_tf.data.video_names import DEINTERLACE
 from animegan_tf.errors import InputError
+from animegan_tf.video_names import DEINTERLACE
 
 FORMATS = ("png", "jpg")
 HASH_BITS = 64

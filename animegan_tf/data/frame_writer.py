@@ -13,7 +13,7 @@ from animegan_tf.data import frame_quality, frame_scan
 from animegan_tf.data.frame_films import Film
 from animegan_tf.data.frame_scan import Candidate
 from animegan_tf.data.video import VideoReader
-from animegan_tf.data.video_names import timecode
+from animegan_tf.video_names import timecode
 
 # A frame found again must look as it did, or seeking in this film is not to be trusted.
 _SAME_FRAME_BITS = 16

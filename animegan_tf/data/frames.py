@@ -17,8 +17,8 @@ from animegan_tf.data.frame_films import open_films, scan_films
 from animegan_tf.data.frame_options import FrameOptions
 from animegan_tf.data.frame_record import Record
 from animegan_tf.data.frame_writer import Chosen, Writer
-from animegan_tf.data.video_names import list_videos, timecode
 from animegan_tf.errors import InputError
+from animegan_tf.video_names import list_videos, timecode
 
 # Why a measured frame is dropped, besides the reasons of `frame_scan` and `frame_quality`.
 BLURRED, DUPLICATE, FLAT_CROPS = "blurred", "near-duplicates", "with flat crops only"

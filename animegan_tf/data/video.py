@@ -16,8 +16,8 @@ from fractions import Fraction
 
 from animegan_tf.data.video_file import VideoFile, VideoInfo
 from animegan_tf.data.video_frame import Deinterlacer
-from animegan_tf.data.video_names import timecode
 from animegan_tf.data.video_seek import Key, Seeker
+from animegan_tf.video_names import timecode
 
 __all__ = ["Key", "VideoInfo", "VideoReader"]
 

@@ -12,8 +12,8 @@ from fractions import Fraction
 import av
 
 from animegan_tf.data.video_frame import Converter, Frame, Orientation
-from animegan_tf.data.video_names import DEINTERLACE, parse_time, timecode
 from animegan_tf.errors import InputError
+from animegan_tf.video_names import DEINTERLACE, parse_time, timecode
 
 # Transfer characteristics (ITU-T H.273) of PQ and HLG.
 _HDR = (16, 18)

@@ -99,6 +99,11 @@ class Frame:
         self.time, self.key, self.damaged, self.interlaced = time, key, damaged, interlaced
         self._decoded, self._converter = decoded, converter
 
+    @property
+    def decoded(self):
+        """FFmpeg's frame, as it is stored."""
+        return self._decoded
+
     def rgb(self):
         """The picture: uint8 (height, width, 3) of the film's size."""
         size = self._converter

@@ -1,0 +1,127 @@
+"""GIF and animated WebP, made from a finished film with lossless pictures."""
+
+from fractions import Fraction
+
+import av
+from av.filter import Graph
+
+from animegan_tf.video import webp
+
+# Ordered dither: still parts stay still, other kinds crawl.
+_GIF_DITHER = "dither=bayer:bayer_scale=3"
+_WEBP_QUALITY = "90"
+# Viewers slow frames down that are shown for less.
+_SHORTEST_GIF = Fraction(1, 50)
+
+
+def write_animation(film, path, kind):
+    """Write the pictures of `film` as "gif" or "webp" to `path`; times are rounded to its ticks."""
+    if kind == "gif":
+        _write_gif(film, path)
+    else:
+        _write_webp(film, path)
+
+
+def notes(kind, rate):
+    """What the user should know about a film of that rate, a sentence each."""
+    if kind == "gif" and rate and 1 / rate < _SHORTEST_GIF:
+        return ("GIF: over 50 frames a second, which most viewers show slower",)
+    return ()
+
+
+def _pictures(film):
+    """Yield (FFmpeg's frame, time, duration) of a film."""
+    with av.open(str(film)) as container:
+        stream = container.streams.video[0]
+        waiting, usual = None, Fraction(1, 25)
+        for frame in container.decode(stream):
+            time = frame.pts * stream.time_base
+            if waiting is not None:
+                usual = time - waiting[1]
+                yield (*waiting, usual)
+            waiting = frame, time
+        if waiting is not None:
+            declared = (waiting[0].duration or 0) * stream.time_base
+            yield (*waiting, declared or usual)
+
+
+def _write_gif(film, path):
+    palette = _palette(film)
+    graph = None
+    with av.open(str(path), "w", format="gif") as output:
+        tick = Fraction(1, 100)
+        for frame, time, duration in _pictures(film):
+            if graph is None:
+                graph, source = _palette_user(frame, palette)
+                stream = _stream(output, "gif", frame, "pal8", tick)
+            source.push(frame)
+            shown = graph.pull()
+            _encode(output, stream, shown, time, duration, tick)
+        output.mux(stream.encode(None))
+
+
+def _palette(film):
+    """The 256 colours that suit the whole film, as FFmpeg's frame."""
+    graph = None
+    for frame, _, _ in _pictures(film):
+        if graph is None:
+            graph = Graph()
+            source = graph.add_buffer(
+                width=frame.width, height=frame.height, format=frame.format,
+                time_base=frame.time_base,
+            )  # fmt: skip
+            graph.link_nodes(
+                source,
+                graph.add("palettegen", "reserve_transparent=0"),
+                graph.add("buffersink"),
+            ).configure()
+        source.push(frame)
+    source.push(None)
+    return graph.pull()
+
+
+def _palette_user(frame, palette):
+    graph = Graph()
+    pictures, colours = (
+        graph.add_buffer(
+            width=one.width, height=one.height, format=one.format,
+            time_base=one.time_base or Fraction(1, 1000),
+        )
+        for one in (frame, palette)
+    )  # fmt: skip
+    use, sink = graph.add("paletteuse", _GIF_DITHER), graph.add("buffersink")
+    pictures.link_to(use, 0, 0)
+    colours.link_to(use, 0, 1)
+    use.link_to(sink)
+    graph.configure()
+    colours.push(palette)
+    colours.push(None)
+    return graph, pictures
+
+
+def _write_webp(film, path):
+    stream, tick = None, Fraction(1, 1000)
+    with av.open(str(path), "w", format="webp", options={"loop": "0"}) as output:
+        for frame, time, duration in _pictures(film):
+            if stream is None:
+                stream = _stream(output, "libwebp_anim", frame, "bgra", tick)
+                stream.options.update({"quality": _WEBP_QUALITY})
+            _encode(output, stream, frame.reformat(format="bgra"), time, duration, tick)
+        output.mux(stream.encode(None))
+    # The encoder guesses how long the last frame is shown.
+    webp.set_length(path, round((time + duration) / tick))
+
+
+def _stream(output, codec, frame, pixels, tick):
+    stream = output.add_stream(codec, rate=25)
+    stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, pixels
+    stream.codec_context.time_base = tick
+    return stream
+
+
+def _encode(output, stream, frame, time, duration, tick):
+    frame.pts, frame.time_base = round(time / tick), tick
+    frame.duration = round((time + duration) / tick) - frame.pts
+    for packet in stream.encode(frame):
+        packet.duration = frame.duration  # which not all versions of the encoder hand on
+        output.mux(packet)

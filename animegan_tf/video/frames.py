@@ -1,0 +1,147 @@
+"""What happens to one frame: prepared, answered by the network with others, finished.
+
+Frames go through `prepare`, `answer` and `finish` in order, but each of the three may be called by
+a thread of its own. The network is one object, `network(batch, rates)`: float32 (N, H, W, 3) in
+[-1, 1] and N rates (see `steady.Shots`) to the same shape and range.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from animegan_tf import images
+from animegan_tf.video import steady
+from animegan_tf.video.steady import decoded, encoded
+
+# Float32 pixels of the network's input that a batch may have; one frame may always have more.
+_BATCH_PIXELS = 2**21
+
+
+@dataclasses.dataclass
+class Prepared:
+    """A frame on its way.
+
+    Attributes:
+        photo: uint8 RGB, shrunk to `max_side`.
+        batch: what the network is given, float32 (1, H, W, 3); None for a plain function.
+        rate: how much of its statistics is new.
+        state: what was there after it, if that is kept; else None.
+    """
+
+    photo: np.ndarray
+    batch: np.ndarray | None
+    rate: float
+    state: dict | None
+
+
+class PlainNetwork:
+    """A stylizer's network, for which each frame is a photo of its own."""
+
+    memory = None
+
+    def __init__(self, stylizer):
+        self._stylizer = stylizer
+
+    def __call__(self, batch, rates):
+        del rates
+        return self._stylizer.network(batch)
+
+
+class FrameStylizer:
+    """A stylizer for the frames of one film, in order.
+
+    Attributes:
+        batches: whether several frames may be answered at once.
+        stabilize: whether results are kept from flickering.
+    """
+
+    def __init__(self, stylizer, stabilize=True):
+        """`stylizer`: a `Stylizer`, or a function from uint8 RGB to uint8 RGB."""
+        self._stylizer = stylizer
+        self.batches = hasattr(stylizer, "prepare")
+        # A network of another engine has no statistics that could be averaged.
+        self.stabilize = stabilize and getattr(stylizer, "model", None) is not None
+        self._max_side = stylizer.max_side if self.batches else None
+        self._network = None
+        if self.stabilize:
+            from animegan_tf.stabilize import StableNetwork
+
+            self._network = StableNetwork(stylizer.model)
+        elif self.batches:
+            self._network = PlainNetwork(stylizer)
+        self._shots, self._still = steady.Shots(), steady.Still()
+        self._brightness = steady.Brightness()
+
+    def identity(self):
+        """What tells stylizers apart, as something that JSON can hold."""
+        engine = getattr(self._stylizer, "engine", None)
+        if engine is None:
+            return getattr(self._stylizer, "__name__", type(self._stylizer).__name__)
+        options = [getattr(self._stylizer, name) for name in ("sizing", "match_brightness")]
+        return [engine.identity(), *options, self._max_side]
+
+    def largest_batch(self, prepared):
+        """How many frames like this one may be answered at once."""
+        if not self.batches:
+            return 1
+        return max(1, _BATCH_PIXELS // (prepared.batch.shape[1] * prepared.batch.shape[2]))
+
+    def limited(self, rgb):
+        """A frame shrunk to `max_side`."""
+        return images.limit_side(rgb, self._max_side)
+
+    def prepare(self, rgb, time, keep_state=False):
+        """The `Prepared` of a frame, uint8 RGB, at `time` in seconds."""
+        photo = self.limited(rgb)
+        if not self.stabilize:
+            batch = self._stylizer.prepare(photo) if self.batches else None
+            return Prepared(photo, batch, 1.0, {} if keep_state else None)
+        rate = self._shots.rate(photo, time)
+        batch = self._stylizer.prepare(self._still.hold(photo, rate))
+        return Prepared(photo, batch, rate, {"shots": self._shots.state()} if keep_state else None)
+
+    def answer(self, prepared):
+        """The network's answers (1, H, W, 3) to some `Prepared`, of which only the last may keep
+        its state. For a plain function, the results."""
+        if not self.batches:
+            return [self._stylizer(one.photo) for one in prepared]
+        batch = np.concatenate([one.batch for one in prepared])
+        answers = self._network(batch, [one.rate for one in prepared])
+        last = prepared[-1]
+        if last.state is not None and self.stabilize:
+            memory = self._network.memory
+            last.state["memory"] = {name: encoded(value) for name, value in memory.items()}
+        return [answers[index : index + 1] for index in range(len(prepared))]
+
+    def finish(self, prepared, answer):
+        """The result, uint8 RGB."""
+        if not self.batches:
+            return answer
+        result = self._stylizer.finish(answer, prepared.photo)
+        if self._stylizer.match_brightness:
+            result = self._match(result, prepared)
+        if prepared.state is not None:
+            prepared.state["brightness"] = self._brightness.logarithm
+        return result
+
+    def _match(self, result, prepared):
+        scale = images.brightness_scale(result, prepared.photo)
+        if self.stabilize and scale:
+            scale = self._brightness.scale(scale, prepared.rate)
+        return result if scale is None else images.scale_levels(result, scale)
+
+    def warm_up(self, rgb, time):
+        """See a frame before those that are still to be done, for what the state does not hold."""
+        if self.stabilize:
+            photo = self.limited(rgb)
+            self._still.hold(photo, self._shots.rate(photo, time))
+
+    def restore(self, state):
+        """Go on after the frame that kept `state`."""
+        if self.stabilize and state:
+            self._shots.restore(state["shots"])
+            self._brightness.logarithm = state["brightness"]
+            self._network.memory = {
+                name: decoded(text, np.float32, self._network.memory[name].shape)
+                for name, text in state["memory"].items()
+            }

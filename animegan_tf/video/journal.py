@@ -1,0 +1,84 @@
+"""What an interrupted film goes on from: a file beside it with a line for each whole segment."""
+
+import json
+import pathlib
+
+from animegan_tf import storage
+
+_VERSION = 1
+
+
+def record_path(output):
+    """Where the record of the film at `output` is kept."""
+    return pathlib.Path(output).with_suffix(".partial.jsonl")
+
+
+def unfinished(output):
+    """Whether the film at `output` was begun and not completed."""
+    return record_path(output).exists()
+
+
+class Journal:
+    """The record of one film in the making.
+
+    Attributes:
+        path: its file.
+        job: what the film is made from and how; a run can only go on with the same.
+        film: name of the file, beside the record, that has the segments.
+        stopped: whether that file was completed when the run was stopped.
+        segments: those it was loaded or made with (those that are added are only in the file), a
+            dictionary each: "frames", pairs of time stamp and duration; "exact_times" of the
+            source and "state" of the stylizer after them.
+    """
+
+    def __init__(self, path, job, film):
+        self.path, self.job, self.film = pathlib.Path(path), job, film
+        self.stopped, self.segments = False, []
+
+    @classmethod
+    def load(cls, path):
+        """That in the file, None if there is none or nothing to go on from."""
+        try:
+            lines = pathlib.Path(path).read_text("utf-8").splitlines()
+            header = json.loads(lines[0])
+            if header["version"] != _VERSION:
+                return None
+            journal = cls(path, header["job"], header["film"])
+            journal.stopped = header["stopped"]
+        except (OSError, ValueError, IndexError, KeyError, TypeError):
+            return None
+        for line in lines[1:]:
+            try:
+                journal.segments.append(json.loads(line))
+            except ValueError:  # the kill came while it was written
+                break
+        return journal
+
+    @property
+    def film_path(self):
+        """The file that has the segments."""
+        return self.path.with_name(self.film)
+
+    def write(self):
+        """Write it all, replacing what is there."""
+        header = {
+            "version": _VERSION, "job": self.job, "film": self.film, "stopped": self.stopped,
+        }  # fmt: skip
+        lines = [json.dumps(one) for one in (header, *self.segments)]
+        storage.write_text(self.path, "\n".join(lines) + "\n")
+
+    def add(self, segment):
+        """Add a segment to the end of the file."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(segment) + "\n")
+
+    def whole(self, packets):
+        """The segments that are in a file with so many readable packets."""
+        count, kept = 0, []
+        for segment in self.segments:
+            count += len(segment["frames"])
+            # A file that was not completed may end within a packet.
+            if count > packets or (count == packets and not self.stopped):
+                break
+            kept.append(segment)
+        return kept

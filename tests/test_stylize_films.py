@@ -1,0 +1,203 @@
+"""Films among photos: folders, names, the command line."""
+
+import signal
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from absl import flags
+from films import write_film
+from sound_films import look, shifting
+
+from animegan_tf import images, styles, stylize, stylizer
+from animegan_tf.errors import InputError
+from animegan_tf.stylizer import stylize_paths
+from animegan_tf.video import film
+from animegan_tf.video.options import VideoOptions, is_video, result_suffix
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """A photo, a film, a GIF and WebP of several frames and of one, and no film."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    pictures = shifting(4, 40, 64)
+    images.write_photo(folder / "photo.png", pictures[0])
+    images.write_photo(folder / "still.webp", pictures[0])
+    write_film(folder / "film.mpg", pictures, rate=25, codec="mpeg2video", options={})
+    write_film(folder / "moving.gif", pictures, rate=10, codec="gif", pixels="rgb8", options={})
+    write_film(folder / "still.gif", pictures[:1], rate=10, codec="gif", pixels="rgb8", options={})
+    animation = cv2.Animation()
+    animation.frames, animation.durations = pictures, [50] * 4
+    cv2.imwriteanimation(str(folder / "moving.webp"), animation)
+    (folder / "notes.txt").write_text("no film")
+    return folder
+
+
+def make():
+    def negative(rgb):
+        return 255 - rgb
+
+    return negative
+
+
+def test_which_are_films(mixed):
+    moving = [path.name for path in sorted(mixed.iterdir()) if is_video(path)]
+    assert moving == ["film.mpg", "moving.gif", "moving.webp"]
+    (mixed / "broken.gif").write_bytes(b"GIF89a")
+    (mixed / "empty.webp").write_bytes(b"")
+    assert not is_video(mixed / "broken.gif")
+    assert not is_video(mixed / "empty.webp")
+    assert not is_video(mixed / "missing.gif")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "suffix"),
+    [
+        ("a.mp4", {}, ".mp4"),
+        ("a.M4V", {}, ".M4V"),
+        ("a.mov", {}, ".mov"),
+        ("a.mkv", {}, ".mkv"),
+        ("a.webm", {}, ".mkv"),  # what H.264, Vorbis and Opus all go into
+        ("a.avi", {}, ".mp4"),
+        ("a.ts", {}, ".mp4"),
+        ("a.gif", {}, ".gif"),
+        ("a.webp", {}, ".webp"),
+        ("a.mp4", {"container": "gif"}, ".gif"),
+        ("a.gif", {"container": "mp4"}, ".mp4"),
+        ("a.gif", {"codec": "hevc"}, ".mp4"),
+        ("a.mp4", {"codec": "ffv1"}, ".mkv"),
+        ("a.webm", {"codec": "vp9"}, ".mkv"),
+        ("a.mov", {"codec": "vp9"}, ".webm"),
+    ],
+)
+def test_the_container_of_a_result(name, options, suffix):
+    assert result_suffix(name, VideoOptions(**options).check()) == suffix
+
+
+def test_a_folder(mixed, tmp_path):
+    report = stylize_paths(make, mixed, tmp_path / "out")
+    names = ["film.mp4", "moving.gif", "moving.webp", "photo.png", "still.png", "still.webp"]
+    assert [path.name for path in report.written] == names
+    assert report.failed == ()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    assert len(look(tmp_path / "out" / "film.mp4").times) == 4
+    again = stylize_paths(make, mixed, tmp_path / "out", video=VideoOptions(resume=True))
+    assert (len(again.skipped), again.written) == (6, ())
+    compared = stylize_paths(make, mixed / "film.mpg", tmp_path / "out", compare=True)
+    assert [path.name for path in compared.written] == ["film_compare.mp4"]
+    assert look(compared.written[0]).size == (40, 128)
+
+
+def test_a_damaged_film_is_written_and_reported(mixed, tmp_path):
+    whole = write_film(tmp_path / "whole.mkv", shifting(60), codec="ffv1")
+    (mixed / "cut.mkv").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    (mixed / "none.mp4").write_text("no film")
+    report = stylize_paths(make, mixed, tmp_path / "out")
+    assert [path.name for path, _ in report.failed] == ["cut.mkv", "none.mp4"]
+    count = len(look(tmp_path / "out" / "cut.mkv").times)
+    assert 10 < count < 40
+    assert f"has the {count} frames read" in report.failed[0][1]
+    assert tmp_path / "out" / "cut.mkv" in report.written
+    assert len(report.written) == 7
+
+
+def test_a_stopped_film_ends_the_run(mixed, tmp_path, monkeypatch):
+    def stopped(stylizer):
+        def sends(rgb):
+            signal.raise_signal(signal.SIGTERM)
+            return rgb
+
+        return sends
+
+    report = stylize_paths(lambda: stopped(None), mixed, tmp_path / "out")
+    assert report.stopped == signal.SIGTERM
+    assert [path.name for path in report.written] == ["film.mp4"]
+    assert film.unfinished(tmp_path / "out" / "film.mp4")
+    # It is not taken for done.
+    report = stylize_paths(make, mixed / "film.mpg", tmp_path / "out")
+    assert "film.mp4 is not complete: --resume goes on" in report.failed[0][1]
+    report = stylize_paths(
+        make, mixed / "film.mpg", tmp_path / "out", overwrite=True, video=VideoOptions(end=9)
+    )
+    assert (len(report.written), report.failed) == (1, ())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["film.mp4"]
+
+
+def test_options_are_checked_before_any_work(mixed, tmp_path):
+    with pytest.raises(InputError, match="crf: expected 0 to 51 for h264, received 52"):
+        stylize_paths(make, mixed, tmp_path / "out", video=VideoOptions(crf=52))
+    assert not (tmp_path / "out").exists()
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Call the command line in this process; returns its exit status and what it printed."""
+
+    class Negative:
+        def __init__(self, *args, **kwargs):
+            pass
+
+        def __call__(self, rgb):
+            return 255 - rgb
+
+    monkeypatch.setattr(stylizer, "Stylizer", Negative)
+    monkeypatch.setattr(styles, "_SHIPPED_ROOTS", ())
+    monkeypatch.setattr(sys.modules["__main__"], "__doc__", None)
+    weights = tmp_path / "some.weights.h5"
+    weights.touch()
+
+    def call(*arguments):
+        given = [f"--checkpoint={weights}", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", ["animegan-stylize", *given])
+        with pytest.raises(SystemExit) as leaving:
+            stylize.console()
+        for flag in flags.FLAGS.get_key_flags_for_module(stylize):
+            delattr(flags.FLAGS, flag.name)  # the next call defines it again
+        return leaving.value.code, capsys.readouterr()
+
+    return call
+
+
+def test_command_line(run, mixed, tmp_path):
+    out = tmp_path / "out"
+    status, printed = run(
+        mixed, f"--output={out}", "--codec=ffv1", "--start=0:00.03", "--end=0.11", "--nostabilize"
+    )
+    assert (status, printed.out) == (0, f"6 written to {out}\n")
+    found = look(out / "film.mkv")
+    assert found.codec == "ffv1"
+    assert len(found.times) == 2
+    assert "film.mpg: 2 frames" in printed.err
+    np.testing.assert_array_equal(
+        images.read_photo(out / "photo.png").rgb, 255 - images.read_photo(mixed / "photo.png").rgb
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--crf=70"], "error: crf: expected 0 to 51 for h264, received 70"),
+        (["--container=gif", "--crf=3"], "error: crf: expected none for the container gif"),
+        (["--start=soon"], "error: start: expected seconds or h:mm:ss, received 'soon'"),
+        (["--camera=0"], "error: camera: expected no photos or films with --camera, received "),
+    ],
+)
+def test_mistakes(run, mixed, tmp_path, arguments, message):
+    status, printed = run(mixed, f"--output={tmp_path / 'out'}", *arguments)
+    assert status == 1
+    assert message in printed.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_camera_without_a_display(run, monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    status, printed = run("--camera=0")
+    assert status == 1
+    assert printed.err.startswith("error: camera: expected a display to show its pictures on")
