@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from animegan_tf import memory, strips
 from animegan_tf.errors import InputError
 
 TFLITE_SUFFIX = ".tflite"
@@ -20,14 +21,15 @@ _UNKNOWN_MULTIPLE = 32
 _FIRST_SIDE = 64
 
 
-def load_engine(checkpoint):
+def load_engine(checkpoint, strip_memory=None):
     """The engine for `checkpoint`: a model of `build_generator`, or a path.
 
     A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or what
     `animegan_tf.weights.load_generator` takes. Raises `InputError` for anything else.
+    strip_memory: see `KerasEngine`; not for exports.
     """
     if not isinstance(checkpoint, (str, os.PathLike)):
-        return KerasEngine(checkpoint)
+        return KerasEngine(checkpoint, strip_memory)
     path = Path(checkpoint)
     if path.suffix == TFLITE_SUFFIX:
         return LiteRTEngine(path)
@@ -35,7 +37,14 @@ def load_engine(checkpoint):
         return SavedModelEngine(saved_model_folder(path))
     from animegan_tf.weights import load_generator
 
-    return KerasEngine(load_generator(path))
+    return KerasEngine(load_generator(path), strip_memory)
+
+
+def is_export(checkpoint):
+    """Whether `checkpoint` is the path of a TFLite file or a SavedModel."""
+    if not isinstance(checkpoint, (str, os.PathLike)):
+        return False
+    return Path(checkpoint).suffix == TFLITE_SUFFIX or saved_model_folder(checkpoint) is not None
 
 
 def needs_tensorflow(checkpoint):
@@ -64,18 +73,35 @@ def _digest(parts):
     return digest.hexdigest()
 
 
-class KerasEngine:
-    """A Keras generator, compiled once for all sizes. Runs on whatever device TensorFlow finds."""
+class _Engine:
+    """What engines have in common."""
 
     size = None
 
-    def __init__(self, model):
+    def refuse_too_large(self, height, width):
+        """Raise `InputError` for a picture that is known to be too large for the memory."""
+
+
+class KerasEngine(_Engine):
+    """A Keras generator, compiled once for all sizes. Runs on whatever device TensorFlow finds.
+
+    A picture that would not fit into memory whole is computed in strips, see `animegan_tf.strips`;
+    on a processor only, as nothing says what a GPU has left.
+
+    strip_memory: gigabytes for the network's work. With it every picture is computed in strips.
+
+    A picture that fits neither way is an `InputError`.
+    """
+
+    def __init__(self, model, strip_memory=None):
         import tensorflow as tf
 
         from animegan_tf.networks import size_multiple
 
         self.model = model
         self.multiple = size_multiple(model)
+        self._strip_memory = strip_memory
+        self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._out_of_memory = tf.errors.ResourceExhaustedError
         # Sizes are left open: photos of many sizes would otherwise be traced one by one.
         self._run = tf.function(
@@ -87,17 +113,34 @@ class KerasEngine:
     def identity(self):
         return _digest(np.ascontiguousarray(values) for values in self.model.get_weights())
 
+    def refuse_too_large(self, height, width):
+        self._strips(height, width)
+
+    def _strips(self, height, width, count=1):
+        """What computes such a picture, of `count` together, in strips; None for it whole."""
+        if self._strip_memory is not None:
+            allowed = int(self._strip_memory * memory.GIGABYTE)
+            return strips.fitted(self.model, height, width, allowed)
+        if self._on_gpu or not strips.supports(self.model):
+            return None
+        free = memory.available()
+        if free is None or count * strips.whole_memory(self.model, height, width) <= free:
+            return None
+        return strips.fitted(self.model, height, width, free)
+
     def __call__(self, batch):
+        engine = self._strips(*batch.shape[1:3], count=len(batch))
+        if engine is not None:
+            return engine(batch)
         try:
             return self._run(batch).numpy()
         except self._out_of_memory as error:
             raise MemoryError(str(error)) from error
 
 
-class SavedModelEngine:
+class SavedModelEngine(_Engine):
     """A SavedModel of `animegan_tf.export` through its signature `raw`, which takes any size."""
 
-    size = None
     multiple = 1
 
     def __init__(self, folder):
@@ -131,7 +174,7 @@ class SavedModelEngine:
             raise InputError(f"the SavedModel refuses the photo: {error.message}") from error
 
 
-class LiteRTEngine:
+class LiteRTEngine(_Engine):
     """A TFLite file under LiteRT, on the processor. Needs no TensorFlow.
 
     Of any project, if it takes and gives float32 RGB (1, H, W, 3). `path` may be its bytes.

@@ -67,12 +67,15 @@ class LayerNorm2D(keras.layers.Layer):
 
     def call(self, inputs):
         inputs = tf.convert_to_tensor(inputs)
-        values = tf.cast(inputs, tf.float32)
-        mean, variance = self.statistics(values)
+        mean, variance = self.statistics(tf.cast(inputs, tf.float32))
+        return self.normalize(inputs, mean, variance)
+
+    def normalize(self, inputs, mean, variance):
+        """`call` with these statistics in place of the input's own."""
         scale = tf.math.rsqrt(variance + self.epsilon) * tf.cast(self.gamma, tf.float32)
         # values * scale + (beta - mean * scale) is a pass shorter but rounds worse, and the
         # published trajectory of losses shows it.
-        normalized = (values - mean) * scale + tf.cast(self.beta, tf.float32)
+        normalized = (tf.cast(inputs, tf.float32) - mean) * scale + tf.cast(self.beta, tf.float32)
         return tf.cast(normalized, inputs.dtype)
 
     def statistics(self, values):

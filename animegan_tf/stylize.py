@@ -51,8 +51,14 @@ def _define_flags():
     flags.DEFINE_integer(
         "max_side",
         None,
-        "Shrink photos and films whose longer side is over this first. The network takes about "
-        "1.1 GB per megapixel (lite 0.5 GB): a 12-megapixel photo needs 13 GB.",
+        "Shrink photos and films whose longer side is over this first.",
+    )
+    flags.DEFINE_float(
+        "strip_memory",
+        None,
+        "Gigabytes for the network's work on a photo, beside 0.6 of TensorFlow itself: every photo "
+        "is computed in strips then, with the same result. By default photos are that would not "
+        "fit into the free memory whole.",
     )
     flags.DEFINE_bool("overwrite", False, "Replace results that exist, instead of leaving them.")
     flags.DEFINE_bool(
@@ -110,7 +116,11 @@ def main(argv):
         raise InputError("photos: expected photos or folders of photos, received none (see --help)")
     if not FLAGS.output and FLAGS.camera is None:
         raise InputError("--output: expected a folder for the results, received nothing")
-    sizes = {"sizing": FLAGS.sizing, "max_side": FLAGS.max_side}
+    sizes = {
+        "sizing": FLAGS.sizing,
+        "max_side": FLAGS.max_side,
+        "strip_memory": FLAGS.strip_memory,
+    }
     stylizer.check_options(FLAGS.checkpoint, style=FLAGS.style, **sizes)
     video = _video_options()
 

@@ -8,6 +8,8 @@ Pictures are uint8 RGB (height, width, 3); see `animegan_tf.images`. TensorFlow 
 """
 
 import dataclasses
+import math
+import numbers
 import os
 import sys
 from pathlib import Path
@@ -47,6 +49,9 @@ class Stylizer:
         leaves the result at that size.
     match_brightness: scale the result to the photo's mean brightness, as published.
     max_side: shrink a photo whose longer side is over this first; the result then has that size.
+    strip_memory: compute every photo in strips, with so many gigabytes for the network's work,
+        beside what TensorFlow itself takes (0.6). By default those photos are that would not fit
+        into the free memory whole. The numbers are the same. Not for exports.
 
     Raises `InputError` for a mistake in these, before TensorFlow is loaded where that is possible,
     and `OSError` when a style cannot be fetched or kept.
@@ -63,8 +68,11 @@ class Stylizer:
         sizing="photo",
         match_brightness=True,
         max_side=None,
+        strip_memory=None,
     ):
-        check_options(checkpoint, style=style, sizing=sizing, max_side=max_side)
+        check_options(
+            checkpoint, style=style, sizing=sizing, max_side=max_side, strip_memory=strip_memory
+        )
         checkpoint = styles.resolve(
             checkpoint,
             style,
@@ -74,7 +82,7 @@ class Stylizer:
         )
         from animegan_tf.engines import load_engine
 
-        self.engine = load_engine(checkpoint)
+        self.engine = load_engine(checkpoint, strip_memory)
         self.sizing = sizing
         self.match_brightness = match_brightness
         self.max_side = max_side
@@ -93,13 +101,20 @@ class Stylizer:
     def __call__(self, photo):
         """uint8 RGB (H, W, 3) to uint8 RGB; of the same size but for `max_side` and "published".
 
-        Raises `InputError` for another kind of array, or a network that answers with NaN, and
-        `MemoryError` when the picture is too large for the device.
+        Raises `InputError` for another kind of array, one that is too large for the memory there
+        is, or a network that answers with NaN, and `MemoryError` when the device runs out of it.
         """
         images.check_rgb("photo", photo)
         photo = images.limit_side(photo, self.max_side)
+        self._refuse_too_large(photo)
         result = self.finish(self._network(self.prepare(photo)), photo)
         return images.match_brightness(result, photo) if self.match_brightness else result
+
+    def _refuse_too_large(self, photo):
+        """Before the photo becomes floats, which takes a while and memory too."""
+        published = self.sizing == "published"
+        size = images.published_size(*photo.shape[:2]) if published else self._inner_size(photo)
+        self.engine.refuse_too_large(*size)
 
     def prepare(self, photo):
         """What the network is given for a photo within `max_side`: float32 (1, H', W', 3)."""
@@ -148,7 +163,7 @@ class Stylizer:
         return result
 
 
-def check_options(checkpoint=None, *, style=None, sizing="photo", max_side=None):
+def check_options(checkpoint=None, *, style=None, sizing="photo", max_side=None, strip_memory=None):
     """Raise `InputError` for what `Stylizer` would refuse without looking into the checkpoint."""
     styles.check_choice(checkpoint, style)
     if checkpoint is not None:
@@ -157,6 +172,22 @@ def check_options(checkpoint=None, *, style=None, sizing="photo", max_side=None)
         raise InputError(f"sizing: expected one of {', '.join(SIZINGS)}, received {sizing!r}")
     if max_side is not None and (not isinstance(max_side, (int, np.integer)) or max_side < 1):
         raise InputError(f"max_side: expected a whole number of at least 1, received {max_side!r}")
+    if strip_memory is not None:
+        _check_strip_memory(strip_memory, checkpoint)
+
+
+def _check_strip_memory(strip_memory, checkpoint):
+    from animegan_tf.engines import is_export
+
+    if not isinstance(strip_memory, numbers.Real) or not 0 < strip_memory < math.inf:
+        raise InputError(
+            f"strip_memory: expected a positive number of gigabytes, received {strip_memory!r}"
+        )
+    if is_export(checkpoint):
+        raise InputError(
+            f"strip_memory: expected a checkpoint that is no export, received {checkpoint}, which "
+            "computes whole pictures only"
+        )
 
 
 def _check_checkpoint(checkpoint):

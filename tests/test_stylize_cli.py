@@ -70,7 +70,7 @@ def test_a_folder(run, photos, weights, tmp_path):
     assert printed.out == f"2 written to {out}\n"
     assert made == (
         (str(weights),),
-        {"sizing": "photo", "match_brightness": True, "max_side": None},
+        {"sizing": "photo", "match_brightness": True, "max_side": None, "strip_memory": None},
     )
     np.testing.assert_array_equal(images.read_photo(out / "a.png").rgb, 245)
     status, printed, made = run(photos, f"--output={out}", f"--checkpoint={weights}")
@@ -82,10 +82,12 @@ def test_options(run, photos, weights, tmp_path):
     out = tmp_path / "out"
     status, printed, made = run(
         *("--output", out, "--checkpoint", weights, "--sizing=published", "--nomatch_brightness"),
-        *("--max_side=600", "--compare", "--recursive", photos / "a.png", photos / "b.png"),
+        *("--max_side=600", "--strip_memory=2.5", "--compare", "--recursive"),
+        *(photos / "a.png", photos / "b.png"),
     )
     assert (status, printed.out) == (0, f"2 written to {out}\n")
-    assert made[1] == {"sizing": "published", "match_brightness": False, "max_side": 600}
+    expected = {"sizing": "published", "max_side": 600, "strip_memory": 2.5}
+    assert made[1] == {**expected, "match_brightness": False}
     assert images.read_photo(out / "a_compare.png").rgb.shape == (6, 18, 3)
 
 
@@ -174,6 +176,14 @@ def test_a_damaged_photo_is_named_and_gives_status_1(run, photos, weights, tmp_p
             "max_side: expected a whole number of at least 1, received 0",
         ),
         (
+            ["PHOTOS", "--output=OUT", "--checkpoint=WEIGHTS", "--strip_memory=0"],
+            "strip_memory: expected a positive number of gigabytes, received 0.0",
+        ),
+        (
+            ["PHOTOS", "--output=OUT", "--checkpoint=MODEL", "--strip_memory=2"],
+            "strip_memory: expected a checkpoint that is no export, received ",
+        ),
+        (
             ["none.jpg", "--output=OUT", "--checkpoint=WEIGHTS"],
             "photos: expected a photo or folder",
         ),
@@ -183,6 +193,8 @@ def test_a_damaged_photo_is_named_and_gives_status_1(run, photos, weights, tmp_p
 )
 def test_mistakes(run, photos, weights, tmp_path, arguments, error):
     places = {"PHOTOS": str(photos), "OUT": str(tmp_path / "out"), "WEIGHTS": str(weights)}
+    places["MODEL"] = str(tmp_path / "a.tflite")
+    (tmp_path / "a.tflite").touch()
     for name, path in places.items():
         arguments = [argument.replace(name, path) for argument in arguments]
     status, printed, made = run(*arguments)
@@ -214,7 +226,7 @@ def test_help(start):
         "--mirror",
     ):
         assert f"  {name}: " in answer.stdout
-    for name in ("--max_side", "--[no]overwrite", "--[no]recursive"):
+    for name in ("--max_side", "--strip_memory", "--[no]overwrite", "--[no]recursive"):
         assert f"  {name}: " in answer.stdout
     assert "--verbosity" not in answer.stdout  # absl's own are left to --helpfull
 

@@ -1,0 +1,87 @@
+import os
+
+import pytest
+
+from animegan_tf import memory
+
+UNLIMITED = 9223372036854771712
+
+
+def write(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(str(text))
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """8 GiB that the kernel calls available."""
+    write(tmp_path, {"proc/meminfo": "MemTotal: 16777216 kB\nMemAvailable: 8388608 kB\n"})
+    return tmp_path
+
+
+def test_what_the_kernel_calls_available(machine):
+    assert memory.available(machine) == 8 * 2**30
+
+
+def test_the_limit_of_a_container(machine):
+    """It sees its own group at the top."""
+    write(
+        machine,
+        {
+            "proc/self/cgroup": "0::/outside/name\n",
+            "sys/fs/cgroup/memory.max": 2**30,
+            "sys/fs/cgroup/memory.current": 700 * 2**20,
+            "sys/fs/cgroup/memory.stat": f"anon 1\ninactive_file {100 * 2**20}\n",
+        },
+    )
+    assert memory.available(machine) == (1024 - 700 + 100) * 2**20
+
+
+def test_the_least_of_groups_in_groups(machine):
+    write(
+        machine,
+        {
+            "proc/self/cgroup": "4:cpu:/a/b\n3:cpuset,memory:/a/b\n0::/\n",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": UNLIMITED,
+            "sys/fs/cgroup/memory/memory.usage_in_bytes": 2**30,
+            "sys/fs/cgroup/memory/a/memory.limit_in_bytes": 3 * 2**30,
+            "sys/fs/cgroup/memory/a/memory.usage_in_bytes": 2**30,
+            "sys/fs/cgroup/memory/a/memory.stat": "inactive_file 5\ntotal_inactive_file 4096\n",
+            "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes": UNLIMITED,
+            "sys/fs/cgroup/memory/a/b/memory.usage_in_bytes": 2**29,
+        },
+    )
+    assert memory.available(machine) == 2 * 2**30 + 4096
+
+
+def test_groups_without_a_limit_change_nothing(machine):
+    write(
+        machine,
+        {
+            "proc/self/cgroup": "0::/user\n",
+            "sys/fs/cgroup/user/memory.max": "max\n",
+            "sys/fs/cgroup/user/memory.current": 2**30,
+        },
+    )
+    assert memory.available(machine) == 8 * 2**30
+
+
+def test_a_limit_that_is_used_up(machine):
+    write(
+        machine,
+        {
+            "proc/self/cgroup": "0::/\n",
+            "sys/fs/cgroup/memory.max": 2**20,
+            "sys/fs/cgroup/memory.current": 2**21,
+        },
+    )
+    assert memory.available(machine) == 0
+
+
+def test_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 2**20, "SC_PAGE_SIZE": 4096}.get)
+    assert memory.available(tmp_path) == 2 * 2**30  # half of it
+    monkeypatch.delattr(os, "sysconf")
+    assert memory.available(tmp_path) is None
