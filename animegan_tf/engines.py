@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from animegan_tf.config import ENGINES
 from animegan_tf.errors import InputError
 
 TFLITE_SUFFIX = ".tflite"
@@ -20,14 +21,18 @@ _UNKNOWN_MULTIPLE = 32
 _FIRST_SIDE = 64
 
 
-def load_engine(checkpoint):
+def load_engine(checkpoint, engine="auto"):
     """The engine for `checkpoint`: a model of `build_generator`, or a path.
+
+    engine: "litert" has a Keras network converted for LiteRT; "auto" and "keras" leave it to Keras.
 
     A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or what
     `animegan_tf.weights.load_generator` takes. Raises `InputError` for anything else.
     """
+    if engine not in ENGINES:
+        raise InputError(f"engine: expected one of {', '.join(ENGINES)}, received {engine!r}")
     if not isinstance(checkpoint, (str, os.PathLike)):
-        return KerasEngine(checkpoint)
+        return _of_model(checkpoint, engine)
     path = Path(checkpoint)
     if path.suffix == TFLITE_SUFFIX:
         return LiteRTEngine(path)
@@ -35,7 +40,18 @@ def load_engine(checkpoint):
         return SavedModelEngine(saved_model_folder(path))
     from animegan_tf.weights import load_generator
 
-    return KerasEngine(load_generator(path))
+    return _of_model(load_generator(path), engine)
+
+
+def _of_model(model, engine):
+    if engine != "litert":
+        return KerasEngine(model)
+    from animegan_tf.export import convert
+    from animegan_tf.networks import size_multiple
+
+    made = LiteRTEngine(convert.convert(model, "none"), multiple=size_multiple(model))
+    made.model = model
+    return made
 
 
 def needs_tensorflow(checkpoint):
@@ -64,6 +80,10 @@ def _digest(parts):
     return digest.hexdigest()
 
 
+def _weights_digest(model):
+    return _digest(np.ascontiguousarray(values) for values in model.get_weights())
+
+
 class KerasEngine:
     """A Keras generator, compiled once for all sizes. Runs on whatever device TensorFlow finds."""
 
@@ -85,7 +105,7 @@ class KerasEngine:
         )
 
     def identity(self):
-        return _digest(np.ascontiguousarray(values) for values in self.model.get_weights())
+        return _weights_digest(self.model)
 
     def __call__(self, batch):
         try:
@@ -134,10 +154,13 @@ class SavedModelEngine:
 class LiteRTEngine:
     """A TFLite file under LiteRT, on the processor. Needs no TensorFlow.
 
-    Of any project, if it takes and gives float32 RGB (1, H, W, 3). `path` may be its bytes.
+    Of any project, if it takes and gives float32 RGB (1, H, W, 3). `path` may be its bytes;
+    `multiple` is otherwise what the file says.
     """
 
-    def __init__(self, path, threads=None):
+    model = None
+
+    def __init__(self, path, threads=None, multiple=None):
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -152,7 +175,7 @@ class LiteRTEngine:
             raise InputError(f"checkpoint: {path} is no readable TFLite file: {error}") from error
         height, width = self._picture_shape(path)
         self.size = None if -1 in (height, width) else (height, width)
-        self.multiple = self._multiple()
+        self.multiple = multiple or self._multiple()
         # So that its delegate speaks up now, not in the middle of the user's photos.
         self._prepare((1, *(self.size or (_FIRST_SIDE, _FIRST_SIDE)), 3))
 
@@ -175,7 +198,7 @@ class LiteRTEngine:
         return metadata.read_own(self._model).get("multiple", _UNKNOWN_MULTIPLE)
 
     def identity(self):
-        return _digest([self._model])
+        return _weights_digest(self.model) if self.model else _digest([self._model])
 
     def __call__(self, batch):
         return np.concatenate([self._one(photo[None]) for photo in batch])

@@ -47,6 +47,8 @@ class Stylizer:
         leaves the result at that size.
     match_brightness: scale the result to the photo's mean brightness, as published.
     max_side: shrink a photo whose longer side is over this first; the result then has that size.
+    engine: "litert" converts the network for LiteRT, which takes some seconds once, twice the
+        memory, and is faster on most processors; "auto" and "keras" do not.
 
     Raises `InputError` for a mistake in these, before TensorFlow is loaded where that is possible,
     and `OSError` when a style cannot be fetched or kept.
@@ -63,6 +65,7 @@ class Stylizer:
         sizing="photo",
         match_brightness=True,
         max_side=None,
+        engine="auto",
     ):
         check_options(checkpoint, style=style, sizing=sizing, max_side=max_side)
         checkpoint = styles.resolve(
@@ -74,7 +77,7 @@ class Stylizer:
         )
         from animegan_tf.engines import load_engine
 
-        self.engine = load_engine(checkpoint)
+        self.engine = load_engine(checkpoint, engine)
         self.sizing = sizing
         self.match_brightness = match_brightness
         self.max_side = max_side

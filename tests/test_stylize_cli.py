@@ -70,7 +70,7 @@ def test_a_folder(run, photos, weights, tmp_path):
     assert printed.out == f"2 written to {out}\n"
     assert made == (
         (str(weights),),
-        {"sizing": "photo", "match_brightness": True, "max_side": None},
+        {"sizing": "photo", "match_brightness": True, "engine": "auto", "max_side": None},
     )
     np.testing.assert_array_equal(images.read_photo(out / "a.png").rgb, 245)
     status, printed, made = run(photos, f"--output={out}", f"--checkpoint={weights}")
@@ -85,7 +85,12 @@ def test_options(run, photos, weights, tmp_path):
         *("--max_side=600", "--compare", "--recursive", photos / "a.png", photos / "b.png"),
     )
     assert (status, printed.out) == (0, f"2 written to {out}\n")
-    assert made[1] == {"sizing": "published", "match_brightness": False, "max_side": 600}
+    assert made[1] == {
+        "sizing": "published",
+        "match_brightness": False,
+        "engine": "auto",
+        "max_side": 600,
+    }
     assert images.read_photo(out / "a_compare.png").rgb.shape == (6, 18, 3)
 
 
