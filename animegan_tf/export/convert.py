@@ -8,9 +8,12 @@ import warnings
 import tensorflow as tf
 
 from animegan_tf.errors import InputError
+from animegan_tf.export import metadata
 from animegan_tf.networks.portable import portable_generator
 
 SIGNATURE = "stylize"
+# What a file for any size has until its input is resized, and what its ranges are measured at.
+FIRST_SIZE = (256, 256)
 INTEGER_BITS = {"int8": 8, "int16x8": 16}
 MODES = ("none", "float16", "dynamic", *INTEGER_BITS)
 
@@ -42,7 +45,8 @@ def _float_file(model, size, mode):
     portable = portable_generator(model, *(size or (None, None)))
     run = with_constants(portable)
     pictures = tf.TensorSpec((1, *(size or (None, None)), 3), tf.float32, "images")
-    return convert_function(lambda images: {"images": run(images)}, [pictures], mode)
+    made = convert_function(lambda images: {"images": run(images)}, [pictures], mode)
+    return made if size else metadata.with_first_size(made, *FIRST_SIZE)
 
 
 def with_constants(model):
