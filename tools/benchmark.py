@@ -156,7 +156,9 @@ def main(argv):
         cases = suites.cases(settings, folder)
         lines = f"{report.machine_line(header[0])}\n{report.versions_line(header[1])}\n"
         _show_plan(settings, cases, lines)
-        suites.prepare(settings, folder)
+        if suites.needs_files(settings):
+            print("making the networks that the engines load\n", flush=True)
+            suites.prepare(settings, folder)
         results = _measure(settings, cases, header)
     bad = [row for _, rows in results for row in rows if row.status in ("failed", "wrong")]
     return 1 if bad else 0

@@ -73,7 +73,7 @@ def _cells(row, case):
 
 
 def _seconds(value):
-    return f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
+    return f"{value:.3g}" if value < 0.1 else f"{value:.2f}"
 
 
 def _title(case):

@@ -133,9 +133,14 @@ def cases(settings, folder):
     return [case for name in settings.suite for case in SUITES[name](settings, str(folder))]
 
 
+def needs_files(settings):
+    """Whether `prepare` has something to do."""
+    return bool({"inference", "startup"} & set(settings.suite))
+
+
 def prepare(settings, folder):
     """Make in `folder` the files that the tasks load, in processes of their own."""
-    if not {"inference", "startup"} & set(settings.suite):
+    if not needs_files(settings):
         return
     engines = _engines(settings) if "inference" in settings.suite else []
     if "startup" in settings.suite:
