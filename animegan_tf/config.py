@@ -5,6 +5,8 @@ import dataclasses
 from animegan_tf.errors import InputError
 
 PRECISIONS = ("float32", "bfloat16", "float16")
+# What runs a generator outside training; "auto" leaves the choice to who runs it.
+ENGINES = ("auto", "keras", "litert")
 GAN_TYPES = ("lsgan", "gan", "hinge", "wgan-gp", "wgan-lp", "dragan")
 
 

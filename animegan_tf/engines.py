@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from animegan_tf import memory, strips
+from animegan_tf.config import ENGINES
 from animegan_tf.errors import InputError
 
 TFLITE_SUFFIX = ".tflite"
@@ -21,15 +22,19 @@ _UNKNOWN_MULTIPLE = 32
 _FIRST_SIDE = 64
 
 
-def load_engine(checkpoint, strip_memory=None):
+def load_engine(checkpoint, engine="auto", strip_memory=None):
     """The engine for `checkpoint`: a model of `build_generator`, or a path.
+
+    engine: "litert" has a Keras network converted for LiteRT; "auto" and "keras" leave it to Keras.
+    strip_memory: see `KerasEngine`; not for exports, nor with "litert".
 
     A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or what
     `animegan_tf.weights.load_generator` takes. Raises `InputError` for anything else.
-    strip_memory: see `KerasEngine`; not for exports.
     """
+    if engine not in ENGINES:
+        raise InputError(f"engine: expected one of {', '.join(ENGINES)}, received {engine!r}")
     if not isinstance(checkpoint, (str, os.PathLike)):
-        return KerasEngine(checkpoint, strip_memory)
+        return _of_model(checkpoint, engine, strip_memory)
     path = Path(checkpoint)
     if path.suffix == TFLITE_SUFFIX:
         return LiteRTEngine(path)
@@ -37,7 +42,18 @@ def load_engine(checkpoint, strip_memory=None):
         return SavedModelEngine(saved_model_folder(path))
     from animegan_tf.weights import load_generator
 
-    return KerasEngine(load_generator(path), strip_memory)
+    return _of_model(load_generator(path), engine, strip_memory)
+
+
+def _of_model(model, engine, strip_memory):
+    if engine != "litert":
+        return KerasEngine(model, strip_memory)
+    from animegan_tf.export import convert
+    from animegan_tf.networks import size_multiple
+
+    made = LiteRTEngine(convert.convert(model, "none"), multiple=size_multiple(model))
+    made.model = model
+    return made
 
 
 def is_export(checkpoint):
@@ -71,6 +87,10 @@ def _digest(parts):
     for part in parts:
         digest.update(part)
     return digest.hexdigest()
+
+
+def _weights_digest(model):
+    return _digest(np.ascontiguousarray(values) for values in model.get_weights())
 
 
 class _Engine:
@@ -111,7 +131,7 @@ class KerasEngine(_Engine):
         )
 
     def identity(self):
-        return _digest(np.ascontiguousarray(values) for values in self.model.get_weights())
+        return _weights_digest(self.model)
 
     def refuse_too_large(self, height, width):
         self._strips(height, width)
@@ -177,10 +197,13 @@ class SavedModelEngine(_Engine):
 class LiteRTEngine(_Engine):
     """A TFLite file under LiteRT, on the processor. Needs no TensorFlow.
 
-    Of any project, if it takes and gives float32 RGB (1, H, W, 3). `path` may be its bytes.
+    Of any project, if it takes and gives float32 RGB (1, H, W, 3). `path` may be its bytes;
+    `multiple` is otherwise what the file says.
     """
 
-    def __init__(self, path, threads=None):
+    model = None
+
+    def __init__(self, path, threads=None, multiple=None):
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -195,7 +218,7 @@ class LiteRTEngine(_Engine):
             raise InputError(f"checkpoint: {path} is no readable TFLite file: {error}") from error
         height, width = self._picture_shape(path)
         self.size = None if -1 in (height, width) else (height, width)
-        self.multiple = self._multiple()
+        self.multiple = multiple or self._multiple()
         # So that its delegate speaks up now, not in the middle of the user's photos.
         self._prepare((1, *(self.size or (_FIRST_SIDE, _FIRST_SIDE)), 3))
 
@@ -218,7 +241,7 @@ class LiteRTEngine(_Engine):
         return metadata.read_own(self._model).get("multiple", _UNKNOWN_MULTIPLE)
 
     def identity(self):
-        return _digest([self._model])
+        return _weights_digest(self.model) if self.model else _digest([self._model])
 
     def __call__(self, batch):
         return np.concatenate([self._one(photo[None]) for photo in batch])

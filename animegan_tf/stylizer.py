@@ -49,9 +49,12 @@ class Stylizer:
         leaves the result at that size.
     match_brightness: scale the result to the photo's mean brightness, as published.
     max_side: shrink a photo whose longer side is over this first; the result then has that size.
+    engine: "litert" converts the network for LiteRT, which takes some seconds once, twice the
+        memory, and is faster on most processors; "auto" and "keras" do not.
     strip_memory: compute every photo in strips, with so many gigabytes for the network's work,
         beside what TensorFlow itself takes (0.6). By default those photos are that would not fit
-        into the free memory whole. The numbers are the same. Not for exports.
+        into the free memory whole. The numbers are the same. Not for exports,
+        nor with "litert".
 
     Raises `InputError` for a mistake in these, before TensorFlow is loaded where that is possible,
     and `OSError` when a style cannot be fetched or kept.
@@ -68,10 +71,16 @@ class Stylizer:
         sizing="photo",
         match_brightness=True,
         max_side=None,
+        engine="auto",
         strip_memory=None,
     ):
         check_options(
-            checkpoint, style=style, sizing=sizing, max_side=max_side, strip_memory=strip_memory
+            checkpoint,
+            style=style,
+            sizing=sizing,
+            max_side=max_side,
+            engine=engine,
+            strip_memory=strip_memory,
         )
         checkpoint = styles.resolve(
             checkpoint,
@@ -82,7 +91,7 @@ class Stylizer:
         )
         from animegan_tf.engines import load_engine
 
-        self.engine = load_engine(checkpoint, strip_memory)
+        self.engine = load_engine(checkpoint, engine, strip_memory)
         self.sizing = sizing
         self.match_brightness = match_brightness
         self.max_side = max_side
@@ -163,7 +172,15 @@ class Stylizer:
         return result
 
 
-def check_options(checkpoint=None, *, style=None, sizing="photo", max_side=None, strip_memory=None):
+def check_options(
+    checkpoint=None,
+    *,
+    style=None,
+    sizing="photo",
+    max_side=None,
+    engine="auto",
+    strip_memory=None,
+):
     """Raise `InputError` for what `Stylizer` would refuse without looking into the checkpoint."""
     styles.check_choice(checkpoint, style)
     if checkpoint is not None:
@@ -173,16 +190,18 @@ def check_options(checkpoint=None, *, style=None, sizing="photo", max_side=None,
     if max_side is not None and (not isinstance(max_side, (int, np.integer)) or max_side < 1):
         raise InputError(f"max_side: expected a whole number of at least 1, received {max_side!r}")
     if strip_memory is not None:
-        _check_strip_memory(strip_memory, checkpoint)
+        _check_strip_memory(strip_memory, checkpoint, engine)
 
 
-def _check_strip_memory(strip_memory, checkpoint):
+def _check_strip_memory(strip_memory, checkpoint, engine):
     from animegan_tf.engines import is_export
 
     if not isinstance(strip_memory, numbers.Real) or not 0 < strip_memory < math.inf:
         raise InputError(
             f"strip_memory: expected a positive number of gigabytes, received {strip_memory!r}"
         )
+    if engine == "litert":
+        raise InputError("strip_memory: expected the engine auto or keras with it, received litert")
     if is_export(checkpoint):
         raise InputError(
             f"strip_memory: expected a checkpoint that is no export, received {checkpoint}, which "

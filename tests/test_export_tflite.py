@@ -55,6 +55,20 @@ def test_every_mode(toy, tmp_path, photos, quantize):
     assert answer.dtype == np.float32
 
 
+@pytest.mark.parametrize("quantize", ["none", "int8"])
+def test_any_size(toy, tmp_path, photos, quantize):
+    """Ranges could not be measured at the 1x1 that the converter leaves as a first size."""
+    calibration = photos if quantize == "int8" else None
+    output = tmp_path / "any.tflite"
+    report = tflite.export_tflite(
+        toy, output, quantize=quantize, size=None, calibration=calibration, photos=photos
+    )
+    assert (report["size"], report["partitions"], report["outside"]) == ("dynamic", 1, {})
+    details = Interpreter(str(output)).get_input_details()[0]
+    assert details["shape_signature"].tolist() == [1, -1, -1, 3]
+    assert details["shape"].tolist() == [1, 256, 256, 3]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("arch", ["v2", "lite", "v1"])
 @pytest.mark.parametrize("size", [(32, 48), None])

@@ -57,6 +57,9 @@ FORBIDDEN = {
     "distribution": ("loop", "training", "trainer", "cli"),
     "training": ("loop", "trainer", "networks", "cli"),
     "loop": ("cli", "train"),
+    "benchmark": ("cli", "train", "stylize", "style_flags"),
+    "benchmark/contest": (*TRAINING, "layers", "networks", "stylizer", "engines"),
+    "benchmark/worker": (*TRAINING, "layers", "networks", "stylizer", "engines"),
 }
 
 
@@ -110,6 +113,8 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.data.tfrecord_writer", ("tensorflow", "keras", "av")),
         ("animegan_tf.evaluation", ("tensorflow", "keras")),
         ("animegan_tf.photo_jobs", ("tensorflow", "keras")),
+        ("animegan_tf.benchmark.suites", ("tensorflow", "keras", "cv2", "torch", "onnxruntime")),
+        ("animegan_tf.benchmark.worker", ("tensorflow", "keras", "cv2", "torch", "onnxruntime")),
         ("animegan_tf.serving_client", ("tensorflow", "keras", "grpc", "tensorflow_serving")),
         ("animegan_tf.serving_rest", ("tensorflow", "keras", "grpc", "tensorflow_serving")),
     ),

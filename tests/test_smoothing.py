@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from animegan_tf import images
+from animegan_tf.benchmark.tasks import smooth_plainly
 from animegan_tf.data import files, smoothing
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
@@ -34,25 +35,12 @@ def test_golden_edge_smooth(name):
     np.testing.assert_array_equal(smoothed, expected)
 
 
-def loop_reference(image, gray):
-    """The smoothing as a plain loop over pixels."""
-    edges = cv2.dilate(cv2.Canny(gray, 100, 200), np.ones((5, 5), np.uint8))
-    kernel = cv2.getGaussianKernel(5, 0) @ cv2.getGaussianKernel(5, 0).T
-    padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), "reflect")
-    result = image.copy()
-    for row, col in np.argwhere(edges):
-        for channel in range(3):
-            patch = padded[row : row + 5, col : col + 5, channel]
-            result[row, col, channel] = int((patch * kernel).sum())
-    return result
-
-
 def test_equals_a_plain_loop_up_to_the_border():
     rng = np.random.default_rng(0)
     image = rng.integers(0, 256, (24, 30, 3), dtype=np.uint8)
     image[:, :12] = 250  # a flat part, so that some pixels are left alone
     gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    expected = loop_reference(image, gray)
+    expected = smooth_plainly(image, gray)
     assert (expected[0] != image[0]).any() and (expected[-1] != image[-1]).any()
     assert (expected[:, :8] == image[:, :8]).all()
     np.testing.assert_array_equal(smoothing.smooth_edges(image, None), expected)

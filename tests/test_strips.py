@@ -204,7 +204,7 @@ def test_other_networks_are_done_whole(free, monkeypatch):
         engine(picture(16, 16))
         assert made == ["whole"]
         with pytest.raises(InputError, match="model: expected a generator of build_generator"):
-            engines.load_engine(model, 1.0)(picture(16, 16))
+            engines.load_engine(model, strip_memory=1.0)(picture(16, 16))
 
 
 # --- refusals ------------------------------------------------------------------------------------

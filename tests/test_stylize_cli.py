@@ -70,7 +70,13 @@ def test_a_folder(run, photos, weights, tmp_path):
     assert printed.out == f"2 written to {out}\n"
     assert made == (
         (str(weights),),
-        {"sizing": "photo", "match_brightness": True, "max_side": None, "strip_memory": None},
+        {
+            "sizing": "photo",
+            "match_brightness": True,
+            "max_side": None,
+            "engine": "auto",
+            "strip_memory": None,
+        },
     )
     np.testing.assert_array_equal(images.read_photo(out / "a.png").rgb, 245)
     status, printed, made = run(photos, f"--output={out}", f"--checkpoint={weights}")
@@ -86,8 +92,13 @@ def test_options(run, photos, weights, tmp_path):
         *(photos / "a.png", photos / "b.png"),
     )
     assert (status, printed.out) == (0, f"2 written to {out}\n")
-    expected = {"sizing": "published", "max_side": 600, "strip_memory": 2.5}
-    assert made[1] == {**expected, "match_brightness": False}
+    assert made[1] == {
+        "sizing": "published",
+        "match_brightness": False,
+        "engine": "auto",
+        "max_side": 600,
+        "strip_memory": 2.5,
+    }
     assert images.read_photo(out / "a_compare.png").rgb.shape == (6, 18, 3)
 
 
@@ -178,6 +189,16 @@ def test_a_damaged_photo_is_named_and_gives_status_1(run, photos, weights, tmp_p
         (
             ["PHOTOS", "--output=OUT", "--checkpoint=WEIGHTS", "--strip_memory=0"],
             "strip_memory: expected a positive number of gigabytes, received 0.0",
+        ),
+        (
+            [
+                "PHOTOS",
+                "--output=OUT",
+                "--checkpoint=WEIGHTS",
+                "--strip_memory=2",
+                "--engine=litert",
+            ],
+            "strip_memory: expected the engine auto or keras with it, received litert",
         ),
         (
             ["PHOTOS", "--output=OUT", "--checkpoint=MODEL", "--strip_memory=2"],

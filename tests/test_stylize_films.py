@@ -142,6 +142,9 @@ def run(monkeypatch, capsys, tmp_path):
         def __init__(self, *args, **kwargs):
             pass
 
+        def note(self):
+            return None
+
         def __call__(self, rgb):
             return 255 - rgb
 

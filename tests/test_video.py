@@ -9,7 +9,8 @@ import films
 import numpy as np
 import pytest
 
-from animegan_tf.data import video_file, video_names
+from animegan_tf import video_names
+from animegan_tf.data import video_file
 from animegan_tf.data.video import Key, VideoReader
 from animegan_tf.errors import InputError
 

@@ -76,7 +76,7 @@ def _run_saved_model(request, photos):
     return answers, {"seconds": seconds, "signatures": sorted(loaded.signatures)}
 
 
-def _peak_megabytes():
+def peak_megabytes():
     """Not ru_maxrss on Linux, which counts the memory of whoever started the process."""
     try:
         with open("/proc/self/status", encoding="ascii") as file:
@@ -93,7 +93,7 @@ def main(path):
         photos = {name: stored[name] for name in stored.files}
     run = _run_tflite if request["kind"] == "tflite" else _run_saved_model
     answers, measured = run(request, photos)
-    measured["peak_megabytes"] = _peak_megabytes()
+    measured["peak_megabytes"] = peak_megabytes()
     np.savez(request["outputs"], **answers)
     with open(request["measured"], "w", encoding="utf-8") as file:
         json.dump(measured, file)

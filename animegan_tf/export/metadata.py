@@ -28,9 +28,19 @@ def add(model, *, name, description, version, author, license_text, size, own):
     standard = _standard(name, description, version, author, license_text, size)
     for key, data in ((STANDARD, standard), (OWN, json.dumps(own).encode("utf-8"))):
         _set_entry(tree, key, data)
-    builder = flatbuffers.Builder(len(model) + 2**16)
-    builder.Finish(tree.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
+    return _packed(tree, len(model))
+
+
+def with_first_size(model, height, width):
+    """A TFLite file (bytes) whose pictures of any size have this one until they are resized.
+
+    The converter leaves 1x1, at which these networks cannot be set up.
+    """
+    tree = schema.ModelT.InitFromPackedBuf(model, 0)
+    (graph,) = tree.subgraphs
+    for index in graph.inputs:
+        graph.tensors[index].shape = np.array([1, height, width, 3], np.int32)
+    return _packed(tree, len(model))
 
 
 def read_own(model):
@@ -47,6 +57,12 @@ def entry(model, key):
         if found.Name() == key.encode():
             return tree.Buffers(found.Buffer()).DataAsNumpy().tobytes()
     return b""
+
+
+def _packed(tree, size):
+    builder = flatbuffers.Builder(size + 2**16)
+    builder.Finish(tree.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
 
 
 def _take_in_buffers(tree, model):

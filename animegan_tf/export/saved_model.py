@@ -91,6 +91,7 @@ def export_saved_model(
     warmup = _warm_up_wanted(warmup)
     shown = check.read_photos(photos, _PHOTOS)
     path = Path(output)
+    new = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
     version = version or _next_version(path)
     run, weights = _network(model, frozen)
@@ -122,6 +123,8 @@ def export_saved_model(
         os.replace(made, path / str(version))
     finally:
         shutil.rmtree(made, ignore_errors=True)
+        if new and not any(path.iterdir()):
+            path.rmdir()
     serving_files.write_configurations(path, path.name)
     storage.write_text(path / f"{version}.report.json", json.dumps(report, indent=2) + "\n")
     return report

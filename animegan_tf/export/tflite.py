@@ -18,7 +18,7 @@ BOUNDS = {"none": 70.0, "float16": 50.0, "dynamic": 38.0, "int8": 32.0, "int16x8
 _CHECK_PHOTOS, _CALIBRATION_PHOTOS = 10, 64
 # What 16-bit kernels need: minutes a photo, being the reference ones.
 _FEW_PHOTOS = 3
-_DYNAMIC_SIDE, _CALIBRATION_SIDE = 512, 256
+_DYNAMIC_SIDE = 512
 
 
 def check_options(output, quantize="none", calibration=None, overwrite=False):
@@ -91,7 +91,7 @@ def export_tflite(
     fitted = [check.fit_network(photo, size, multiple, _DYNAMIC_SIDE) for photo in shown]
     ranges = []
     if calibration is not None:
-        used = size or (_CALIBRATION_SIDE, _CALIBRATION_SIDE)
+        used = size or convert.FIRST_SIZE
         found = check.read_photos(calibration, _CALIBRATION_PHOTOS, "calibration")
         ranges = [check.fit_network(photo, used, multiple) for photo in found]
     made = metadata.add(

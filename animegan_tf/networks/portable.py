@@ -23,16 +23,23 @@ _register = keras.saving.register_keras_serializable(package="animegan_tf")
 _MOST_JOINED = 5
 
 
-def portable_generator(model, height=None, width=None, batch_size=1):
+def portable_generator(model, height=None, width=None, batch_size=1, make_norm=None):
     """A copy of `model` for export: same weights, same numbers, portable operators.
 
     model: a generator of `build_generator`. height, width: the size it is for, multiples of
     `size_multiple(model)`; with neither the copy takes any such size. Input and output are
     float32 RGB in [-1, 1], (batch_size, height, width, 3). Raises `InputError` for other sizes.
+    make_norm: what to put in place of a `LayerNorm2D`, a function of that layer.
     """
     check_size(model, height, width)
     photo = keras.Input((height, width, 3), batch_size=batch_size, name="photo")
-    copy = keras.models.clone_model(model, input_tensors=photo, clone_function=_portable)
+
+    def clone(layer):
+        if make_norm is not None and isinstance(layer, LayerNorm2D):
+            return make_norm(layer)
+        return _portable(layer)
+
+    copy = keras.models.clone_model(model, input_tensors=photo, clone_function=clone)
     copy.set_weights(model.get_weights())
     return copy
 
@@ -127,10 +134,9 @@ class PortableLayerNorm2D(LayerNorm2D):
     means by axis by 2e-6.
     """
 
-    def call(self, inputs):
-        centred = inputs - self._mean(inputs)
-        variance = self._mean(tf.square(centred))
-        return centred * (tf.math.rsqrt(variance + self.epsilon) * self.gamma) + self.beta
+    def statistics(self, values):
+        mean = self._mean(values)
+        return mean, self._mean(tf.square(values - mean))
 
     def _mean(self, values):
         for axis in (1, 2) if self.per_channel else (1, 2, 3):

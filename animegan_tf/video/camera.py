@@ -52,7 +52,7 @@ def run(camera, make, output_dir, options, compare=False, progress=False):
     try:
         if not capture.isOpened():
             raise InputError(f"camera: expected a camera or stream, found none at {camera}")
-        stylizer = FrameStylizer(make(), options.stabilize)
+        stylizer = FrameStylizer(make(), options.stabilize, options.engine)
         recording = _Recording(output_dir, options) if output_dir else None
         show = _Window().show if window else None
         with Signals() as signals:

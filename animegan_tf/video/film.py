@@ -24,7 +24,8 @@ def stylize_video(
     compare: source and result side by side.
     overwrite: replace a result that exists, and begin anew where an earlier run was interrupted.
     progress: show a bar and notes on the standard error stream.
-    options: the fields of `video.options.VideoOptions`: codec, crf, start, end, stabilize, resume.
+    options: the fields of `video.options.VideoOptions`: codec, crf, start, end, stabilize,
+        resume, engine.
 
     SIGINT and SIGTERM (in the main thread) end it early with a playable result of what was done,
     `stopped` in the report; the same call with `resume` goes on. After a kill there are
@@ -75,7 +76,8 @@ def run(video, output, make, options, compare=False, overwrite=False, progress=F
                 f"start: expected less than the {facts.duration:g} seconds of {video}, received "
                 f"{float(options.start):g}"
             )
-        stylizer = FrameStylizer(make(), options.stabilize)
+        frames = facts.expected_frames(options.start or 0, options.end)
+        stylizer = FrameStylizer(make(), options.stabilize, options.engine, frames)
         making = Making(source, output, stylizer, options, compare, old)
         return making.run(progress)
 

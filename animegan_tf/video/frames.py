@@ -11,6 +11,7 @@ import numpy as np
 
 from animegan_tf import images
 from animegan_tf.video import steady
+from animegan_tf.video.fastest import FastestNetwork
 from animegan_tf.video.steady import decoded, encoded
 
 # Float32 pixels of the network's input that a batch may have; one frame may always have more.
@@ -37,6 +38,7 @@ class Prepared:
 class PlainNetwork:
     """A stylizer's network, for which each frame is a photo of its own."""
 
+    # What a network that is made in its place may leave here; nothing is remembered.
     memory = None
 
     def __init__(self, stylizer):
@@ -55,22 +57,40 @@ class FrameStylizer:
         stabilize: whether results are kept from flickering.
     """
 
-    def __init__(self, stylizer, stabilize=True):
-        """`stylizer`: a `Stylizer`, or a function from uint8 RGB to uint8 RGB."""
+    def __init__(self, stylizer, stabilize=True, engine="keras", frames=None):
+        """`stylizer`: a `Stylizer`, or a function from uint8 RGB to uint8 RGB. `engine`: one of
+        `animegan_tf.config.ENGINES`. `frames`: how many there will be, None for endless.
+        """
         self._stylizer = stylizer
         self.batches = hasattr(stylizer, "prepare")
         # A network of another engine has no statistics that could be averaged.
         self.stabilize = stabilize and getattr(stylizer, "model", None) is not None
         self._max_side = stylizer.max_side if self.batches else None
-        self._network = None
+        self._network = self._make_network(engine, frames) if self.batches else None
+        self._shots, self._still = steady.Shots(), steady.Still()
+        self._brightness = steady.Brightness()
+
+    def _make_network(self, engine, frames):
+        model = getattr(self._stylizer, "model", None)
+        network = PlainNetwork(self._stylizer)
         if self.stabilize:
             from animegan_tf.stabilize import StableNetwork
 
-            self._network = StableNetwork(stylizer.model)
-        elif self.batches:
-            self._network = PlainNetwork(stylizer)
-        self._shots, self._still = steady.Shots(), steady.Still()
-        self._brightness = steady.Brightness()
+            network = StableNetwork(model)
+        if model is None:
+            return network
+
+        def make_litert(height, width):
+            from animegan_tf.stabilize_litert import StableLiteRT
+
+            return StableLiteRT(model, height, width)
+
+        return FastestNetwork(network, make_litert, engine, frames)
+
+    @property
+    def note(self):
+        """What is worth saying of how frames were done, or None."""
+        return getattr(self._network, "note", None)
 
     def identity(self):
         """What tells stylizers apart, as something that JSON can hold."""

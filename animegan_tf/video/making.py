@@ -331,6 +331,8 @@ class Making:
         film.close(whole=stopped is None)
         seconds = time.perf_counter() - (self._clock or time.perf_counter())
         notes = (*self._facts.notes, *self._size_notes(), *film.notes)
+        if self._stylizer.note is not None:
+            notes = (*notes, self._stylizer.note)
         if self._animated:
             kind = self._options.container
             notes = (*notes, *animation.notes(kind, self._facts.rate))

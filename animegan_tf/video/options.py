@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 from fractions import Fraction
 
+from animegan_tf.config import ENGINES
 from animegan_tf.errors import InputError
 from animegan_tf.video_names import VIDEO_SUFFIXES, parse_time
 
@@ -67,6 +68,8 @@ class VideoOptions:
             not included.
         stabilize: keep brightness and colours from flickering, see `animegan_tf.video.steady`.
         resume: go on where an interrupted run stopped; begin where there is none.
+        engine: "keras", "litert" (faster on most processors, but takes more memory), or "auto":
+            without a GPU and for films of over a minute's work the one that measures faster.
     """
 
     codec: str | None = None
@@ -76,10 +79,12 @@ class VideoOptions:
     end: Fraction | float | str | None = None
     stabilize: bool = True
     resume: bool = False
+    engine: str = "auto"
 
     def check(self):
         """Raise `InputError` for what cannot be; returns the options with seconds as `Fraction`."""
         _one_of("codec", self.codec, CODECS)
+        _one_of("engine", self.engine, ENGINES)
         _one_of("container", self.container, (*CONTAINERS, *ANIMATIONS))
         start, end = _seconds("start", self.start), _seconds("end", self.end)
         if end is not None and end <= (start or 0):

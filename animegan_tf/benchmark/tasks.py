@@ -1,0 +1,168 @@
+"""The tasks of the other suites: training, data, smoothing, extraction, start-up (see `worker`)."""
+
+import dataclasses
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from animegan_tf.benchmark.worker import Timed
+
+# The photos, frames and smoothed frames that the data suite draws.
+_DRAWN_PICTURES = 24
+
+
+def training_step(phase, arch, side, batch, features, threads):
+    """One update of `phase` on a fixed batch of noise, compiled as a run's loop does it."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    import animegan_tf
+
+    recipe = dataclasses.replace(
+        animegan_tf.recipe("hayao"), arch=arch, image_size=side, batch_size=batch
+    )
+    model = animegan_tf.AnimeGAN(
+        animegan_tf.build_generator(arch),
+        animegan_tf.build_discriminator(),
+        animegan_tf.build_feature_extractor(features),
+        recipe,
+    )
+    rng = np.random.default_rng(0)
+    pictures = {
+        key: tf.constant(rng.uniform(-1, 1, (batch, side, side, 3)).astype(np.float32))
+        for key in ("photo", "anime", "anime_gray", "smooth_gray")
+    }
+    step = model.initialize_step if phase == "initialization" else model.adversarial_step
+    update = tf.function(step, autograph=False)
+
+    def run():
+        # Read, as a run does: a device may still be computing.
+        return [float(value) for value in update(pictures).values()]
+
+    return Timed(run)
+
+
+def pipeline(folder, side, batch, batches):
+    """Seconds for each of `batches` batches of training data, from files drawn into `folder`."""
+    from animegan_tf.data import pipeline as data
+    from animegan_tf.data import synthetic
+
+    drawn = synthetic.make_smoke_dataset(folder, side, _DRAWN_PICTURES)
+    config = data.DataConfig(str(drawn), synthetic.STYLE, image_size=side, batch_size=batch)
+    dataset = data.make_dataset(config)
+
+    def run():
+        # A new iterator: one that waited for its turn would have filled its buffers.
+        start = time.perf_counter()
+        for _ in itertools.islice(dataset, batches):
+            pass
+        return (time.perf_counter() - start) / batches
+
+    return run
+
+
+# --- smoothing -----------------------------------------------------------------------------------
+
+
+def _frame(side):
+    from animegan_tf.data import synthetic
+
+    return synthetic.draw_anime(np.random.default_rng(0), side)
+
+
+def smooth_edges(side):
+    """The project's edge smoothing of one drawn frame."""
+    from animegan_tf.data import smoothing
+
+    frame = _frame(side)
+    return Timed(lambda: smoothing.smooth_edges(frame, None))
+
+
+def smooth_edges_plainly(side):
+    """The same as `smooth_plainly` has it."""
+    import cv2
+
+    frame = _frame(side)
+    return Timed(lambda: smooth_plainly(frame, cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)))
+
+
+def smooth_plainly(image, gray):
+    """Edge smoothing as a plain loop over the pixels at edges: see `smoothing.smooth_edges`."""
+    import cv2
+
+    edges = cv2.dilate(cv2.Canny(gray, 100, 200), np.ones((5, 5), np.uint8))
+    kernel = cv2.getGaussianKernel(5, 0) @ cv2.getGaussianKernel(5, 0).T
+    padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), "reflect")
+    result = image.copy()
+    for row, col in np.argwhere(edges):
+        for channel in range(3):
+            patch = padded[row : row + 5, col : col + 5, channel]
+            result[row, col, channel] = int((patch * kernel).sum())
+    return result
+
+
+# --- films ---------------------------------------------------------------------------------------
+
+
+def decode(video, seconds):
+    """Decode the film's first `seconds`, nothing else; seconds for each frame."""
+    import av
+
+    def run():
+        start, frames = time.perf_counter(), 0
+        with av.open(video) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            first = None
+            for frame in container.decode(stream):
+                first = frame.time if first is None else first
+                if frame.time is not None and frame.time - first >= seconds:
+                    break
+                frames += 1
+        return (time.perf_counter() - start) / frames
+
+    return run
+
+
+def extract(video, seconds):
+    """Extract training pictures from the same part; seconds for each frame that was looked at."""
+    from animegan_tf.data import frames
+    from animegan_tf.data.frame_options import FrameOptions
+
+    def run():
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            report = frames.extract(
+                video, Path(folder, "style"), FrameOptions(end=seconds), progress=False
+            )
+            return (time.perf_counter() - start) / report.frames
+
+    return run
+
+
+# --- start-up ------------------------------------------------------------------------------------
+
+
+def command(arguments):
+    """Run Python with `arguments` in a fresh process."""
+    return Timed(lambda: _python(arguments) and None)
+
+
+def first_picture(checkpoint, photo):
+    """From a cold start to a first picture, in parts (see `first_picture`)."""
+    arguments = ["-m", "animegan_tf.benchmark.first_picture", checkpoint, photo]
+    return lambda: json.loads(_python(arguments).splitlines()[-1])
+
+
+def _python(arguments):
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise OSError(f"{' '.join(arguments)}: exit status {done.returncode}: {last}")
+    return done.stdout

@@ -1,0 +1,96 @@
+"""Keras or LiteRT for the frames of a film: measured on its first ones, the faster goes on."""
+
+import statistics
+import time
+
+# Converting a network and trying both takes about this long: shorter films are done without.
+_WORTH_SECONDS = 60.0
+_ROUNDS = 3
+
+
+class FastestNetwork:
+    """A Keras network for frames, with LiteRT in its place where that is asked for or faster.
+
+    `network(batch, rates)` as `animegan_tf.stabilize.StableNetwork`, and `memory` with it.
+
+    Attributes:
+        note: what was measured, a sentence, or None.
+    """
+
+    def __init__(self, keras_network, make_litert, engine="auto", frames=None, on_gpu=None):
+        """keras_network: what runs at first. make_litert: a function of (height, width) that makes
+        its equal. engine: one of `animegan_tf.config.ENGINES`. frames: how many there will be,
+        None for endless. on_gpu: a function that says whether Keras has a GPU.
+        """
+        self._keras, self._make = keras_network, make_litert
+        self._network = keras_network
+        self._engine, self._frames = engine, frames
+        self._on_gpu = on_gpu or _gpu_in_tensorflow
+        self._seconds, self._settled = [], engine == "keras"
+        self.note = None
+
+    @property
+    def memory(self):
+        return self._network.memory
+
+    @memory.setter
+    def memory(self, memory):
+        self._network.memory = memory
+
+    def __call__(self, batch, rates):
+        if not self._settled:
+            self._settle(batch, rates)
+        if getattr(self._network, "size", batch.shape[1:3]) != batch.shape[1:3]:
+            self._use(self._keras)  # frames of a film may change their size
+        start = time.perf_counter()
+        result = self._network(batch, rates)
+        self._seconds.append((time.perf_counter() - start) / len(batch))
+        return result
+
+    def _use(self, network):
+        network.memory, self._network = self._network.memory, network
+
+    def _settle(self, batch, rates):
+        if self._engine == "litert":
+            self._settled = True
+            self._use(self._make(*batch.shape[1:3]))
+            return
+        # The first call is slow whatever comes, and the second is the first to be believed.
+        if len(self._seconds) < 2:
+            return
+        self._settled = True
+        left = float("inf") if self._frames is None else self._frames - len(self._seconds)
+        if self._on_gpu() or left * self._seconds[-1] < _WORTH_SECONDS:
+            return
+        try:
+            litert = self._make(*batch.shape[1:3])
+        except (RuntimeError, MemoryError, ImportError):
+            return
+        seconds = self._compare(litert, batch, rates)
+        faster = seconds[litert] < seconds[self._keras]
+        self.note = (
+            f"frames are done by {'LiteRT' if faster else 'Keras'}: "
+            f"{seconds[litert]:.2g} s each, by Keras {seconds[self._keras]:.2g} s"
+        )
+        if faster:
+            self._use(litert)
+
+    def _compare(self, litert, batch, rates):
+        """Median seconds a frame of both, in turn, on frames that are then done again."""
+        before, taken = self._keras.memory, {self._keras: [], litert: []}
+        litert.memory = before
+        litert(batch, rates)
+        for _ in range(_ROUNDS):
+            for network, seconds in taken.items():
+                network.memory = before
+                start = time.perf_counter()
+                network(batch, rates)
+                seconds.append((time.perf_counter() - start) / len(batch))
+        self._keras.memory = before
+        return {network: statistics.median(seconds) for network, seconds in taken.items()}
+
+
+def _gpu_in_tensorflow():
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
