@@ -102,8 +102,8 @@ def test_a_run_with_a_broken_epoch(inputs, tmp_path):
         ),
         (
             ["--photos={}", "--output={}/o", "{}/gone.weights.h5"],
-            "checkpoint: expected a run directory, a .weights.h5 file or a TensorFlow 1 "
-            "checkpoint, found nothing at {}/gone.weights.h5",
+            "checkpoint: expected a run directory, a .weights.h5 file, a TensorFlow 1 checkpoint "
+            "or an export, found nothing at {}/gone.weights.h5",
         ),
         (
             ["--photos={}", "--output={}/o", "--run_dir={}"],
