@@ -64,15 +64,24 @@ def toy_features(weights, depth):
 
 
 def toy_generator(arch):
-    """One convolution and a norm under names that `tf1` maps, so that a run takes seconds."""
+    """One convolution and a norm under names that `tf1` maps, so that a run takes seconds.
+
+    Its weights are the same each time, so that a bound in decibels holds each time or never.
+    """
     import keras
 
     from animegan_tf.layers import LayerNorm2D
 
+    def conv(channels, size, seed, name):
+        kernel = keras.initializers.GlorotUniform(seed=seed)
+        return keras.layers.Conv2D(
+            channels, size, padding="same", use_bias=False, kernel_initializer=kernel, name=name
+        )
+
     photo = keras.Input((None, None, 3))
-    x = keras.layers.Conv2D(4, 3, padding="same", use_bias=False, name="Conv")(photo)
+    x = conv(4, 3, 7, "Conv")(photo)
     x = LayerNorm2D(1e-12, name="LayerNorm")(x)
-    x = keras.layers.Conv2D(3, 1, use_bias=False, name="out_layer.Conv")(x)
+    x = conv(3, 1, 8, "out_layer.Conv")(x)
     x = keras.layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(photo, x, name=f"generator_{arch}")
 

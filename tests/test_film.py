@@ -334,17 +334,23 @@ def test_what_is_no_film(tmp_path):
         "encryption_key": "00112233445566778899aabbccddeeff",
         "encryption_kid": "00112233445566778899aabbccddeeff",
     }
-    with av.open(str(tmp_path / "locked.mp4"), "w", options=encryption) as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-        for number in range(20):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(scene(number, 48, 64))))
-        container.mux(stream.encode(None))
+    # Raw video decodes from any bytes, and so do some H.264 streams.
+    for name, codec, pixels in [
+        ("locked.mp4", "libx264", "yuv420p"),
+        ("noise.mov", "rawvideo", "rgb24"),
+    ]:
+        with av.open(str(tmp_path / name), "w", options=encryption) as container:
+            stream = container.add_stream(codec, rate=10)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
+            for number in range(20):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(scene(number, 48, 64))))
+            container.mux(stream.encode(None))
     write_sound(tmp_path / "sound.wav")
     write_song(tmp_path / "song.m4a")
     for name, message in [
         ("text.mp4", "expected a film, received something else or one damaged"),
         ("locked.mp4", "expected a film that can be decoded, received an encrypted one"),
+        ("noise.mov", "expected a film that can be decoded, received an encrypted one"),
         ("sound.wav", "received no video but audio"),
         ("song.m4a", "received no video but a cover picture and audio"),
         ("missing.mp4", "expected a film, found nothing"),

@@ -67,6 +67,7 @@ class VideoFile:
         time_base, origin: a time stamp's seconds, and the time stamp of the film's first frame.
         last: time of the frame decoded last, or None.
         damaged, first_damage: number of damaged frames since `start_over`, time of the first.
+        encrypted: whether it came upon encrypted frames since then.
     """
 
     def __init__(self, path, deinterlace="auto", threads="AUTO"):
@@ -104,7 +105,7 @@ class VideoFile:
         self.stream.thread_type = self._threads
         self.time_base = self.stream.time_base
         self.last = None
-        self.damaged, self.first_damage = 0, None
+        self.damaged, self.first_damage, self.encrypted = 0, None, False
 
     def _open(self):
         try:
@@ -143,6 +144,10 @@ class VideoFile:
         """Decode one frame for what headers do not tell."""
         stream = self.stream
         decoded = next(self._decoded(), None)
+        if decoded is None and self.encrypted:
+            raise InputError(
+                f"{self.path}: expected a film that can be decoded, received an encrypted one"
+            )
         if decoded is None:
             raise InputError(f"{self.path}: none of its video frames can be decoded")
         pts = stream.start_time
@@ -191,13 +196,18 @@ class VideoFile:
         """Yield FFmpeg's frames; what fails is noted in `problems`."""
         packets = iter(self.container.demux(self.stream) if packets is None else packets)
         while True:
+            where = "its beginning" if self.last is None else timecode(self.last)
             try:
                 packet = next(packets)
             except StopIteration:
                 return
             except av.error.FFmpegError as error:
-                where = "its beginning" if self.last is None else timecode(self.last)
                 self.problems.append(f"cannot be read beyond {where} ({error.strerror})")
+                return
+            # Some decoders make pictures of anything, so theirs would be noise.
+            if packet.has_sidedata("encryption_info"):
+                self.encrypted = True
+                self.problems.append(f"encrypted beyond {where}")
                 return
             try:
                 decoded = packet.decode()

@@ -102,14 +102,7 @@ class FilmSource:
 
         Raises `InputError` when it is no film, has no video, is encrypted or damaged altogether.
         """
-        try:
-            self._reader = VideoReader(path)
-        except InputError as error:
-            if _encrypted(path):
-                raise InputError(
-                    f"{path}: expected a film that can be decoded, received an encrypted one"
-                ) from error
-            raise
+        self._reader = VideoReader(path)
         self._short, self._square = [], square_pixels
         info = self._reader.info
         with contextlib.closing(self._reader.frames(as_stored=True)) as frames:
@@ -302,17 +295,3 @@ def _notes(info):
     if info.hdr:
         notes.append("HDR: not tone-mapped, written in 8 bits with the source's colour tags")
     return tuple(notes)
-
-
-def _encrypted(path):
-    """Whether packets of its video say that they are encrypted."""
-    try:
-        with av.open(str(path), metadata_errors="replace") as container:
-            for index, packet in enumerate(container.demux(video=0)):
-                if packet.size and packet.has_sidedata("encryption_info"):
-                    return True
-                if index > 50:
-                    break
-    except (av.error.FFmpegError, IndexError, OSError):
-        pass
-    return False
