@@ -31,6 +31,7 @@ _FACTORIES = {
 _GENERATOR = "animegan_tf.networks:build_generator"
 _MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
 _PHASES = ("adversarial", "initialization")
+_PUBLISHED = "adversarial as published"
 _BATCHES_OF_DATA = 20
 _FRAME_SIDE = 256
 _COMMANDS = {
@@ -198,16 +199,10 @@ def _task(factory, **options):
     return Task(f"animegan_tf.benchmark.tasks:{factory}", options)
 
 
-def _step(settings, phase, side, batch):
-    return _task(
-        "training_step",
-        phase=phase,
-        arch=settings.arch,
-        side=side,
-        batch=batch,
-        features=settings.features,
-        threads=settings.threads,
-    )
+def _step(settings, side, batch, factory="training_step", **options):
+    common = {name: getattr(settings, name) for name in ("arch", "features", "threads")}
+    factory = f"animegan_tf.benchmark.training:{factory}"
+    return Task(factory, {**common, "side": side, "batch": batch, **options})
 
 
 def _trained(settings):
@@ -220,8 +215,11 @@ def _training(settings, folder):
         Case(
             "training",
             f"a step of {settings.arch}, {side}x{side}, batch {batch}",
-            "adversarial",
-            {phase: _step(settings, phase, side, batch) for phase in _PHASES},
+            _PUBLISHED,
+            {
+                _PUBLISHED: _step(settings, side, batch, "published_step"),
+                **{phase: _step(settings, side, batch, phase=phase) for phase in _PHASES},
+            },
             items=batch,
             unit="image",
         )
@@ -236,7 +234,7 @@ def _data(settings, folder):
             f"a batch of {batch} at {side}x{side}",
             "training step",
             {
-                "training step": _step(settings, "adversarial", side, batch),
+                "training step": _step(settings, side, batch, phase="adversarial"),
                 "pipeline": _task(
                     "pipeline",
                     folder=f"{folder}/drawn-{side}",

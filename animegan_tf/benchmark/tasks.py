@@ -1,6 +1,5 @@
-"""The tasks of the other suites: training, data, smoothing, extraction, start-up (see `worker`)."""
+"""The tasks of the suites data, smoothing, extraction and start-up (see `worker`)."""
 
-import dataclasses
 import itertools
 import json
 import subprocess
@@ -15,37 +14,6 @@ from animegan_tf.benchmark.worker import Timed
 
 # The photos, frames and smoothed frames that the data suite draws.
 _DRAWN_PICTURES = 24
-
-
-def training_step(phase, arch, side, batch, features, threads):
-    """One update of `phase` on a fixed batch of noise, compiled as a run's loop does it."""
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    import animegan_tf
-
-    recipe = dataclasses.replace(
-        animegan_tf.recipe("hayao"), arch=arch, image_size=side, batch_size=batch
-    )
-    model = animegan_tf.AnimeGAN(
-        animegan_tf.build_generator(arch),
-        animegan_tf.build_discriminator(),
-        animegan_tf.build_feature_extractor(features),
-        recipe,
-    )
-    rng = np.random.default_rng(0)
-    pictures = {
-        key: tf.constant(rng.uniform(-1, 1, (batch, side, side, 3)).astype(np.float32))
-        for key in ("photo", "anime", "anime_gray", "smooth_gray")
-    }
-    step = model.initialize_step if phase == "initialization" else model.adversarial_step
-    update = tf.function(step, autograph=False)
-
-    def run():
-        # Read, as a run does: a device may still be computing.
-        return [float(value) for value in update(pictures).values()]
-
-    return Timed(run)
 
 
 def pipeline(folder, side, batch, batches):

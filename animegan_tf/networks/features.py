@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from animegan_tf.convolution import Conv2D
 from animegan_tf.errors import InputError
 
 BGR_MEANS = (103.939, 116.779, 123.68)
@@ -78,7 +79,7 @@ def _build(depth, seed=None):
         if conv == 1 and block > 1:
             x = layers.MaxPooling2D(2, padding="same", name=f"pool{block - 1}")(x)
         activation = None if name == names[-1] else "relu"
-        x = layers.Conv2D(
+        x = Conv2D(
             _FILTERS[block - 1],
             3,
             padding="same",

@@ -10,6 +10,7 @@ Source: Chen, AnimeGANv2, 2020; Chen, Liu and Chen, AnimeGAN, ISICA 2019.
 import keras
 from keras import layers
 
+from animegan_tf.convolution import Conv2D
 from animegan_tf.errors import InputError
 from animegan_tf.layers import LayerNorm2D, LegacyHalving2D, LegacyUpsampling2D, ReflectionPad2D
 
@@ -70,7 +71,7 @@ def _reflect(x, kernel_size, stride, name):
 
 def _conv(x, filters, kernel_size, name, stride=1, initializer=_he_normal):
     x = _reflect(x, kernel_size, stride, name)
-    return layers.Conv2D(
+    return Conv2D(
         filters,
         kernel_size,
         strides=stride,
