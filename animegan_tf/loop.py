@@ -19,8 +19,10 @@ from tqdm import tqdm
 from animegan_tf import distribution, images, networks, weights
 from animegan_tf.checkpoints import RunState
 from animegan_tf.data import sources
+from animegan_tf.data.pipeline import SampleSource
 from animegan_tf.distribution import Worker
 from animegan_tf.errors import InputError, Stopped, TrainingError
+from animegan_tf.gram_cache import GramCache
 from animegan_tf.records import RunRecords
 from animegan_tf.stylizer import Stylizer
 from animegan_tf.trainer import AnimeGAN
@@ -212,6 +214,9 @@ class _Run:
         self.first = self.state.restore()
         self.steps = _Steps(self.model, strategy, config.jit_compile)
         self.batches = distribution.distributed_batches(strategy, config.data, self.first)
+        self.grams = None
+        if config.cache_style_gram:
+            self.grams = GramCache(self.model.features, SampleSource(config.data))
         self.saved_at = time.monotonic()
         if writes:
             self.records = RunRecords(config.run_dir, self.first)
@@ -222,7 +227,10 @@ class _Run:
         """Do update number `step` and what is due after it; returns its losses."""
         config, started = self.plan.config, time.perf_counter()
         self.model.phase = phase_of(step, self.plan)
-        losses, measures = self.steps(step, self.plan, next(self.batches))
+        batch = next(self.batches)
+        if self.grams is not None and self.model.phase == "adversarial":
+            batch = self.grams.extend(step, batch)
+        losses, measures = self.steps(step, self.plan, batch)
         _check_finite(losses, step, self.state)
         if not self.writes:
             return losses
@@ -272,6 +280,11 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
         tf.config.experimental.enable_op_determinism()
     strategy = distribution.make_strategy(config.strategy)
     distribution.check_batch(config.recipe.batch_size, strategy.num_replicas_in_sync)
+    if config.cache_style_gram and strategy.num_replicas_in_sync > 1:
+        raise InputError(
+            "cache_style_gram: expected one replica, the strategy "
+            f"{config.strategy} has {strategy.num_replicas_in_sync}"
+        )
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
     running = _Run(plan, strategy, worker.is_chief, flags_text)
     say = tqdm.write if worker.is_chief else (lambda text: None)

@@ -122,6 +122,12 @@ def _define_run_flags():
     flags.DEFINE_bool("jit_compile", False, "compile the steps with XLA")
     flags.DEFINE_bool("deterministic", False, "repeat to the bit, slower on a GPU")
     flags.DEFINE_bool("scale_lr", False, "multiply the learning rates by the number of replicas")
+    flags.DEFINE_bool(
+        "cache_style_gram",
+        False,
+        "compute the Gram matrix of each frame once and keep it, a megabyte each: for frames "
+        "without random crops, scales or flips, on one device",
+    )
     flags.DEFINE_bool("dry_run", False, "check and print what would be done, and stop")
     flags.DEFINE_bool("synthetic_data", False, "draw a few tiny pictures into run_dir/data instead")
     flags.DEFINE_list(

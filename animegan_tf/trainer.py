@@ -1,7 +1,8 @@
 """The training step: `AnimeGAN`, a `keras.Model` of generator, discriminator and frozen features.
 
 A batch is a dict of float32 RGB pictures in [-1, 1], each (B, H, W, 3): `photo`, `anime`,
-`anime_gray` (the same picture as `anime`) and `smooth_gray`, both gray in three channels.
+`anime_gray` (the same picture as `anime`) and `smooth_gray`, both gray in three channels. With
+`anime_gram` (B, C, C), the Gram matrices of `anime_gray`, they need not be computed.
 
 Source: Chen, AnimeGANv2, 2020, and its published code; see `losses` for the terms.
 """
@@ -205,15 +206,13 @@ class AnimeGAN(keras.Model):
     def _generator_loss(self, batch, generated):
         recipe = self.recipe
         photo = batch["photo"]
-        # Both need no gradient, so one pass of the feature network does them.
-        reference = self.features(tf.concat([photo, batch["anime_gray"]], 0))
-        photo_features, gray_features = tf.split(reference, 2)
+        photo_features, gray_gram = self._targets(batch)
         generated_features = self.features(generated)
         # The published graph counts a power iteration for this call too.
         logits = self.discriminator(generated, training=True)
         terms = {
             "content": losses.content_loss(photo_features, generated_features),
-            "style": losses.style_loss(gray_features, generated_features),
+            "style": losses.gram_style_loss(gray_gram, generated_features),
             "color": losses.color_loss(photo, generated),
             "tv": losses.total_variation_loss(generated),
             "adversarial": losses.generator_adversarial_loss(recipe.gan, logits),
@@ -226,6 +225,15 @@ class AnimeGAN(keras.Model):
             + recipe.generator_adversarial_weight * terms["adversarial"]
         )
         return total, terms
+
+    def _targets(self, batch):
+        """Features of the photo, Gram matrices of the gray anime."""
+        if "anime_gram" in batch:
+            return self.features(batch["photo"]), batch["anime_gram"]
+        # Both need no gradient, so one pass of the feature network does them.
+        reference = self.features(tf.concat([batch["photo"], batch["anime_gray"]], 0))
+        photo_features, gray_features = tf.split(reference, 2)
+        return photo_features, losses.gram_matrix(gray_features)
 
     def _update_discriminator(self, batch, generated):
         with tf.GradientTape() as tape:

@@ -26,6 +26,8 @@ class RunConfig:
     are stylised after each epoch; `init_from` names a generator to start from (see
     `weights.load_generator`). `strategy` is one of `distribution.STRATEGIES`; `mixed_precision` the
     type of the convolutions, one of `PRECISIONS`. `deterministic` makes a run repeat to the bit.
+    `cache_style_gram` keeps the Gram matrices of frames, which must be the same each time, on one
+    device.
     """
 
     run_dir: str
@@ -46,6 +48,7 @@ class RunConfig:
     jit_compile: bool = False
     deterministic: bool = False
     scale_lr: bool = False
+    cache_style_gram: bool = False
 
     def __post_init__(self):
         for name, choices in (("strategy", STRATEGIES), ("mixed_precision", PRECISIONS)):
@@ -60,10 +63,20 @@ class RunConfig:
                 raise InputError(
                     f"{name}: expected {least} or more, received {getattr(self, name)}"
                 )
+        data = self.data
+        if self.cache_style_gram and (data.crop == "random" or data.hflip or _varies(data.scale)):
+            raise InputError(
+                "cache_style_gram: expected frames that are the same each time, received "
+                f"crop={data.crop}, hflip={data.hflip}, scale={','.join(map(str, data.scale))}"
+            )
         if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
             raise InputError(
                 f"steps_per_epoch: expected 1 or more, received {self.steps_per_epoch}"
             )
+
+
+def _varies(scale):
+    return scale[0] != scale[1]
 
 
 @dataclasses.dataclass(frozen=True)
