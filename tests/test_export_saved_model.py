@@ -87,9 +87,18 @@ def test_image_bytes_of_several_sizes_and_formats(signatures):
         result = cv2.imdecode(np.frombuffer(answer, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
         expected = signatures["serving_default"](images=photo[None])["images"].numpy()[0]
         np.testing.assert_array_equal(result, expected)
-    jpeg = cv2.imencode(".jpg", photos[1][..., ::-1])[1].tobytes()
+
+
+def test_image_bytes_decodes_jpeg_as_the_stylize_command_does(signatures, tmp_path):
+    """TensorFlow's own choice of how is a level off on the mean."""
+    path = tmp_path / "photo.jpg"
+    jpeg = cv2.imencode(".jpg", noise(280, 260) // 2 + ramps(280, 260) // 2)[1].tobytes()
+    path.write_bytes(jpeg)
     (answer,) = signatures["image_bytes"](image_bytes=tf.constant([jpeg]))["image_bytes"].numpy()
-    assert cv2.imdecode(np.frombuffer(answer, np.uint8), cv2.IMREAD_COLOR).shape == (280, 260, 3)
+    result = cv2.imdecode(np.frombuffer(answer, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    photo = images.read_photo(path).rgb
+    expected = signatures["serving_default"](images=photo[None])["images"].numpy()[0]
+    np.testing.assert_array_equal(result, expected)
 
 
 def test_raw(toy, signatures):
