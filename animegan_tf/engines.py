@@ -20,6 +20,9 @@ _SAVED_MODEL_FILE = "saved_model.pb"
 # For TFLite files of other projects, which do not say.
 _UNKNOWN_MULTIPLE = 32
 _FIRST_SIDE = 64
+# What LiteRT takes for a pixel, measured at 512x512 and 768x768: up to two and a half times what
+# Keras does, as reflection makes copies.
+_LITERT_BYTES_PER_PIXEL = {"v2": 2500, "lite": 1500, "v1": 1900}
 
 
 def load_engine(checkpoint, engine="auto", strip_memory=None):
@@ -54,6 +57,19 @@ def _of_model(model, engine, strip_memory):
     made = LiteRTEngine(convert.convert(model, "none"), multiple=size_multiple(model))
     made.model = model
     return made
+
+
+def refuse_large_for_litert(model, height, width):
+    """Raise `InputError` for a picture that `model` would not fit into memory with under LiteRT."""
+    from animegan_tf.networks.generator import generator_arch
+
+    free = memory.available()
+    needed = _LITERT_BYTES_PER_PIXEL[generator_arch(model)] * height * width
+    if free is not None and needed > free:
+        raise InputError(
+            f"engine: litert takes {needed / memory.GIGABYTE:.1f} GB for {width}x{height}, and "
+            f"{free / memory.GIGABYTE:.1f} GB are there for it; keras takes less"
+        )
 
 
 def is_export(checkpoint):
@@ -242,6 +258,10 @@ class LiteRTEngine(_Engine):
 
     def identity(self):
         return _weights_digest(self.model) if self.model else _digest([self._model])
+
+    def refuse_too_large(self, height, width):
+        if self.model is not None:
+            refuse_large_for_litert(self.model, height, width)
 
     def __call__(self, batch):
         return np.concatenate([self._one(photo[None]) for photo in batch])

@@ -15,8 +15,8 @@ from animegan_tf.errors import InputError
 from animegan_tf.layers import LayerNorm2D
 
 
-class _Norm(LayerNorm2D):
-    """`LayerNorm2D` with averaged statistics; `averages` is set by the network it is part of."""
+class BlendedStatistics:
+    """Before a norm layer's class: its statistics go through `averages`, which its network sets."""
 
     averages = None
 
@@ -26,6 +26,10 @@ class _Norm(LayerNorm2D):
             self.averages.blend(f"{self.name}/mean", mean),
             self.averages.blend(f"{self.name}/variance", variance),
         )
+
+
+class _Norm(BlendedStatistics, LayerNorm2D):
+    pass
 
 
 class _Averages:

@@ -10,17 +10,11 @@ from animegan_tf.errors import InputError
 from animegan_tf.export.convert import SIGNATURE, convert_function, with_constants
 from animegan_tf.layers import LayerNorm2D
 from animegan_tf.networks.portable import PortableLayerNorm2D, portable_generator
+from animegan_tf.stabilize import BlendedStatistics
 
 
-class _Norm(PortableLayerNorm2D):
-    """A norm whose statistics are blended with those before; `averages` is set by its network."""
-
-    averages = None
-
-    def statistics(self, values):
-        mean, variance = super().statistics(values)
-        blend = self.averages.blend
-        return blend(f"{self.name}/mean", mean), blend(f"{self.name}/variance", variance)
+class _Norm(BlendedStatistics, PortableLayerNorm2D):
+    pass
 
 
 class _Averages:

@@ -5,6 +5,7 @@ from conftest import toy_generator
 from pictures import noise, ramps
 
 import animegan_tf
+from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.stabilize import StableNetwork
 from animegan_tf.stabilize_litert import StableLiteRT
@@ -98,9 +99,10 @@ def test_frames_of_another_size():
     assert (keras.calls, litert.calls, network.memory) == (1, 5, 6)
 
 
-def test_a_network_that_cannot_be_made():
+@pytest.mark.parametrize("error", [RuntimeError, InputError])
+def test_a_network_that_cannot_be_made(error):
     def make(*_):
-        raise RuntimeError("no memory")
+        raise error("no memory")
 
     keras = Network(1.0)
     network = FastestNetwork(keras, make, on_gpu=lambda: False)
@@ -132,6 +134,20 @@ def test_answers_that_are_not_finite():
     with pytest.raises(InputError, match="not finite"):
         litert(np.full((1, 16, 16, 3), np.nan, np.float32), [1.0])
     assert all(np.isfinite(values).all() for values in litert.memory.values())
+
+
+def test_pictures_too_large_for_litert(monkeypatch):
+    """It takes more than Keras: 1500 bytes a pixel of lite."""
+    stylizer = Stylizer(toy_generator("lite"), engine="litert")
+    monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264 - 1)
+    message = "engine: litert takes 0.1 GB for 264x256, and 0.1 GB are there for it; keras takes"
+    frames = FrameStylizer(stylizer, engine="litert")
+    with pytest.raises(InputError, match=message):
+        frames.answer([frames.prepare(noise(256, 264), 0)])
+    with pytest.raises(InputError, match=message):
+        stylizer(noise(256, 264))
+    monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264)
+    assert stylizer(noise(256, 264)).shape == (256, 264, 3)
 
 
 @pytest.mark.parametrize("stabilize", [True, False])

@@ -3,6 +3,8 @@
 import statistics
 import time
 
+from animegan_tf.errors import InputError
+
 # Converting a network and trying both takes about this long: shorter films are done without.
 _WORTH_SECONDS = 60.0
 _ROUNDS = 3
@@ -19,8 +21,9 @@ class FastestNetwork:
 
     def __init__(self, keras_network, make_litert, engine="auto", frames=None, on_gpu=None):
         """keras_network: what runs at first. make_litert: a function of (height, width) that makes
-        its equal. engine: one of `animegan_tf.config.ENGINES`. frames: how many there will be,
-        None for endless. on_gpu: a function that says whether Keras has a GPU.
+        its equal, or raises `InputError` for frames that are too large for it. engine: one of
+        `animegan_tf.config.ENGINES`. frames: how many there will be, None for endless. on_gpu: a
+        function that says whether Keras has a GPU.
         """
         self._keras, self._make = keras_network, make_litert
         self._network = keras_network
@@ -64,7 +67,7 @@ class FastestNetwork:
             return
         try:
             litert = self._make(*batch.shape[1:3])
-        except (RuntimeError, MemoryError, ImportError):
+        except (InputError, RuntimeError, MemoryError, ImportError):
             return
         seconds = self._compare(litert, batch, rates)
         faster = seconds[litert] < seconds[self._keras]

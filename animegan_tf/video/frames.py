@@ -81,8 +81,10 @@ class FrameStylizer:
             return network
 
         def make_litert(height, width):
+            from animegan_tf.engines import refuse_large_for_litert
             from animegan_tf.stabilize_litert import StableLiteRT
 
+            refuse_large_for_litert(model, height, width)
             return StableLiteRT(model, height, width)
 
         return FastestNetwork(network, make_litert, engine, frames)
