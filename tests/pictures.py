@@ -1,7 +1,13 @@
 """Pictures and stand-ins for a generator, for the tests of stylising."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
+
+GOLDEN = np.load(Path(__file__).parent / "golden" / "data_a.npz")
+# Names of the drawn pictures in it.
+CARTOONS = [key.removeprefix("input/") for key in GOLDEN.files if key.startswith("input/")]
 
 
 def noise(height, width, channels=3, seed=0):

@@ -7,6 +7,8 @@ import av
 import numpy as np
 from films import scene
 
+import animegan_tf
+
 CHAPTERS = [("One", 0, 400), ("Two", 400, 1000)]
 
 
@@ -174,3 +176,20 @@ def _rgb(frame):
 def mean_errors(one, other):
     """Mean absolute difference of each pair of pictures."""
     return [np.abs(a.astype(int) - b).mean() for a, b in zip(one, other, strict=True)]
+
+
+def same(rgb):
+    return rgb
+
+
+def negative(rgb):
+    return 255 - rgb
+
+
+def done(film, output, stylizer=same, **options):
+    """Stylise and look at source and result."""
+    report = animegan_tf.stylize_video(film, output, stylizer, **options)
+    assert report.path == output
+    source, result = look(film), look(output)
+    assert report.frames == len(result.times)
+    return source, result, report

@@ -1,11 +1,11 @@
 import subprocess
 import sys
 
+import commands
 import numpy as np
 import pytest
-from absl import flags
 
-from animegan_tf import images, styles, stylize, stylizer
+from animegan_tf import images, styles
 
 HEAVY = ("tensorflow", "keras", "numpy", "cv2")
 
@@ -31,34 +31,14 @@ def weights(tmp_path):
 def run(monkeypatch, capsys):
     """Call the command line in this process; returns its exit status, what it printed, what
     `Stylizer` was made with (None if it was not)."""
-    made = []
-
-    class Negative:
-        def __init__(self, *args, **kwargs):
-            made.append((args, kwargs))
-
-        def note(self):
-            return None
-
-        def __call__(self, rgb):
-            return 255 - rgb
-
-    monkeypatch.setattr(stylizer, "Stylizer", Negative)
-    monkeypatch.setattr(styles, "_SHIPPED_ROOTS", ())
+    commands.without_styles(monkeypatch)
     for name in (styles.STYLES_VARIABLE, styles.MIRROR_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(sys.modules["__main__"], "__doc__", None)
 
     def call(*arguments):
-        made.clear()
-        monkeypatch.setattr(sys, "argv", ["animegan-stylize", *map(str, arguments)])
-        with pytest.raises(SystemExit) as leaving:
-            stylize.console()
-        printed = capsys.readouterr()
-        for flag in flags.FLAGS.get_key_flags_for_module(stylize):
-            delattr(flags.FLAGS, flag.name)  # the next call defines it again
-        return leaving.value.code, printed, made[0] if made else None
+        status, printed = commands.stylize_here(monkeypatch, capsys, *arguments)
+        return status, printed, commands.made[0] if commands.made else None
 
     return call
 

@@ -3,14 +3,14 @@
 import signal
 import sys
 
+import commands
 import cv2
 import numpy as np
 import pytest
-from absl import flags
 from films import write_film
 from sound_films import look, shifting
 
-from animegan_tf import images, styles, stylize, stylizer
+from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.stylizer import stylize_paths
 from animegan_tf.video import film
@@ -137,31 +137,12 @@ def test_options_are_checked_before_any_work(mixed, tmp_path):
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
     """Call the command line in this process; returns its exit status and what it printed."""
-
-    class Negative:
-        def __init__(self, *args, **kwargs):
-            pass
-
-        def note(self):
-            return None
-
-        def __call__(self, rgb):
-            return 255 - rgb
-
-    monkeypatch.setattr(stylizer, "Stylizer", Negative)
-    monkeypatch.setattr(styles, "_SHIPPED_ROOTS", ())
-    monkeypatch.setattr(sys.modules["__main__"], "__doc__", None)
+    commands.without_styles(monkeypatch)
     weights = tmp_path / "some.weights.h5"
     weights.touch()
 
     def call(*arguments):
-        given = [f"--checkpoint={weights}", *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", ["animegan-stylize", *given])
-        with pytest.raises(SystemExit) as leaving:
-            stylize.console()
-        for flag in flags.FLAGS.get_key_flags_for_module(stylize):
-            delattr(flags.FLAGS, flag.name)  # the next call defines it again
-        return leaving.value.code, capsys.readouterr()
+        return commands.stylize_here(monkeypatch, capsys, f"--checkpoint={weights}", *arguments)
 
     return call
 

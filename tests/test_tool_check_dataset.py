@@ -1,29 +1,19 @@
 """tools/check_dataset.py end to end, and what it looks for besides `test_check`: duplicates."""
 
-import os
+import functools
 import pathlib
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
+from commands import run_tool
 from films import scene, write_film
 
 from animegan_tf.data import check, duplicates, overview, tfrecord_writer
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
 
-ROOT = pathlib.Path(__file__).parent.parent
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "check_dataset.py"), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+run = functools.partial(run_tool, "check_dataset")
 
 
 def save(path, picture):

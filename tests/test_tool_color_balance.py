@@ -1,26 +1,16 @@
 """The command line of tools/color_balance.py, end to end."""
 
+import functools
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
+from commands import run_tool
 
-ROOT = pathlib.Path(__file__).parent.parent
+run = functools.partial(run_tool, "color_balance")
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "data_a.npz")
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "color_balance.py"), *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_meets_the_published_difference(tmp_path):

@@ -1,30 +1,19 @@
 """The command line of tools/evaluate.py, end to end; `test_evaluation` tests what it measures."""
 
 import csv
+import functools
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
+from commands import run_tool
 from films import scene, write_film
 
 from animegan_tf import weights
 from animegan_tf.networks import build_generator
 
-ROOT = pathlib.Path(__file__).parent.parent
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "evaluate.py"), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+run = functools.partial(run_tool, "evaluate")
 
 
 @pytest.fixture(scope="module")

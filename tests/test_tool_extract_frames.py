@@ -1,25 +1,14 @@
 """The command line of tools/extract_frames.py, end to end."""
 
-import os
-import pathlib
-import subprocess
-import sys
+import functools
 
 import films
 import pytest
+from commands import run_tool
 
 from animegan_tf.data import files
 
-ROOT = pathlib.Path(__file__).parent.parent
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "extract_frames.py"), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-        capture_output=True,
-        encoding="utf-8",
-    )
+run = functools.partial(run_tool, "extract_frames")
 
 
 @pytest.fixture(scope="module")

@@ -1,27 +1,17 @@
 """The converter of published checkpoints, end to end."""
 
-import subprocess
-import sys
-from pathlib import Path
+import functools
 
 import numpy as np
 import pytest
+from commands import ROOT, run_tool
 from conftest import assign_seeded
 from test_tf1 import write_checkpoint
 
 import animegan_tf
 from animegan_tf import tf1, weights
 
-ROOT = Path(__file__).parent.parent
-
-
-def convert(*arguments):
-    return subprocess.run(
-        [sys.executable, "tools/import_tf1_checkpoint.py", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+convert = functools.partial(run_tool, "import_tf1_checkpoint", folder=ROOT)
 
 
 @pytest.fixture(scope="module")

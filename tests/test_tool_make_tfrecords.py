@@ -1,24 +1,13 @@
 """The command line of tools/make_tfrecords.py, end to end."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import functools
 
 import pytest
+from commands import run_tool
 
 from animegan_tf.data import synthetic, tfrecords
 
-ROOT = Path(__file__).parent.parent
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "make_tfrecords.py"), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+run = functools.partial(run_tool, "make_tfrecords")
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,13 @@
 """The command line of tools/plot_run.py, end to end; `test_plotting` tests what it draws."""
 
+import functools
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import cv2
 import pytest
+from commands import run_tool
 
-ROOT = pathlib.Path(__file__).parent.parent
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "plot_run.py"), *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
+run = functools.partial(run_tool, "plot_run")
 
 
 @pytest.fixture

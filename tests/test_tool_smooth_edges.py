@@ -1,25 +1,15 @@
 """The command line of tools/smooth_edges.py, end to end."""
 
-import os
+import functools
 import pathlib
-import subprocess
-import sys
 
 import cv2
 import numpy as np
 import pytest
+from commands import run_tool
 
-ROOT = pathlib.Path(__file__).parent.parent
+run = functools.partial(run_tool, "smooth_edges")
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "data_a.npz")
-
-
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "smooth_edges.py"), *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
 
 
 @pytest.fixture
