@@ -154,15 +154,26 @@ def test_webm(tmp_path):
     assert len(report.notes) == 1
 
 
-@pytest.mark.parametrize("codec", ["hevc", "av1", "vp9", "ffv1"])
-def test_other_codecs(tmp_path, monkeypatch, codec):
+@pytest.mark.parametrize(
+    ("codec", "container"),
+    [
+        ("hevc", "mkv"),
+        ("hevc", "mp4"),
+        ("av1", "mkv"),
+        ("av1", "mp4"),
+        ("vp9", "mkv"),
+        ("ffv1", "mkv"),
+    ],
+)
+def test_other_codecs(tmp_path, monkeypatch, codec, container):
     """Joined from segments of their own, with the source's times, sound and pictures."""
     monkeypatch.setattr(making, "SEGMENT", 12)
     film = write_sound_film(tmp_path / "a.mkv", shifting(30), rate=NTSC)
-    source, result, _ = done(film, tmp_path / "b.mkv", codec=codec)
-    assert result.codec in (codec, f"lib{codec}", "libdav1d")
-    assert result.times == source.times
-    assert [one.packets for one in result.sounds] == [one.packets for one in source.sounds]
+    source, result, _ = done(film, tmp_path / f"b.{container}", codec=codec)
+    assert result.codec in (codec, "libdav1d")
+    # Each container has its own ticks.
+    assert np.allclose(np.float64(result.times), np.float64(source.times), atol=1e-3)
+    assert [len(one.packets) for one in result.sounds] == [len(s.packets) for s in source.sounds]
     assert max(mean_errors(source.pictures, result.pictures)) < 5
 
 

@@ -21,6 +21,7 @@ class Codec:
         even: whether sides must be even: an odd one then gets a row or column more.
         pixels: FFmpeg's pixel format.
         options: for FFmpeg.
+        reorder: how many places early packets come, where the encoder does not say so itself.
     """
 
     encoder: str
@@ -30,12 +31,14 @@ class Codec:
     even: bool = True
     pixels: str = "yuv420p"
     options: tuple = ()
+    reorder: int = 0
 
 
 CODECS = {
     "h264": Codec("libx264", 18, 51, ("mp4", "mov", "mkv")),
     "hevc": Codec(
-        "libx265", 20, 51, ("mp4", "mov", "mkv"), options=(("x265-params", "log-level=error"),)
+        "libx265", 20, 51, ("mp4", "mov", "mkv"), options=(("x265-params", "log-level=error"),),
+        reorder=2,  # what x265 writes for its pyramid of B frames, and does not tell FFmpeg
     ),
     "av1": Codec("libsvtav1", 26, 63, ("mp4", "mkv", "webm"), options=(("preset", "8"),)),
     "vp9": Codec(

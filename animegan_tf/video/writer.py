@@ -45,7 +45,7 @@ class Writer:
         self._output.start_encoding()
         self._encoder = self._stream.codec_context
         self.extradata = bytes(self._encoder.extradata or b"")
-        self._stamps = Stamps(self._encoder.reorder_depth)
+        self._stamps = Stamps(max(self._encoder.reorder_depth, spec.codec.reorder))
         self._convert = spec.converter()
         self.frames = 0
         self._last = None
