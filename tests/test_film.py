@@ -165,7 +165,7 @@ def test_webm(tmp_path):
         ("ffv1", "mkv"),
     ],
 )
-def test_other_codecs(tmp_path, monkeypatch, codec, container):
+def test_other_codecs(tmp_path, monkeypatch, capfd, codec, container):
     """Joined from segments of their own, with the source's times, sound and pictures."""
     monkeypatch.setattr(making, "SEGMENT", 12)
     film = write_sound_film(tmp_path / "a.mkv", shifting(30), rate=NTSC)
@@ -175,6 +175,7 @@ def test_other_codecs(tmp_path, monkeypatch, codec, container):
     assert np.allclose(np.float64(result.times), np.float64(source.times), atol=1e-3)
     assert [len(one.packets) for one in result.sounds] == [len(s.packets) for s in source.sounds]
     assert max(mean_errors(source.pictures, result.pictures)) < 5
+    assert capfd.readouterr().err == ""
 
 
 # --- pictures ------------------------------------------------------------------------------------

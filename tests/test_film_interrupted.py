@@ -242,6 +242,32 @@ def test_times_that_went_back(tmp_path):
     assert max(mean_errors(expected.pictures, found.pictures)) == 0
 
 
+@pytest.mark.parametrize(
+    ("codec", "container"),
+    [("hevc", "mkv"), ("hevc", "mp4"), ("av1", "mp4"), ("vp9", "mkv"), ("ffv1", "mkv")],
+)
+def test_other_codecs_go_on(film, tmp_path, codec, container):
+    calls = []
+
+    def stops(rgb):
+        calls.append(1)
+        if len(calls) == 27:
+            raise RuntimeError("the power went")
+        return 255 - rgb
+
+    result, whole = tmp_path / f"b.{container}", tmp_path / f"whole.{container}"
+    with pytest.raises(RuntimeError, match="the power went"):
+        animegan_tf.stylize_video(film, result, _named(stops), codec=codec)
+    calls.clear()
+    again = _named(lambda rgb: calls.append(1) or 255 - rgb)
+    animegan_tf.stylize_video(film, result, again, codec=codec, resume=True)
+    assert len(calls) < 60
+    animegan_tf.stylize_video(film, whole, negative, codec=codec)
+    found, expected = look(result), look(whole)
+    assert (found.times, found.duration) == (expected.times, expected.duration)
+    np.testing.assert_array_equal(found.pictures, expected.pictures)
+
+
 def test_an_error_of_the_stylizer(film, tmp_path):
     """No traces of a film of which nothing could be done; threads end."""
 

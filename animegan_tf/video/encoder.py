@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import os
 from fractions import Fraction
 
 import av
@@ -56,6 +57,8 @@ class Spec:
         context.color_primaries = self.colours.primaries
         context.color_trc = self.colours.transfer
         context.options = self.options()
+        if self.codec.encoder == "libsvtav1":
+            os.environ.setdefault("SVT_LOG", "1")  # errors only: it tells its whole configuration
 
     def options(self):
         """Those of the encoder."""
