@@ -14,7 +14,11 @@ class Conv2D(keras.layers.Conv2D):
     """`keras.layers.Conv2D`, the same in all but the time that its gradients take on a CPU."""
 
     def convolution_op(self, inputs, kernel):
-        plain = self.strides == (1, 1) and self.dilation_rate == (1, 1) and self.groups == 1
+        plain = (
+            (self.strides, self.dilation_rate, self.groups) == ((1, 1), (1, 1), 1)
+            and self.data_format == "channels_last"
+            and (self.padding == "valid" or all(size % 2 for size in self.kernel_size))
+        )
         # On a GPU cuDNN has better ways; and sums over a picture want float32.
         if not plain or inputs.dtype != tf.float32 or tf.config.list_physical_devices("GPU"):
             return super().convolution_op(inputs, kernel)

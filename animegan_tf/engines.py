@@ -59,16 +59,21 @@ def _of_model(model, engine, strip_memory):
     return made
 
 
-def refuse_large_for_litert(model, height, width):
-    """Raise `InputError` for a picture that `model` would not fit into memory with under LiteRT."""
+def refuse_large_for_litert(model, height, width, held_pixels=0):
+    """Raise `InputError` for a picture that `model` would not fit into memory with under LiteRT.
+
+    held_pixels: of the picture whose memory will be given back for this one.
+    """
     from animegan_tf.networks.generator import generator_arch
 
-    free = memory.available()
-    needed = _LITERT_BYTES_PER_PIXEL[generator_arch(model)] * height * width
-    if free is not None and needed > free:
+    free, per_pixel = memory.available(), _LITERT_BYTES_PER_PIXEL[generator_arch(model)]
+    if free is None:
+        return
+    needed, there = per_pixel * height * width, free + per_pixel * held_pixels
+    if needed > there:
         raise InputError(
             f"engine: litert takes {needed / memory.GIGABYTE:.1f} GB for {width}x{height}, and "
-            f"{free / memory.GIGABYTE:.1f} GB are there for it; keras takes less"
+            f"{there / memory.GIGABYTE:.1f} GB are there for it; keras takes less"
         )
 
 
@@ -261,7 +266,9 @@ class LiteRTEngine(_Engine):
 
     def refuse_too_large(self, height, width):
         if self.model is not None:
-            refuse_large_for_litert(self.model, height, width)
+            # LiteRT keeps the memory of the last picture's size.
+            held = self._shape[1] * self._shape[2] if self._used else 0
+            refuse_large_for_litert(self.model, height, width, held)
 
     def __call__(self, batch):
         return np.concatenate([self._one(photo[None]) for photo in batch])
@@ -269,13 +276,14 @@ class LiteRTEngine(_Engine):
     def _one(self, photo):
         if self._shape != photo.shape:
             self._prepare(photo.shape)
+        self._used = True
         self._interpreter.set_tensor(self._given["index"], photo)
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._made["index"])
 
     def _prepare(self, shape):
         # A new one for each size: one that is resized keeps what its delegate had prepared.
-        self._shape = None
+        self._shape, self._used = None, False
         self._interpreter = self._new()
         self._given = self._interpreter.get_input_details()[0]
         self._made = self._interpreter.get_output_details()[0]

@@ -53,8 +53,7 @@ class Stylizer:
         memory, and is faster on most processors; "auto" and "keras" do not.
     strip_memory: compute every photo in strips, with so many gigabytes for the network's work,
         beside what TensorFlow itself takes (0.6). By default those photos are that would not fit
-        into the free memory whole. The numbers are the same. Not for exports,
-        nor with "litert".
+        into the free memory whole. The numbers are the same. Not for exports, nor with "litert".
 
     Raises `InputError` for a mistake in these, before TensorFlow is loaded where that is possible,
     and `OSError` when a style cannot be fetched or kept.

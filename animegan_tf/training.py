@@ -64,7 +64,9 @@ class RunConfig:
                     f"{name}: expected {least} or more, received {getattr(self, name)}"
                 )
         data = self.data
-        if self.cache_style_gram and (data.crop == "random" or data.hflip or _varies(data.scale)):
+        if self.cache_style_gram and (
+            data.crop == "random" or data.hflip or len(set(data.scale)) > 1
+        ):
             raise InputError(
                 "cache_style_gram: expected frames that are the same each time, received "
                 f"crop={data.crop}, hflip={data.hflip}, scale={','.join(map(str, data.scale))}"
@@ -73,10 +75,6 @@ class RunConfig:
             raise InputError(
                 f"steps_per_epoch: expected 1 or more, received {self.steps_per_epoch}"
             )
-
-
-def _varies(scale):
-    return scale[0] != scale[1]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -54,7 +54,14 @@ def test_sizes_found_at_run_time(jit_compile):
 
 
 @pytest.mark.parametrize(
-    "options", [{"strides": 2}, {"dilation_rate": 2}, {"groups": 2}, {"dtype": "mixed_bfloat16"}]
+    "options",
+    [
+        {"strides": 2},
+        {"dilation_rate": 2},
+        {"groups": 2},
+        {"dtype": "mixed_bfloat16"},
+        {"kernel_size": 4},
+    ],
 )
 def test_other_convolutions_are_keras_own(options):
     arguments = {"filters": 4, "kernel_size": 3, "padding": "same", **options}
@@ -62,5 +69,12 @@ def test_other_convolutions_are_keras_own(options):
     photo = np.random.default_rng(0).normal(size=(1, 8, 8, 2)).astype(np.float32)
     ours(photo), plain(photo)
     plain.set_weights(ours.get_weights())
-    np.testing.assert_array_equal(ours(photo), plain(photo))
+    gradients = []
+    for layer in (ours, plain):
+        with tf.GradientTape() as tape:
+            value = layer(photo)
+            total = tf.reduce_sum(tf.cast(value, tf.float32) ** 2)
+        gradients.append([value, tape.gradient(total, layer.kernel.value)])
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(one, other)
     assert Conv2D.from_config(ours.get_config()).get_config() == ours.get_config()

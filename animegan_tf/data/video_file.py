@@ -196,18 +196,17 @@ class VideoFile:
         """Yield FFmpeg's frames; what fails is noted in `problems`."""
         packets = iter(self.container.demux(self.stream) if packets is None else packets)
         while True:
-            where = "its beginning" if self.last is None else timecode(self.last)
             try:
                 packet = next(packets)
             except StopIteration:
                 return
             except av.error.FFmpegError as error:
-                self.problems.append(f"cannot be read beyond {where} ({error.strerror})")
+                self.problems.append(f"cannot be read beyond {self._where()} ({error.strerror})")
                 return
             # Some decoders make pictures of anything, so theirs would be noise.
             if packet.has_sidedata("encryption_info"):
                 self.encrypted = True
-                self.problems.append(f"encrypted beyond {where}")
+                self.problems.append(f"encrypted beyond {self._where()}")
                 return
             try:
                 decoded = packet.decode()
@@ -215,6 +214,9 @@ class VideoFile:
                 self._count_damage()
                 continue
             yield from decoded
+
+    def _where(self):
+        return "its beginning" if self.last is None else timecode(self.last)
 
     def decode(self, packets=None):
         """Yield each `Frame` of `packets`, or from where the file is; interlaced as it is."""
