@@ -151,7 +151,7 @@ def test_pictures_too_large_for_litert(monkeypatch):
     # Another of that size takes no more: it is LiteRT itself that holds what is missing now.
     monkeypatch.setattr(memory, "available", lambda: 0)
     assert stylizer(noise(256, 264)).shape == (256, 264, 3)
-    with pytest.raises(InputError, match="engine: litert takes 0.1 GB for 280x256"):
+    with pytest.raises(InputError, match=r"engine: litert takes 0\.1 GB for 280x256"):
         stylizer(noise(256, 280))
 
 
