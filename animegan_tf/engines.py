@@ -1,12 +1,14 @@
-"""What runs a network: Keras, a TFLite file under LiteRT, a SavedModel.
+"""What runs a network: Keras, a TFLite file under LiteRT, a SavedModel, or what is faster.
 
 An engine is called with float32 RGB in [-1, 1], (N, H, W, 3), and answers with the same. Its
 `multiple` is what H and W must be multiples of; its `size` is the one (height, width) that it
 takes, or None for any; its `identity()` a text that tells networks apart.
 """
 
+import contextlib
 import hashlib
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +27,13 @@ _FIRST_SIDE = 64
 _LITERT_BYTES_PER_PIXEL = {"v2": 2500, "lite": 1500, "v1": 1900}
 
 
-def load_engine(checkpoint, engine="auto", strip_memory=None):
+def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib.nullcontext):
     """The engine for `checkpoint`: a model of `build_generator`, or a path.
 
-    engine: "litert" has a Keras network converted for LiteRT; "auto" and "keras" leave it to Keras.
-    strip_memory: see `KerasEngine`; not for exports, nor with "litert".
+    engine: "litert" has a Keras network converted for LiteRT, "keras" leaves it to Keras; "auto" is
+        an `AutoEngine` for weights files and run directories, else Keras.
+    strip_memory: see `KerasEngine`; not for exports, nor with "litert"; with "auto" it is Keras.
+    quietly: see `AutoEngine`.
 
     A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or what
     `animegan_tf.weights.load_generator` takes. Raises `InputError` for anything else.
@@ -43,8 +47,12 @@ def load_engine(checkpoint, engine="auto", strip_memory=None):
         return LiteRTEngine(path)
     if saved_model_folder(path) is not None:
         return SavedModelEngine(saved_model_folder(path))
-    from animegan_tf.weights import load_generator
+    from animegan_tf.weights import load_generator, own_file
 
+    if engine == "auto" and strip_memory is None and own_file(path) is not None:
+        from animegan_tf.auto_engine import AutoEngine
+
+        return AutoEngine(own_file(path), quietly)
     return _of_model(load_generator(path), engine, strip_memory)
 
 
@@ -52,21 +60,25 @@ def _of_model(model, engine, strip_memory):
     if engine != "litert":
         return KerasEngine(model, strip_memory)
     from animegan_tf.export import convert
-    from animegan_tf.networks import size_multiple
+    from animegan_tf.networks.generator import generator_arch, size_multiple
 
-    made = LiteRTEngine(convert.convert(model, "none"), multiple=size_multiple(model))
+    made = LiteRTEngine(
+        convert.convert(model, "none"), multiple=size_multiple(model), arch=generator_arch(model)
+    )
     made.model = model
     return made
 
 
-def refuse_large_for_litert(model, height, width, held_pixels=0):
-    """Raise `InputError` for a picture that `model` would not fit into memory with under LiteRT.
-
-    held_pixels: of the picture whose memory will be given back for this one.
-    """
+def refuse_large_for_litert(model, height, width):
+    """Raise `InputError` for a picture that `model` would not fit into memory with under LiteRT."""
     from animegan_tf.networks.generator import generator_arch
 
-    free, per_pixel = memory.available(), _LITERT_BYTES_PER_PIXEL[generator_arch(model)]
+    _refuse_large(generator_arch(model), height, width)
+
+
+def _refuse_large(arch, height, width, held_pixels=0):
+    """held_pixels: of the picture whose memory will be given back for this one."""
+    free, per_pixel = memory.available(), _LITERT_BYTES_PER_PIXEL[arch]
     if free is None:
         return
     needed, there = per_pixel * height * width, free + per_pixel * held_pixels
@@ -84,10 +96,19 @@ def is_export(checkpoint):
     return Path(checkpoint).suffix == TFLITE_SUFFIX or saved_model_folder(checkpoint) is not None
 
 
-def needs_tensorflow(checkpoint):
-    """Whether `load_engine` would load TensorFlow for `checkpoint`."""
-    is_path = isinstance(checkpoint, (str, os.PathLike))
-    return not (is_path and Path(checkpoint).suffix == TFLITE_SUFFIX)
+def needs_tensorflow(checkpoint, engine="auto", strip_memory=None):
+    """Whether `load_engine` would load TensorFlow for these."""
+    if not isinstance(checkpoint, (str, os.PathLike)):
+        return True
+    if Path(checkpoint).suffix == TFLITE_SUFFIX:
+        return False
+    if engine != "auto" or strip_memory is not None or is_export(checkpoint):
+        return True
+    from animegan_tf.auto_engine import is_ready
+    from animegan_tf.weights import own_file
+
+    file = own_file(checkpoint)
+    return file is None or not is_ready(file)
 
 
 def saved_model_folder(path):
@@ -142,7 +163,7 @@ class KerasEngine(_Engine):
         self.model = model
         self.multiple = size_multiple(model)
         self._strip_memory = strip_memory
-        self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._out_of_memory = tf.errors.ResourceExhaustedError
         # Sizes are left open: photos of many sizes would otherwise be traced one by one.
         self._run = tf.function(
@@ -162,7 +183,7 @@ class KerasEngine(_Engine):
         if self._strip_memory is not None:
             allowed = int(self._strip_memory * memory.GIGABYTE)
             return strips.fitted(self.model, height, width, allowed)
-        if self._on_gpu or not strips.supports(self.model):
+        if self.on_gpu or not strips.supports(self.model):
             return None
         free = memory.available()
         if free is None or count * strips.whole_memory(self.model, height, width) <= free:
@@ -219,12 +240,13 @@ class LiteRTEngine(_Engine):
     """A TFLite file under LiteRT, on the processor. Needs no TensorFlow.
 
     Of any project, if it takes and gives float32 RGB (1, H, W, 3). `path` may be its bytes;
-    `multiple` is otherwise what the file says.
+    `multiple` is otherwise what the file says; with `arch` pictures are refused that would not fit
+    into memory. May be called by several threads.
     """
 
     model = None
 
-    def __init__(self, path, threads=None, multiple=None):
+    def __init__(self, path, threads=None, multiple=None, arch=None):
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -240,6 +262,8 @@ class LiteRTEngine(_Engine):
         height, width = self._picture_shape(path)
         self.size = None if -1 in (height, width) else (height, width)
         self.multiple = multiple or self._multiple()
+        self._arch = arch
+        self._lock = threading.Lock()
         # So that its delegate speaks up now, not in the middle of the user's photos.
         self._prepare((1, *(self.size or (_FIRST_SIDE, _FIRST_SIDE)), 3))
 
@@ -265,13 +289,28 @@ class LiteRTEngine(_Engine):
         return _weights_digest(self.model) if self.model else _digest([self._model])
 
     def refuse_too_large(self, height, width):
-        if self.model is not None:
+        if self._arch is not None:
             # LiteRT keeps the memory of the last picture's size.
             held = self._shape[1] * self._shape[2] if self._used else 0
-            refuse_large_for_litert(self.model, height, width, held)
+            _refuse_large(self._arch, height, width, held)
+
+    def fits(self, height, width):
+        """Whether such a picture fits into memory, as far as is known."""
+        try:
+            self.refuse_too_large(height, width)
+        except InputError:
+            return False
+        return True
+
+    def release(self):
+        """Give back the memory of the last picture."""
+        with self._lock:
+            if self._used:
+                self._prepare((1, _FIRST_SIDE, _FIRST_SIDE, 3))
 
     def __call__(self, batch):
-        return np.concatenate([self._one(photo[None]) for photo in batch])
+        with self._lock:
+            return np.concatenate([self._one(photo[None]) for photo in batch])
 
     def _one(self, photo):
         if self._shape != photo.shape:

@@ -1,7 +1,9 @@
 """The loop over the steps of a training run: resuming, saving, recording, stopping.
 
 It drives `AnimeGAN`'s steps itself rather than through `fit`: it resumes in the middle of an epoch,
-looks at every step's losses, and saves by steps. Every worker runs it; only the chief writes.
+looks at every step's losses, and saves by steps. Losses are read when the next step has been begun,
+so that a GPU need not wait; before anything is saved all are. Every worker runs it; only the chief
+writes.
 """
 
 import contextlib
@@ -16,7 +18,7 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from animegan_tf import distribution, images, networks, weights
+from animegan_tf import distribution, images, networks, storage, weights
 from animegan_tf.checkpoints import RunState
 from animegan_tf.data import sources
 from animegan_tf.data.pipeline import SampleSource
@@ -29,6 +31,7 @@ from animegan_tf.trainer import AnimeGAN
 from animegan_tf.training import learning_rate_factor, phase_of
 
 SAMPLE_SIDE = 512
+LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -108,7 +111,7 @@ class _Steps:
         return update
 
     def __call__(self, step, plan, batch):
-        """Do update number `step` (from 0); returns dicts of floats: losses, measures."""
+        """Do update number `step` (from 0); returns dicts of losses and measures, not yet read."""
         model, recipe = self.model, self.model.recipe
         factor = learning_rate_factor(step, plan)
         if model.phase == "initialize":
@@ -123,7 +126,7 @@ class _Steps:
             update = self._adversarial[turn]
         for name, optimizer in rates.items():
             optimizer.learning_rate = getattr(recipe, name) * factor
-        losses, measures = tf.nest.map_structure(float, update(batch))
+        losses, measures = update(batch)
         self._update_average(tf.constant(step, tf.float32))
         return losses, {**measures, **{name: getattr(recipe, name) * factor for name in rates}}
 
@@ -218,39 +221,52 @@ class _Run:
         if config.cache_style_gram:
             self.grams = GramCache(self.model.features, SampleSource(config.data))
         self.saved_at = time.monotonic()
+        self.losses, self._unread = {}, None
         if writes:
             self.records = RunRecords(config.run_dir, self.first)
             self.records.text("flags", flags_text)
             self.samples = _Samples(self.model, config)
 
     def step(self, step):
-        """Do update number `step` and what is due after it; returns its losses."""
+        """Do update number `step` and what is due after it."""
         config, started = self.plan.config, time.perf_counter()
         self.model.phase = phase_of(step, self.plan)
         batch = next(self.batches)
         if self.grams is not None and self.model.phase == "adversarial":
             batch = self.grams.extend(step, batch)
-        losses, measures = self.steps(step, self.plan, batch)
-        _check_finite(losses, step, self.state)
-        if not self.writes:
-            return losses
-        seconds = time.perf_counter() - started
-        measures["seconds"] = seconds
-        measures["images_per_second"] = config.recipe.batch_size / seconds
-        measures.update(_memory())
+        begun = self.steps(step, self.plan, batch)
+        self.read()
+        self._unread = (step, begun, time.perf_counter() - started)
         epoch, done = divmod(step + 1, self.plan.steps_per_epoch)
-        epoch_of_step = step // self.plan.steps_per_epoch + 1
-        self.records.scalars(step + 1, self.model.phase, epoch_of_step, losses, measures)
         minutes = (time.monotonic() - self.saved_at) / 60
         by_time = config.save_minutes and minutes >= config.save_minutes
         if done == 0 or (step + 1) % config.save_every == 0 or by_time:
             self.save(step + 1)
-        if done == 0:
+        if done == 0 and self.writes:
             self._end_epoch(step + 1, epoch)
-        return losses
+
+    def read(self):
+        """Record the losses of the last update, if they have not been; they are `losses` then.
+
+        Raises `TrainingError` when one is not finite.
+        """
+        if self._unread is None:
+            return
+        step, values, seconds = self._unread
+        self._unread = None
+        self.losses, measures = tf.nest.map_structure(float, values)
+        _check_finite(self.losses, step, self.state)
+        if not self.writes:
+            return
+        measures["seconds"] = seconds
+        measures["images_per_second"] = self.plan.config.recipe.batch_size / seconds
+        measures.update(_memory())
+        phase, epoch = phase_of(step, self.plan), step // self.plan.steps_per_epoch + 1
+        self.records.scalars(step + 1, phase, epoch, self.losses, measures)
 
     def save(self, step):
-        """Save the state after `step` updates, on the worker that writes."""
+        """Save the state after `step` updates, on the worker that writes, if it is finite."""
+        self.read()
         if self.writes:
             self.state.save(step)
             self.saved_at = time.monotonic()
@@ -273,7 +289,8 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
     """Train as `plan` says, resuming what the run directory holds; returns the `AnimeGAN`.
 
     Raises `TrainingError` when a loss is not finite or nothing can be saved, `Stopped` after
-    SIGTERM or Ctrl-C, when the last step has been saved.
+    SIGTERM or Ctrl-C, when the last step has been saved, `InputError` for a run directory in which
+    another process trains.
     """
     config = plan.config
     if config.deterministic:
@@ -285,10 +302,30 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
             "cache_style_gram: expected one replica, the strategy "
             f"{config.strategy} has {strategy.num_replicas_in_sync}"
         )
-    Path(config.run_dir).mkdir(parents=True, exist_ok=True)
+    with _held(config.run_dir) if worker.is_chief else contextlib.nullcontext():
+        return _train(plan, strategy, worker, progress, flags_text)
+
+
+@contextlib.contextmanager
+def _held(run_dir):
+    """Keep other processes from training in `run_dir`: their checkpoints would mix."""
+    Path(run_dir).mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(storage.locked(Path(run_dir) / LOCK))
+        except BlockingIOError as error:
+            raise InputError(
+                f"run_dir: expected one that nothing else trains in, received {run_dir}, where "
+                "another process does"
+            ) from error
+        yield
+
+
+def _train(plan, strategy, worker, progress, flags_text):
+    Path(plan.config.run_dir).mkdir(parents=True, exist_ok=True)
     running = _Run(plan, strategy, worker.is_chief, flags_text)
     say = tqdm.write if worker.is_chief else (lambda text: None)
-    say(f"{strategy.num_replicas_in_sync} replica(s), {config.mixed_precision}")
+    say(f"{strategy.num_replicas_in_sync} replica(s), {plan.config.mixed_precision}")
     if running.first:
         say(f"resuming after step {running.first} of {plan.total_steps}")
     bar = tqdm(
@@ -300,9 +337,9 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
     try:
         with _Stop() as stop:
             for step in range(running.first, plan.total_steps):
-                losses = running.step(step)
+                running.step(step)
                 bar.update()
-                shown = " ".join(f"{name} {value:.3g}" for name, value in losses.items())
+                shown = " ".join(f"{name} {value:.3g}" for name, value in running.losses.items())
                 bar.set_postfix_str(f"{running.model.phase} {shown}")
                 if stop.signal is not None:
                     running.save(step + 1)

@@ -2,8 +2,28 @@
 
 import contextlib
 import os
+import sys
 import uuid
 from pathlib import Path
+
+
+def user_cache():
+    """This project's folder in the user's cache, a `Path` that need not exist.
+
+    Below XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows. Raises
+    `RuntimeError` for a user without a home folder.
+    """
+    return _cache_root() / "animegan_tf"
+
+
+def _cache_root():
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    # The XDG specification has relative ones ignored.
+    return Path(given) if os.path.isabs(given) else Path.home() / ".cache"
 
 
 @contextlib.contextmanager
@@ -32,3 +52,22 @@ def write_bytes(path, data):
 def write_text(path, text):
     """Write `text` in UTF-8 to `path`, replacing it at once."""
     write_bytes(path, text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Hold the lock file `path`, which is made; `BlockingIOError` if another process does.
+
+    The lock goes with its process, however that ends; the file stays. Where the system or the file
+    system has no such locks, nothing is held.
+    """
+    with Path(path).open("w") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except (ImportError, OSError):  # Windows; some network file systems
+            pass
+        yield

@@ -149,22 +149,12 @@ def styles_folder(styles_dir=None):
     try:
         if given:
             return Path(given).expanduser()
-        return _cache() / "animegan_tf" / "styles"
+        return storage.user_cache() / "styles"
     except RuntimeError as error:
         raise InputError(
             f"styles_dir: expected a folder (--styles_dir or {STYLES_VARIABLE}), as this user has "
             f"no home folder to keep styles in, received {given!r}"
         ) from error
-
-
-def _cache():
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification has relative ones ignored.
-    return Path(given) if os.path.isabs(given) else Path.home() / ".cache"
 
 
 def default():

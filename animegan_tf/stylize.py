@@ -98,8 +98,9 @@ def _define_video_flags():
         "auto",
         ["auto", "keras", "litert"],
         "What runs the network. litert is faster on most processors, takes more memory and some "
-        "seconds to start. auto: Keras for photos; for films of over a minute's work, without a "
-        "GPU, the one that measures faster on the first frames.",
+        "seconds to start. auto, without a GPU, begins with Keras and after 20 seconds of work on "
+        "photos, or for films of over a minute's work, goes on with the one that measures faster; "
+        "for photos it remembers the converted network, in the user's cache.",
     )
     flags.DEFINE_bool("resume", False, "Go on with films that were interrupted.")
     flags.DEFINE_string(
@@ -135,10 +136,15 @@ def main(argv):
 
     def make():
         checkpoint = style_flags.chosen_checkpoint()
-        if engines.needs_tensorflow(checkpoint):
+        if engines.needs_tensorflow(checkpoint, FLAGS.engine, FLAGS.strip_memory):
             cli.load_tensorflow()
         with cli.muted_stderr():
-            made = stylizer.Stylizer(checkpoint, match_brightness=FLAGS.match_brightness, **options)
+            made = stylizer.Stylizer(
+                checkpoint,
+                match_brightness=FLAGS.match_brightness,
+                quietly=cli.muted_stderr,
+                **options,
+            )
         if made.note():
             print(f"the model takes {made.note()}", file=sys.stderr)
         return made

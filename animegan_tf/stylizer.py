@@ -7,7 +7,9 @@ Pictures are uint8 RGB (height, width, 3); see `animegan_tf.images`. TensorFlow 
 `sizing="photo"` differs from it in that the result keeps the photo's size.
 """
 
+import contextlib
 import dataclasses
+import functools
 import math
 import numbers
 import os
@@ -49,11 +51,17 @@ class Stylizer:
         leaves the result at that size.
     match_brightness: scale the result to the photo's mean brightness, as published.
     max_side: shrink a photo whose longer side is over this first; the result then has that size.
-    engine: "litert" converts the network for LiteRT, which takes some seconds once, twice the
-        memory, and is faster on most processors; "auto" and "keras" do not.
+    engine: "keras", or "litert", which is faster on most processors, takes twice the memory and
+        some seconds at first, as the network is converted. "auto" begins with Keras, converts the
+        network of a weights file after 20 seconds of work and goes on with what is faster; it keeps
+        the converted file in the user's cache, so that the next `Stylizer` needs no TensorFlow. A
+        photo that would not fit into memory that way, and any photo with a GPU, is left to Keras.
+        The engines' answers differ by rounding: a level here and there.
     strip_memory: compute every photo in strips, with so many gigabytes for the network's work,
         beside what TensorFlow itself takes (0.6). By default those photos are that would not fit
         into the free memory whole. The numbers are the same. Not for exports, nor with "litert".
+    quietly: a function that gives a context, in which libraries are loaded that engine="auto" needs
+        later than here; a command line may hide there what they print.
 
     Raises `InputError` for a mistake in these, before TensorFlow is loaded where that is possible,
     and `OSError` when a style cannot be fetched or kept.
@@ -72,6 +80,7 @@ class Stylizer:
         max_side=None,
         engine="auto",
         strip_memory=None,
+        quietly=contextlib.nullcontext,
     ):
         check_options(
             checkpoint,
@@ -90,7 +99,7 @@ class Stylizer:
         )
         from animegan_tf.engines import load_engine
 
-        self.engine = load_engine(checkpoint, engine, strip_memory)
+        self.engine = load_engine(checkpoint, engine, strip_memory, quietly)
         self.sizing = sizing
         self.match_brightness = match_brightness
         self.max_side = max_side
@@ -155,12 +164,15 @@ class Stylizer:
 
     @property
     def network(self):
-        """What turns float32 (N, H, W, 3) of `prepare` into answers of the same shape."""
-        return self._network
+        """What turns float32 (N, H, W, 3) of `prepare` into answers of the same shape.
 
-    def _network(self, batch):
+        It stays what it is: Keras, where the engine may change.
+        """
+        return functools.partial(self._network, engine=getattr(self.engine, "keras", self.engine))
+
+    def _network(self, batch, engine=None):
         try:
-            result = self.engine(batch)
+            result = (engine or self.engine)(batch)
         except MemoryError as error:
             height, width = batch.shape[1:3]
             raise MemoryError(

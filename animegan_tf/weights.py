@@ -14,6 +14,7 @@ RUN_WEIGHTS = "generator.weights.h5"
 # A run's folder of the generators that it keeps, one each so many epochs.
 EPOCH_WEIGHTS = "epochs"
 SUFFIX = ".weights.h5"
+_H5_SUFFIXES = (".h5", ".hdf5")
 _PARAMETERS = {2_143_552: "v2", 698_240: "lite", 3_956_096: "v1"}
 
 
@@ -34,11 +35,22 @@ def load_generator(checkpoint):
                 f"TensorFlow 1 checkpoint, received {str(path)!r}, which holds neither"
             )
         return _load_tf1(path)
-    if path.suffix in (".h5", ".hdf5"):
+    if path.suffix in _H5_SUFFIXES:
         if not path.is_file():
             raise InputError(f"checkpoint: there is no file {str(path)!r}")
         return _load_h5(path)
     return _load_tf1(path)
+
+
+def own_file(checkpoint):
+    """The weights file that `load_generator` would read for `checkpoint`, or None for another kind.
+
+    A `Path`; that it is a generator's has not been looked at. Needs no TensorFlow.
+    """
+    path = Path(checkpoint)
+    if path.is_dir():
+        path /= RUN_WEIGHTS
+    return path if path.suffix in _H5_SUFFIXES and path.is_file() else None
 
 
 def save_generator(model, path):

@@ -12,6 +12,16 @@ import seeded
 GOLDEN = Path(__file__).parent / "golden"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def user_cache(tmp_path_factory):
+    """An empty cache, for the processes that tests start too: not the person's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+            patch.setenv(name, str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def golden():
     """The golden file of an arch ("v2", "lite", "v1") or of the data tools ("data"), by name."""

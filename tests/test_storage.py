@@ -1,8 +1,16 @@
 """Files are whole or not there."""
 
+import errno
+import fcntl
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from animegan_tf import storage
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_write_replaces_at_once_and_makes_folders(tmp_path):
@@ -33,3 +41,35 @@ def test_a_failing_writer_leaves_nothing(tmp_path):
         temporary.write_bytes(b"half")
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+_HOLD = """
+import sys
+from animegan_tf import storage
+with storage.locked(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_lock_goes_with_its_process(tmp_path):
+    path = tmp_path / ".lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(BlockingIOError), storage.locked(path):
+            pass
+        other.kill()
+        other.wait()
+        with storage.locked(path):
+            pass
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with storage.locked(tmp_path / ".lock"):
+        assert (tmp_path / ".lock").exists()

@@ -5,7 +5,7 @@ import commands
 import numpy as np
 import pytest
 
-from animegan_tf import images, styles
+from animegan_tf import cli, images, styles
 
 HEAVY = ("tensorflow", "keras", "numpy", "cv2")
 
@@ -56,6 +56,7 @@ def test_a_folder(run, photos, weights, tmp_path):
             "max_side": None,
             "engine": "auto",
             "strip_memory": None,
+            "quietly": cli.muted_stderr,
         },
     )
     np.testing.assert_array_equal(images.read_photo(out / "a.png").rgb, 245)
@@ -78,6 +79,7 @@ def test_options(run, photos, weights, tmp_path):
         "engine": "auto",
         "max_side": 600,
         "strip_memory": 2.5,
+        "quietly": cli.muted_stderr,
     }
     assert images.read_photo(out / "a_compare.png").rgb.shape == (6, 18, 3)
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from conftest import toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf import distribution, gram_cache, loop, networks, training, weights
+from animegan_tf import distribution, gram_cache, loop, networks, storage, training, weights
 from animegan_tf.checkpoints import RunState
 from animegan_tf.data import synthetic
 from animegan_tf.data.config import DataConfig
@@ -185,6 +185,13 @@ def test_a_killed_run_ends_as_if_it_had_not_been(finished, data_dir, tmp_path, s
     assert [line["step"] for line in _lines(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
+def test_one_process_trains_in_a_run_directory(data_dir, tmp_path):
+    refused = pytest.raises(animegan_tf.InputError, match=r"run_dir: .* where another")
+    with storage.locked(tmp_path / loop.LOCK), refused:
+        loop.run(_plan(data_dir, tmp_path), progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == [loop.LOCK]
+
+
 def test_a_finished_run_does_nothing_more(finished, data_dir, monkeypatch):
     run_dir, model = finished
     monkeypatch.setattr(loop._Steps, "__call__", None)
@@ -193,7 +200,36 @@ def test_a_finished_run_does_nothing_more(finished, data_dir, monkeypatch):
         np.testing.assert_array_equal(old, new)
 
 
-def test_not_a_number_stops_the_run_at_once(data_dir, tmp_path, monkeypatch):
+class _Value:
+    """A loss that says when it is read."""
+
+    def __init__(self, log, step):
+        self._log, self._step = log, step
+
+    def __float__(self):
+        self._log.append(f"read {self._step}")
+        return 1.0
+
+
+def test_a_step_begins_before_the_last_one_is_read(data_dir, tmp_path, monkeypatch):
+    """A GPU would wait otherwise; what is saved has been read."""
+    log = []
+
+    def begin(self, step, plan, batch):
+        log.append(f"begin {step}")
+        return {"init": _Value(log, step)}, {}
+
+    monkeypatch.setattr(loop._Steps, "__call__", begin)
+    monkeypatch.setattr(loop.RunState, "save", lambda self, step: log.append(f"save {step}"))
+    loop.run(_plan(data_dir, tmp_path, steps_per_epoch=3, save_every=100), progress=False)
+    epoch = ["begin 0", "begin 1", "read 0", "begin 2", "read 1", "read 2", "save 3"]
+    assert log[:7] == epoch
+    assert log[7:10] == ["begin 3", "begin 4", "read 3"]
+    assert [line["step"] for line in _lines(tmp_path)] == list(range(1, 10))
+
+
+@pytest.mark.parametrize("save_every", (1, 100))
+def test_not_a_number_stops_the_run(data_dir, tmp_path, save_every, monkeypatch):
     real = loop._Steps.__call__
 
     def poisoned(self, step, plan, batch):
@@ -202,7 +238,7 @@ def test_not_a_number_stops_the_run_at_once(data_dir, tmp_path, monkeypatch):
         return real(self, step, plan, batch)
 
     monkeypatch.setattr(loop._Steps, "__call__", poisoned)
-    plan = _plan(data_dir, tmp_path, save_every=1)
+    plan = _plan(data_dir, tmp_path, save_every=save_every)
     with pytest.raises(TrainingError) as raised:
         loop.run(plan, progress=False)
     text = str(raised.value)

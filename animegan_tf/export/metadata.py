@@ -31,6 +31,14 @@ def add(model, *, name, description, version, author, license_text, size, own):
     return _packed(tree, len(model))
 
 
+def add_own(model, own):
+    """The TFLite file `model` (bytes) with what `read_own` shall return, and nothing else."""
+    tree = schema.ModelT.InitFromPackedBuf(model, 0)
+    _take_in_buffers(tree, model)
+    _set_entry(tree, OWN, json.dumps(own).encode("utf-8"))
+    return _packed(tree, len(model))
+
+
 def with_first_size(model, height, width):
     """A TFLite file (bytes) whose pictures of any size have this one until they are resized.
 

@@ -1,0 +1,277 @@
+"""Photos by Keras at first, then by LiteRT, which is kept for the next time."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import toy_generator
+from pictures import noise
+
+from animegan_tf import auto_engine, engines, images, memory, storage, styles, weights
+from animegan_tf.auto_engine import AutoEngine
+from animegan_tf.stylizer import Stylizer
+from animegan_tf.video.frames import FrameStylizer
+
+PHOTO = noise(256, 264)
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """A weights file that loads as the toy network; converted after the first photo."""
+    monkeypatch.setattr(storage, "user_cache", lambda: tmp_path / "cache")
+    monkeypatch.setattr(weights, "load_generator", lambda path: toy_generator("lite"))
+    monkeypatch.setattr(auto_engine, "_WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(auto_engine, "_equal_and_faster", lambda litert, keras: True)
+    monkeypatch.setattr(auto_engine, "gpu_in_sight", lambda: False)
+    path = tmp_path / "toy.weights.h5"
+    path.write_bytes(b"toy")
+    return path
+
+
+@pytest.fixture
+def used(monkeypatch):
+    """The names of the engines that are called, in order."""
+    made = []
+    for engine in (engines.KerasEngine, engines.LiteRTEngine):
+
+        def call(self, batch, engine=engine, real=engine.__call__):
+            made.append(engine.__name__)
+            return real(self, batch)
+
+        monkeypatch.setattr(engine, "__call__", call)
+    return made
+
+
+def test_keras_first_then_litert(file, used, monkeypatch):
+    stylizer = Stylizer(file)
+    results = [stylizer(PHOTO).astype(int) for _ in range(3)]
+    assert used == ["KerasEngine", "LiteRTEngine", "LiteRTEngine"]
+    assert np.abs(results[0] - results[1]).max() <= 1
+    np.testing.assert_array_equal(results[1], results[2])
+
+    # The next time it is there from the start, and Keras' network is not loaded.
+    monkeypatch.setattr(weights, "load_generator", None)
+    assert not engines.needs_tensorflow(file)
+    again = Stylizer(file)
+    np.testing.assert_array_equal(again(PHOTO), results[2])
+    assert used[3:] == ["LiteRTEngine"]
+    assert again.engine.multiple == stylizer.engine.multiple
+
+
+def test_no_conversion_for_little_work(file, used, monkeypatch):
+    monkeypatch.setattr(auto_engine, "_WORTH_SECONDS", 60.0)
+    stylizer = Stylizer(file)
+    for _ in range(3):
+        stylizer(PHOTO)
+    assert set(used) == {"KerasEngine"}
+    assert engines.needs_tensorflow(file)
+
+
+@pytest.mark.parametrize("options", ({"engine": "keras"}, {"strip_memory": 1.0}))
+def test_keras_where_it_is_asked_for(file, options):
+    for _ in range(2):
+        assert isinstance(Stylizer(file, **options).engine, engines.KerasEngine)
+    assert engines.needs_tensorflow(file, **options)
+
+
+def test_photos_too_large_for_litert(file, used, monkeypatch):
+    engine = AutoEngine(file)
+    batch = images.to_network(PHOTO)[None]
+    engine(batch)
+    engine(batch)
+    # What LiteRT holds for the last picture is room for one of that size, not for a larger one.
+    monkeypatch.setattr(memory, "available", lambda: 10**6)
+    engine(batch)
+    assert used == ["KerasEngine", "LiteRTEngine", "LiteRTEngine"]
+    monkeypatch.setattr(engine.keras, "refuse_too_large", lambda *size: used.append(size))
+    monkeypatch.setattr(engine.keras, "_strips", lambda *size, count: None)
+    released = []
+    real = engine._litert.release
+    monkeypatch.setattr(engine._litert, "release", lambda: released.append(1) or real())
+    engine.refuse_too_large(512, 512)
+    engine(np.zeros((1, 512, 512, 3), np.float32))
+    assert used[3:] == [(512, 512), "KerasEngine"]
+    assert released
+    monkeypatch.setattr(memory, "available", lambda: None)
+    engine(batch)
+    assert used[5:] == ["LiteRTEngine"]
+
+
+def test_litert_that_runs_out_of_memory(file, used, monkeypatch):
+    engine = AutoEngine(file)
+    batch = images.to_network(PHOTO)[None]
+    engine(batch)
+
+    def fail(self, shape):
+        raise MemoryError("too large")
+
+    engine._settled, engine._litert = True, auto_engine._load(_made())
+    monkeypatch.setattr(engines.LiteRTEngine, "_prepare", fail)
+    engine(batch)
+    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
+
+
+def _made():
+    from animegan_tf.export import convert, metadata
+
+    made = convert.convert(toy_generator("lite"), "none")
+    return metadata.add_own(made, {"arch": "lite", "multiple": 1})
+
+
+@pytest.mark.parametrize("damage", (b"", b"no TFLite file", _made()[:2000]))
+def test_a_damaged_file_is_made_anew(file, used, damage):
+    kept = auto_engine.kept_file(file)
+    storage.write_bytes(kept, damage)
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    stylizer(PHOTO)
+    assert used == ["KerasEngine", "LiteRTEngine"]
+    assert kept.read_bytes() != damage
+    Stylizer(file)(PHOTO)
+    assert used[2:] == ["LiteRTEngine"]
+
+
+def test_other_weights_are_another_network(file, used):
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    stylizer(PHOTO)
+    file.write_bytes(b"trained further")
+    Stylizer(file)(PHOTO)
+    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
+
+
+def test_the_last_used_are_kept(tmp_path):
+    folder = tmp_path / "litert"
+    for number in range(auto_engine._KEPT + 3):
+        auto_engine._keep(folder / f"{number}.tflite", b"made")
+        # Files of one moment would be of one age.
+        for path in folder.iterdir():
+            time = path.stat().st_mtime - 10
+            os.utime(path, (time, time))
+    names = {int(path.stem) for path in folder.iterdir()}
+    assert names == set(range(3, auto_engine._KEPT + 3))
+
+
+@pytest.mark.parametrize("fault", (OSError("disk full"), RuntimeError("no home folder")))
+def test_a_cache_that_cannot_be_written(file, used, fault, monkeypatch):
+    def fail(*_):
+        raise fault
+
+    monkeypatch.setattr(auto_engine, "_keep", fail)
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    stylizer(PHOTO)
+    assert used == ["KerasEngine", "LiteRTEngine"]
+
+
+def test_no_home_folder(file, monkeypatch):
+    def fail():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(storage, "user_cache", fail)
+    stylizer = Stylizer(file)
+    np.testing.assert_allclose(stylizer(PHOTO).astype(int), stylizer(PHOTO), atol=1)
+
+
+def test_a_conversion_that_fails_leaves_keras(file, used, monkeypatch):
+    from animegan_tf.export import convert
+
+    def fail(*_):
+        raise RuntimeError("no converter here")
+
+    monkeypatch.setattr(convert, "convert", fail)
+    stylizer = Stylizer(file)
+    for _ in range(3):
+        stylizer(PHOTO)
+    assert set(used) == {"KerasEngine"}
+
+
+@pytest.mark.parametrize(
+    ("slower", "change", "expected"),
+    ((0.05, 0.0, True), (0.0, 0.0, False), (0.05, 0.01, False), (0.05, float("nan"), False)),
+)
+def test_only_an_equal_and_faster_network_is_used(slower, change, expected, monkeypatch):
+    """On a clock that the engines move themselves."""
+    now = [0.0]
+    monkeypatch.setattr(auto_engine.time, "perf_counter", lambda: now[0])
+
+    def takes(seconds, change=0.0):
+        def call(batch):
+            now[0] += seconds
+            return batch + change
+
+        return call
+
+    litert, keras = takes(0.02, change), takes(0.01 + slower)
+    litert.fits = lambda *size: True
+    assert auto_engine._equal_and_faster(litert, keras) is expected
+
+
+def test_a_gpu_is_left_to_keras(file, used, monkeypatch):
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    stylizer(PHOTO)
+    monkeypatch.setattr(auto_engine, "gpu_in_sight", lambda: True)
+    assert engines.needs_tensorflow(file)
+    Stylizer(file)(PHOTO)
+    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
+
+
+def test_signs_of_a_gpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(auto_engine, "_GPU_FILES", (str(tmp_path / "nvidiactl"),))
+    monkeypatch.setattr(auto_engine, "_GPU_PACKAGE", "no-such-package")
+    assert not auto_engine.gpu_in_sight()
+    monkeypatch.setattr(auto_engine, "_GPU_PACKAGE", "numpy")
+    assert auto_engine.gpu_in_sight()
+    monkeypatch.setattr(auto_engine, "_GPU_PACKAGE", "no-such-package")
+    (tmp_path / "nvidiactl").touch()
+    assert auto_engine.gpu_in_sight()
+
+
+def test_frames_stay_with_keras(file, used):
+    """A film chooses by measuring its own frames."""
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    stylizer(PHOTO)
+    frames = FrameStylizer(stylizer, stabilize=False)
+    frames.answer([frames.prepare(PHOTO, 0)])
+    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
+    assert frames.identity() == FrameStylizer(Stylizer(file, engine="keras")).identity()
+
+
+_WITHOUT_TENSORFLOW = """
+import sys
+from animegan_tf import auto_engine, stylize
+auto_engine.gpu_in_sight = lambda: False
+sys.argv = ["stylize", sys.argv[1], "--output", sys.argv[2], "--style=thequestion-lite"]
+try:
+    stylize.console()
+finally:
+    print([name for name in ("tensorflow", "keras") if name in sys.modules])
+"""
+
+
+def test_the_next_command_needs_no_tensorflow(tmp_path, monkeypatch):
+    """With a real network: the first process converts, the second finds it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(auto_engine, "_WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(auto_engine, "gpu_in_sight", lambda: False)
+    monkeypatch.setattr(auto_engine, "_equal_and_faster", lambda litert, keras: True)
+    stylizer = Stylizer(style="thequestion-lite")
+    first, second = stylizer(PHOTO), stylizer(PHOTO)
+    assert auto_engine.kept_file(styles.locate("thequestion-lite")).is_file()
+    assert np.abs(first.astype(int) - second).max() <= 1
+    images.write_photo(tmp_path / "photo.png", PHOTO)
+    done = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_TENSORFLOW, tmp_path / "photo.png", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "WARNING" not in done.stderr
+    np.testing.assert_array_equal(images.read_photo(tmp_path / "out/photo.png").rgb, second)
