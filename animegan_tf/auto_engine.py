@@ -25,6 +25,8 @@ _WORTH_SECONDS = 20.0
 _KEPT = 8
 # Part of their names: a change of what is converted, or how, needs another number.
 _FORMAT = 1
+# Nobody asked for an engine that takes more than this much of the free memory.
+_MEMORY_SHARE = 0.5
 _TRIED_SIDE, _ROUNDS, _TOLERANCE = 256, 2, 1e-3
 _GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _GPU_PACKAGE = "tensorflow-metal"
@@ -108,7 +110,7 @@ class AutoEngine:
     def _use_litert(self, height, width):
         if self._litert is None:
             return False
-        if not self._litert.fits(height, width):
+        if not self._litert.fits(height, width, _MEMORY_SHARE):
             self._litert.release()  # Keras will want that memory
             return False
         return True

@@ -76,12 +76,15 @@ def refuse_large_for_litert(model, height, width):
     _refuse_large(generator_arch(model), height, width)
 
 
-def _refuse_large(arch, height, width, held_pixels=0):
-    """held_pixels: of the picture whose memory will be given back for this one."""
+def _refuse_large(arch, height, width, held_pixels=0, share=1.0):
+    """held_pixels: of the picture whose memory will be given back for this one.
+
+    share: how much of the free memory may be taken.
+    """
     free, per_pixel = memory.available(), _LITERT_BYTES_PER_PIXEL[arch]
     if free is None:
         return
-    needed, there = per_pixel * height * width, free + per_pixel * held_pixels
+    needed, there = per_pixel * height * width, share * (free + per_pixel * held_pixels)
     if needed > there:
         raise InputError(
             f"engine: litert takes {needed / memory.GIGABYTE:.1f} GB for {width}x{height}, and "
@@ -288,16 +291,16 @@ class LiteRTEngine(_Engine):
     def identity(self):
         return _weights_digest(self.model) if self.model else _digest([self._model])
 
-    def refuse_too_large(self, height, width):
+    def refuse_too_large(self, height, width, share=1.0):
         if self._arch is not None:
             # LiteRT keeps the memory of the last picture's size.
             held = self._shape[1] * self._shape[2] if self._used else 0
-            _refuse_large(self._arch, height, width, held)
+            _refuse_large(self._arch, height, width, held, share)
 
-    def fits(self, height, width):
-        """Whether such a picture fits into memory, as far as is known."""
+    def fits(self, height, width, share=1.0):
+        """Whether such a picture fits into that share of the free memory, as far as is known."""
         try:
-            self.refuse_too_large(height, width)
+            self.refuse_too_large(height, width, share)
         except InputError:
             return False
         return True

@@ -82,8 +82,9 @@ def test_photos_too_large_for_litert(file, used, monkeypatch):
     batch = images.to_network(PHOTO)[None]
     engine(batch)
     engine(batch)
-    # What LiteRT holds for the last picture is room for one of that size, not for a larger one.
-    monkeypatch.setattr(memory, "available", lambda: 10**6)
+    # What LiteRT holds for the last picture is room for another; twice that has to be there.
+    held = 1500 * batch.shape[1] * batch.shape[2]
+    monkeypatch.setattr(memory, "available", lambda: held)
     engine(batch)
     assert used == ["KerasEngine", "LiteRTEngine", "LiteRTEngine"]
     monkeypatch.setattr(engine.keras, "refuse_too_large", lambda *size: used.append(size))
@@ -95,9 +96,14 @@ def test_photos_too_large_for_litert(file, used, monkeypatch):
     engine(np.zeros((1, 512, 512, 3), np.float32))
     assert used[3:] == [(512, 512), "KerasEngine"]
     assert released
+    monkeypatch.setattr(memory, "available", lambda: 2 * held - 1)
+    engine(batch)
+    assert used[5:] == ["KerasEngine"]
+    monkeypatch.setattr(memory, "available", lambda: 2 * held)
+    engine(batch)
     monkeypatch.setattr(memory, "available", lambda: None)
     engine(batch)
-    assert used[5:] == ["LiteRTEngine"]
+    assert used[6:] == ["LiteRTEngine", "LiteRTEngine"]
 
 
 def test_litert_that_runs_out_of_memory(file, used, monkeypatch):
