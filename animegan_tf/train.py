@@ -22,7 +22,7 @@ from absl import flags
 
 from animegan_tf import cli
 from animegan_tf.config import GAN_TYPES, PRECISIONS, Recipe
-from animegan_tf.data.config import CROPS, SOURCES, DataConfig
+from animegan_tf.data.config import CROPS, REFERENCES, SOURCES, DataConfig
 from animegan_tf.distribution import STRATEGIES, this_worker
 from animegan_tf.errors import InputError
 from animegan_tf.video_names import parse_time
@@ -92,6 +92,13 @@ def _define_run_flags():
         "scale", ["1", "1"], "resize pictures by a random factor LOW,HIGH; needs a crop"
     )
     flags.DEFINE_float("cache_gb", 2.0, "memory for decoded pictures")
+    flags.DEFINE_enum(
+        "reference",
+        "photo",
+        REFERENCES,
+        "what results are compared with by content, pixels and colours; flat, not published: the "
+        "photo smoothed between its edges, its colours strengthened",
+    )
     flags.DEFINE_list(
         "color_shift",
         [],
@@ -200,6 +207,7 @@ def _data_config(recipe):
         video_start=parse_time("video_start", FLAGS.video_start),
         video_end=None if end is None else parse_time("video_end", end),
         tfrecords=FLAGS.tfrecords,
+        reference=FLAGS.reference,
     )
 
 

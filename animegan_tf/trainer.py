@@ -2,7 +2,8 @@
 
 A batch is a dict of float32 RGB pictures in [-1, 1], each (B, H, W, 3): `photo`, `anime`,
 `anime_gray` (the same picture as `anime`) and `smooth_gray`, both gray in three channels. With
-`anime_gram` (B, C, C), the Gram matrices of `anime_gray`, they need not be computed.
+`anime_gram` (B, C, C), the Gram matrices of `anime_gray`, they need not be computed. With
+`reference`, results are compared with it instead of `photo` by content, pixels and colours.
 
 Source: Chen, AnimeGANv2, 2020, and its published code; see `losses` for the terms.
 """
@@ -153,26 +154,27 @@ class AnimeGAN(keras.Model):
 
         `generator_gradient_norm`: of the total loss, before Adam.
         """
-        photo = batch["photo"]
         with tf.GradientTape() as tape:
-            generated = self.generator(photo, training=True)
-            loss, terms = self._initialization_loss(photo, generated)
+            generated = self.generator(batch["photo"], training=True)
+            loss, terms = self._initialization_loss(_reference(batch), generated)
             scaled = _scaled(self.init_optimizer, loss)
         norm = self._apply(self.init_optimizer, tape, scaled, self.generator)
         return {"init": loss, **terms}, {"generator_gradient_norm": norm}
 
-    def _initialization_loss(self, photo, generated):
+    def _initialization_loss(self, reference, generated):
         # A weight of 0 saves the term's work, here the whole feature network's.
         recipe, terms, weights = self.recipe, {}, {}
         if recipe.content_weight:
             weights["content"] = recipe.content_weight
-            terms["content"] = losses.content_loss(self.features(photo), self.features(generated))
+            terms["content"] = losses.content_loss(
+                self.features(reference), self.features(generated)
+            )
         if recipe.init_pixel_weight:
             weights["pixel"] = recipe.init_pixel_weight
-            terms["pixel"] = losses.pixel_loss(photo, generated)
+            terms["pixel"] = losses.pixel_loss(reference, generated)
         if recipe.init_color_weight:
             weights["color"] = recipe.init_color_weight
-            terms["color"] = losses.color_loss(photo, generated)
+            terms["color"] = losses.color_loss(reference, generated)
         return tf.add_n([weights[name] * term for name, term in terms.items()]), terms
 
     def adversarial_step(self, batch, update_discriminator=True):
@@ -205,15 +207,14 @@ class AnimeGAN(keras.Model):
 
     def _generator_loss(self, batch, generated):
         recipe = self.recipe
-        photo = batch["photo"]
-        photo_features, gray_gram = self._targets(batch)
+        reference_features, gray_gram = self._targets(batch)
         generated_features = self.features(generated)
         # The published graph counts a power iteration for this call too.
         logits = self.discriminator(generated, training=True)
         terms = {
-            "content": losses.content_loss(photo_features, generated_features),
+            "content": losses.content_loss(reference_features, generated_features),
             "style": losses.gram_style_loss(gray_gram, generated_features),
-            "color": losses.color_loss(photo, generated),
+            "color": losses.color_loss(_reference(batch), generated),
             "tv": losses.total_variation_loss(generated),
             "adversarial": losses.generator_adversarial_loss(recipe.gan, logits),
         }
@@ -227,13 +228,14 @@ class AnimeGAN(keras.Model):
         return total, terms
 
     def _targets(self, batch):
-        """Features of the photo, Gram matrices of the gray anime."""
+        """Features of the reference, Gram matrices of the gray anime."""
+        reference = _reference(batch)
         if "anime_gram" in batch:
-            return self.features(batch["photo"]), batch["anime_gram"]
+            return self.features(reference), batch["anime_gram"]
         # Both need no gradient, so one pass of the feature network does them.
-        reference = self.features(tf.concat([batch["photo"], batch["anime_gray"]], 0))
-        photo_features, gray_features = tf.split(reference, 2)
-        return photo_features, losses.gram_matrix(gray_features)
+        both = self.features(tf.concat([reference, batch["anime_gray"]], 0))
+        reference_features, gray_features = tf.split(both, 2)
+        return reference_features, losses.gram_matrix(gray_features)
 
     def _update_discriminator(self, batch, generated):
         with tf.GradientTape() as tape:
@@ -286,6 +288,11 @@ class AnimeGAN(keras.Model):
         norm = tf.linalg.global_norm(gradients) / _scaled(optimizer, 1.0)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return norm
+
+
+def _reference(batch):
+    """What the result of `photo` is compared with."""
+    return batch.get("reference", batch["photo"])
 
 
 def _scaled(optimizer, loss):

@@ -9,6 +9,7 @@ from animegan_tf.errors import InputError
 
 CROPS = ("none", "random", "center")
 SOURCES = ("images", "video", "tfrecord")
+REFERENCES = ("photo", "flat")
 
 # What each source is read from, besides the folders below `data_dir`.
 _PLACES = {"video": "video", "tfrecord": "tfrecords"}
@@ -39,6 +40,8 @@ class DataConfig:
         video_start, video_end: seconds of each film; an end below 0 counts from its end, None is
             its end.
         tfrecords: folder that `tools/make_tfrecords.py` filled, for the source "tfrecord".
+        reference: what results are compared with: "photo", as published, or "flat", the photo
+            smoothed between its edges and with stronger colours (`flatten.flatten`).
     """
 
     data_dir: str
@@ -57,6 +60,7 @@ class DataConfig:
     video_start: float = 0.0
     video_end: float | None = None
     tfrecords: str | None = None
+    reference: str = "photo"
 
     def __post_init__(self):
         self._check_source()
@@ -65,6 +69,10 @@ class DataConfig:
         _require_integer("seed", self.seed, 0)
         if self.crop not in CROPS:
             raise InputError(f"crop must be one of {', '.join(CROPS)}, got {self.crop!r}")
+        if self.reference not in REFERENCES:
+            raise InputError(
+                f"reference must be one of {', '.join(REFERENCES)}, got {self.reference!r}"
+            )
         if not isinstance(self.hflip, bool):
             raise InputError(f"hflip must be True or False, got {self.hflip!r}")
         if not (_is_number(self.cache_gb) and self.cache_gb >= 0):

@@ -20,6 +20,7 @@ import numpy as np
 
 from animegan_tf.data import sources
 from animegan_tf.data.config import DataConfig
+from animegan_tf.data.flatten import flatten
 from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError
@@ -132,7 +133,8 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
     Returns:
         `tf.data.Dataset` of dicts `photo`, `anime`, `anime_gray`, `smooth_gray`, each float32
         (B, S, S, 3) RGB in [-1, 1] (`anime` beyond it under a `color_shift`), where B is
-        `batch_size` / count and S is `image_size`.
+        `batch_size` / count and S is `image_size`. With the reference "flat" there is `reference`
+        too, made of `photo`.
 
     Raises:
         InputError: for a stream without pictures, a bad `start_step`, a batch that `count` does not
@@ -147,20 +149,23 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
     source = SampleSource(config)
     size = config.image_size
 
-    blank = tuple(np.zeros(_shape(key, size), np.uint8) for key in _KEYS)
+    flat = config.reference == "flat"
+    keys = (*_KEYS, "reference") if flat else _KEYS
+    blank = tuple(np.zeros(_shape(key, size), np.uint8) for key in keys)
 
     def load(position):
         step, row = divmod(int(position), rows)
         with _calls:
             if _calls.exiting:
                 return blank
-            return source.sample(step * config.batch_size + shard[0] * rows + row)
+            pictures = source.sample(step * config.batch_size + shard[0] * rows + row)
+            return (*pictures, flatten(pictures[0])) if flat else pictures
 
     def load_in_python(position):
-        pictures = tf.numpy_function(load, [position], [tf.uint8] * len(_KEYS), stateful=False)
-        for key, picture in zip(_KEYS, pictures, strict=True):
+        pictures = tf.numpy_function(load, [position], [tf.uint8] * len(keys), stateful=False)
+        for key, picture in zip(keys, pictures, strict=True):
             picture.set_shape(_shape(key, size))
-        return dict(zip(_KEYS, pictures, strict=True))
+        return dict(zip(keys, pictures, strict=True))
 
     def normalize(batch):
         batch = {key: tf.cast(pictures, tf.float32) for key, pictures in batch.items()}

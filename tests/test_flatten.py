@@ -1,0 +1,95 @@
+"""Photos with flat areas, and results that are compared with them."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from conftest import toy_features, toy_generator
+from pictures import noise
+
+import animegan_tf
+from animegan_tf import images, losses
+from animegan_tf.data import pipeline
+from animegan_tf.data.config import DataConfig
+from animegan_tf.data.flatten import flatten
+
+
+def test_areas_are_flat_and_edges_stay():
+    rng = np.random.default_rng(0)
+    photo = np.full((64, 64, 3), 90, np.uint8)
+    photo[:, 32:] = 190
+    photo += rng.integers(0, 12, photo.shape, dtype=np.uint8)
+    made = flatten(photo)
+    assert (made.shape, made.dtype) == (photo.shape, np.uint8)
+    for part in (slice(0, 30), slice(34, 64)):
+        assert made[:, part].std() < 0.4 * photo[:, part].std()
+    # The step from one column to the next, whole.
+    step = made[:, 32].mean() - made[:, 31].mean()
+    assert step > 0.95 * 1.05 * (photo[:, 32].mean() - photo[:, 31].mean())
+
+
+def test_colours_are_stronger_and_gray_stays_gray():
+    colour = np.full((8, 8, 3), (140, 120, 100), np.uint8)
+    luma = 0.299 * 140 + 0.587 * 120 + 0.114 * 100
+    lifted = (luma - 128) * 1.05 + 128 + 4
+    expected = lifted + 1.05 * 1.3 * (np.array([140, 120, 100]) - luma)
+    np.testing.assert_allclose(flatten(colour)[4, 4], expected, atol=0.5)
+    gray = flatten(np.full((8, 8, 3), 60, np.uint8))
+    assert np.ptp(gray) == 0
+
+
+def _data(folder):
+    for name in ("train_photo", "film/style", "film/smooth"):
+        for index in range(3):
+            images.write_photo(folder / name / f"{index}.png", noise(40, 50, seed=index))
+    return DataConfig(folder, "film", image_size=32, batch_size=2, crop="random", hflip=True)
+
+
+def test_batches_with_a_flat_reference(tmp_path):
+    config = _data(tmp_path)
+    plain = next(iter(pipeline.make_dataset(config)))
+    flat = next(iter(pipeline.make_dataset(dataclasses.replace(config, reference="flat"))))
+    assert flat.keys() - plain.keys() == {"reference"}
+    for key, value in plain.items():
+        np.testing.assert_array_equal(value, flat[key])
+    for photo, reference in zip(plain["photo"], flat["reference"], strict=True):
+        expected = flatten(images.to_uint8(photo.numpy()))
+        np.testing.assert_array_equal(images.to_uint8(reference.numpy()), expected)
+
+
+def test_an_unknown_reference_is_named(tmp_path):
+    with pytest.raises(animegan_tf.InputError, match="reference must be one of photo, flat, got"):
+        dataclasses.replace(_data(tmp_path), reference="cartoon")
+
+
+def test_losses_compare_with_the_reference():
+    keras.utils.set_random_seed(0)
+    recipe = dataclasses.replace(animegan_tf.recipe("lite"), init_pixel_weight=1.0)
+    model = animegan_tf.AnimeGAN(
+        toy_generator("lite"),
+        animegan_tf.build_discriminator(channels=8, depth=1),
+        toy_features("random", "vgg19"),
+        recipe,
+    )
+    rng = np.random.default_rng(1)
+    keys = ("photo", "anime", "anime_gray", "smooth_gray", "reference")
+    batch = {key: rng.uniform(-1, 1, (2, 32, 32, 3)).astype(np.float32) for key in keys}
+    reference, features = batch["reference"], model.features
+
+    def expected():
+        made = model.generator(batch["photo"])
+        return {
+            "content": losses.content_loss(features(reference), features(made)),
+            "pixel": losses.pixel_loss(reference, made),
+            "color": losses.color_loss(reference, made),
+        }
+
+    before = expected()
+    found = model.initialize_step(batch)
+    for name in ("content", "pixel"):
+        np.testing.assert_allclose(found[name], before[name], rtol=1e-5)
+    before = expected()
+    found = model.adversarial_step(batch)
+    for name in ("content", "color"):
+        np.testing.assert_allclose(found[name], before[name], rtol=1e-5)
