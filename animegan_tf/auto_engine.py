@@ -34,9 +34,10 @@ _GPU_PACKAGE = "tensorflow-metal"
 
 def is_ready(file):
     """Whether `AutoEngine(file)` would begin without TensorFlow."""
-    with contextlib.suppress(RuntimeError):  # there is no home folder
-        return not gpu_in_sight() and kept_file(file).is_file()
-    return False
+    if gpu_in_sight():
+        return False
+    kept = kept_file(file)
+    return kept is not None and kept.is_file()
 
 
 def gpu_in_sight():
@@ -49,9 +50,14 @@ def gpu_in_sight():
 
 
 def kept_file(file):
-    """Where the weights file `file` is kept converted, a `Path` that need not exist."""
+    """Where the weights file `file` is kept converted, a `Path` that need not exist.
+
+    None for a user without a home folder.
+    """
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    return storage.user_cache() / "litert" / f"{digest[:32]}-{_FORMAT}{TFLITE_SUFFIX}"
+    with contextlib.suppress(RuntimeError):
+        return storage.user_cache() / "litert" / f"{digest[:32]}-{_FORMAT}{TFLITE_SUFFIX}"
+    return None
 
 
 class AutoEngine:
@@ -69,8 +75,10 @@ class AutoEngine:
         self._quietly = quietly
         self._keras = self._litert = None
         self._seconds = 0.0
-        if is_ready(file):
-            self._litert = _load_kept(kept_file(file))
+        # A training run may replace the file at any moment: its name here is that of these weights.
+        self._kept = kept_file(file)
+        if self._kept is not None and not gpu_in_sight():
+            self._litert = _load_kept(self._kept)
         if self._litert is None:
             self._keras = self._load_keras()
         self._settled = self._litert is not None or self._keras.on_gpu
@@ -84,9 +92,16 @@ class AutoEngine:
     def keras(self):
         """The `KerasEngine`, loaded when first asked for."""
         if self._keras is None:
+            if not self._unchanged():
+                raise InputError(f"checkpoint: {self._file} has changed since it was first read")
             with self._quietly():
                 self._keras = self._load_keras()
         return self._keras
+
+    def _unchanged(self):
+        with contextlib.suppress(OSError):
+            return kept_file(self._file) == self._kept
+        return False
 
     @property
     def model(self):
@@ -142,8 +157,9 @@ class AutoEngine:
                 return None
         except (InputError, RuntimeError, MemoryError, OSError):
             return None  # Keras goes on
-        with contextlib.suppress(OSError, RuntimeError):
-            _keep(kept_file(self._file), made)
+        if self._kept is not None and self._unchanged():
+            with contextlib.suppress(OSError):
+                _keep(self._kept, made)
         return litert
 
 

@@ -49,10 +49,11 @@ def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib
         return SavedModelEngine(saved_model_folder(path))
     from animegan_tf.weights import load_generator, own_file
 
-    if engine == "auto" and strip_memory is None and own_file(path) is not None:
+    file = own_file(path)
+    if engine == "auto" and strip_memory is None and file is not None:
         from animegan_tf.auto_engine import AutoEngine
 
-        return AutoEngine(own_file(path), quietly)
+        return AutoEngine(file, quietly)
     return _of_model(load_generator(path), engine, strip_memory)
 
 

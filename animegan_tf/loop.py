@@ -302,6 +302,7 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
             "cache_style_gram: expected one replica, the strategy "
             f"{config.strategy} has {strategy.num_replicas_in_sync}"
         )
+    Path(config.run_dir).mkdir(parents=True, exist_ok=True)
     with _held(config.run_dir) if worker.is_chief else contextlib.nullcontext():
         return _train(plan, strategy, worker, progress, flags_text)
 
@@ -309,7 +310,6 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
 @contextlib.contextmanager
 def _held(run_dir):
     """Keep other processes from training in `run_dir`: their checkpoints would mix."""
-    Path(run_dir).mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(storage.locked(Path(run_dir) / LOCK))
@@ -322,7 +322,6 @@ def _held(run_dir):
 
 
 def _train(plan, strategy, worker, progress, flags_text):
-    Path(plan.config.run_dir).mkdir(parents=True, exist_ok=True)
     running = _Run(plan, strategy, worker.is_chief, flags_text)
     say = tqdm.write if worker.is_chief else (lambda text: None)
     say(f"{strategy.num_replicas_in_sync} replica(s), {plan.config.mixed_precision}")

@@ -12,6 +12,7 @@ from pictures import noise
 
 from animegan_tf import auto_engine, engines, images, memory, storage, styles, weights
 from animegan_tf.auto_engine import AutoEngine
+from animegan_tf.errors import InputError
 from animegan_tf.stylizer import Stylizer
 from animegan_tf.video.frames import FrameStylizer
 
@@ -161,10 +162,29 @@ def test_the_last_used_are_kept(tmp_path):
     assert names == set(range(3, auto_engine._KEPT + 3))
 
 
-@pytest.mark.parametrize("fault", (OSError("disk full"), RuntimeError("no home folder")))
-def test_a_cache_that_cannot_be_written(file, used, fault, monkeypatch):
+def test_weights_that_are_replaced_while_they_are_used(file, used):
+    """As a training run does: nothing is kept under the name of the new ones."""
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    file.write_bytes(b"trained further")
+    stylizer(PHOTO)
+    assert used == ["KerasEngine", "LiteRTEngine"]
+    assert engines.needs_tensorflow(file)
+
+    Stylizer(file)(PHOTO)
+    again = Stylizer(file)
+    again(PHOTO)
+    again(PHOTO)
+    begun = Stylizer(file)
+    file.write_bytes(b"and further")
+    begun(PHOTO)
+    with pytest.raises(InputError, match=r"checkpoint: .* has changed since it was first read"):
+        _ = begun.model
+
+
+def test_a_cache_that_cannot_be_written(file, used, monkeypatch):
     def fail(*_):
-        raise fault
+        raise OSError("disk full")
 
     monkeypatch.setattr(auto_engine, "_keep", fail)
     stylizer = Stylizer(file)
@@ -180,6 +200,7 @@ def test_no_home_folder(file, monkeypatch):
     monkeypatch.setattr(storage, "user_cache", fail)
     stylizer = Stylizer(file)
     np.testing.assert_allclose(stylizer(PHOTO).astype(int), stylizer(PHOTO), atol=1)
+    assert engines.needs_tensorflow(file)
 
 
 def test_a_conversion_that_fails_leaves_keras(file, used, monkeypatch):
