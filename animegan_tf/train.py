@@ -96,8 +96,9 @@ def _define_run_flags():
         "reference",
         "photo",
         REFERENCES,
-        "what results are compared with by content, pixels and colours; flat, not published: the "
-        "photo smoothed between its edges, its colours strengthened",
+        "what results are compared with by content, pixels and colours; not published: flat, the "
+        "photo smoothed between its edges, its colours strengthened; drawn, with few tones and "
+        "dark lines along its edges besides",
     )
     flags.DEFINE_list(
         "color_shift",

@@ -1,4 +1,4 @@
-"""Photos with flat areas, and results that are compared with them."""
+"""Photos with flat areas, and results that are compared with such references."""
 
 import dataclasses
 
@@ -12,6 +12,7 @@ import animegan_tf
 from animegan_tf import images, losses
 from animegan_tf.data import pipeline
 from animegan_tf.data.config import DataConfig
+from animegan_tf.data.drawing import draw
 from animegan_tf.data.flatten import flatten
 
 
@@ -46,20 +47,23 @@ def _data(folder):
     return DataConfig(folder, "film", image_size=32, batch_size=2, crop="random", hflip=True)
 
 
-def test_batches_with_a_flat_reference(tmp_path):
+@pytest.mark.parametrize(("name", "made"), [("flat", flatten), ("drawn", draw)])
+def test_batches_with_another_reference(tmp_path, name, made):
     config = _data(tmp_path)
     plain = next(iter(pipeline.make_dataset(config)))
-    flat = next(iter(pipeline.make_dataset(dataclasses.replace(config, reference="flat"))))
-    assert flat.keys() - plain.keys() == {"reference"}
+    batch = next(iter(pipeline.make_dataset(dataclasses.replace(config, reference=name))))
+    assert batch.keys() - plain.keys() == {"reference"}
     for key, value in plain.items():
-        np.testing.assert_array_equal(value, flat[key])
-    for photo, reference in zip(plain["photo"], flat["reference"], strict=True):
-        expected = flatten(images.to_uint8(photo.numpy()))
+        np.testing.assert_array_equal(value, batch[key])
+    for photo, reference in zip(plain["photo"], batch["reference"], strict=True):
+        expected = made(images.to_uint8(photo.numpy()))
         np.testing.assert_array_equal(images.to_uint8(reference.numpy()), expected)
 
 
 def test_an_unknown_reference_is_named(tmp_path):
-    with pytest.raises(animegan_tf.InputError, match="reference must be one of photo, flat, got"):
+    with pytest.raises(
+        animegan_tf.InputError, match="reference must be one of photo, flat, drawn, got"
+    ):
         dataclasses.replace(_data(tmp_path), reference="cartoon")
 
 

@@ -9,7 +9,7 @@ from animegan_tf.errors import InputError
 
 CROPS = ("none", "random", "center")
 SOURCES = ("images", "video", "tfrecord")
-REFERENCES = ("photo", "flat")
+REFERENCES = ("photo", "flat", "drawn")
 
 # What each source is read from, besides the folders below `data_dir`.
 _PLACES = {"video": "video", "tfrecord": "tfrecords"}
@@ -40,8 +40,9 @@ class DataConfig:
         video_start, video_end: seconds of each film; an end below 0 counts from its end, None is
             its end.
         tfrecords: folder that `tools/make_tfrecords.py` filled, for the source "tfrecord".
-        reference: what results are compared with: "photo", as published, or "flat", the photo
-            smoothed between its edges and with stronger colours (`flatten.flatten`).
+        reference: what results are compared with: "photo", as published; "flat", the photo
+            smoothed between its edges and with stronger colours (`flatten.flatten`); or "drawn",
+            in few tones and with dark lines along its edges besides (`drawing.draw`).
     """
 
     data_dir: str

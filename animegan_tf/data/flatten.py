@@ -11,14 +11,20 @@ import numpy as np
 _ROUNDS, _DIAMETER, _LEVELS, _REACH = 5, 7, 22, 5
 _SATURATION, _CONTRAST, _LIFT = 1.3, 1.05, 4.0
 # ITU-R BT.601.
-_LUMA = np.float32([0.299, 0.587, 0.114])
+LUMA = np.float32([0.299, 0.587, 0.114])
 
 
 def flatten(photo):
     """uint8 RGB (H, W, 3) to the same: smoothed between its edges, its colours strengthened."""
-    for _ in range(_ROUNDS):
-        photo = cv2.bilateralFilter(photo, _DIAMETER, _LEVELS, _REACH)
-    luma = (photo @ _LUMA)[..., None]
+    photo = smooth(photo)
+    luma = (photo @ LUMA)[..., None]
     strong = (photo - luma) * _SATURATION + luma
     strong = (strong - 128.0) * _CONTRAST + 128.0 + _LIFT
     return np.clip(np.rint(strong), 0, 255).astype(np.uint8)
+
+
+def smooth(photo):
+    """uint8 RGB (H, W, 3) to the same, smoothed between its edges."""
+    for _ in range(_ROUNDS):
+        photo = cv2.bilateralFilter(photo, _DIAMETER, _LEVELS, _REACH)
+    return photo

@@ -20,6 +20,7 @@ import numpy as np
 
 from animegan_tf.data import sources
 from animegan_tf.data.config import DataConfig
+from animegan_tf.data.drawing import draw
 from animegan_tf.data.flatten import flatten
 from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import ensure_smooth
@@ -29,6 +30,8 @@ __all__ = ["DataConfig", "SampleSource", "ensure_smooth", "make_dataset"]
 
 _STREAMS = ("photo", "anime", "smooth")
 _KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
+# What makes the reference of a photo; the photo itself needs nothing.
+_REFERENCES = {"flat": flatten, "drawn": draw}
 
 
 class Window(typing.NamedTuple):
@@ -133,8 +136,8 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
     Returns:
         `tf.data.Dataset` of dicts `photo`, `anime`, `anime_gray`, `smooth_gray`, each float32
         (B, S, S, 3) RGB in [-1, 1] (`anime` beyond it under a `color_shift`), where B is
-        `batch_size` / count and S is `image_size`. With the reference "flat" there is `reference`
-        too, made of `photo`.
+        `batch_size` / count and S is `image_size`. With another reference than "photo" there is
+        `reference` too, made of `photo`.
 
     Raises:
         InputError: for a stream without pictures, a bad `start_step`, a batch that `count` does not
@@ -149,8 +152,8 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
     source = SampleSource(config)
     size = config.image_size
 
-    flat = config.reference == "flat"
-    keys = (*_KEYS, "reference") if flat else _KEYS
+    made_of_photo = _REFERENCES.get(config.reference)
+    keys = (*_KEYS, "reference") if made_of_photo else _KEYS
     blank = tuple(np.zeros(_shape(key, size), np.uint8) for key in keys)
 
     def load(position):
@@ -159,7 +162,7 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
             if _calls.exiting:
                 return blank
             pictures = source.sample(step * config.batch_size + shard[0] * rows + row)
-            return (*pictures, flatten(pictures[0])) if flat else pictures
+            return (*pictures, made_of_photo(pictures[0])) if made_of_photo else pictures
 
     def load_in_python(position):
         pictures = tf.numpy_function(load, [position], [tf.uint8] * len(keys), stateful=False)
