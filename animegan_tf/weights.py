@@ -53,14 +53,38 @@ def own_file(checkpoint):
     return path if path.suffix in _H5_SUFFIXES and path.is_file() else None
 
 
-def save_generator(model, path):
-    """Write the weights of `model` to `path`, a `.weights.h5` file, aside and then in place."""
+def save_generator(model, path, half=False):
+    """Write the weights of `model` to `path`, a `.weights.h5` file, aside and then in place.
+
+    With `half` they are rounded to float16, and the file has half the size. They are read into
+    float32 as before.
+    """
     path = Path(path)
     if not path.name.endswith(SUFFIX):
         raise InputError(f"path: expected a name ending in {SUFFIX}, received {str(path)!r}")
     memory = _Memory()
     model.save_weights(memory)
-    storage.write_bytes(path, memory.getvalue())
+    storage.write_bytes(path, (_halved(memory) if half else memory).getvalue())
+
+
+def _halved(memory):
+    """The weights file in `memory` with float16 for float32, likewise in memory."""
+    import h5py
+    import numpy as np
+
+    halved = _Memory()
+    with h5py.File(memory, "r") as file, h5py.File(halved, "w") as output:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Group):
+                made = output.require_group(name)
+            else:
+                made = output.create_dataset(name, data=np.asarray(item, np.float16))
+            made.attrs.update(item.attrs)
+
+        output.attrs.update(file.attrs)
+        file.visititems(copy)
+    return halved
 
 
 class _Memory(io.BytesIO):

@@ -1,0 +1,31 @@
+"""A generator's weights in float16, compared with the float32 ones before they are written."""
+
+import numpy as np
+
+from animegan_tf import weights
+from animegan_tf.export import check
+
+# dB: rounding 2 of 100 values to the next of 255 levels gives 70.
+LEAST_PSNR = 50.0
+
+
+def halve_weights(checkpoint, output, photos):
+    """Write the generator of `checkpoint` to `output`, a `.weights.h5` file, in float16.
+
+    checkpoint: as in `weights.load_generator`. photos: uint8 RGB pictures to compare with. Returns
+    what `check.compare` measured. Raises `InputError` for a checkpoint or a name that does not fit,
+    and `ExportError`, before anything is written, where a picture changes to under `LEAST_PSNR`.
+    """
+    model = weights.load_generator(checkpoint)
+    largest, most = max(np.abs(v).max() for v in model.get_weights()), np.finfo(np.float16).max
+    if not largest <= most:
+        raise check.ExportError(
+            f"checkpoint: expected weights within float16's {most:g}, received one of {largest:g}"
+        )
+    pictures = [check.fit_network(photo, None, 8, check.TRAINED_SIDE) for photo in photos]
+    expected = [np.array(model(picture)) for picture in pictures]
+    model.set_weights([value.astype(np.float16) for value in model.get_weights()])
+    answers = [np.array(model(picture)) for picture in pictures]
+    measured = check.compare(answers, expected, LEAST_PSNR)
+    weights.save_generator(model, output, half=True)
+    return measured
