@@ -91,6 +91,9 @@ def _define_run_flags():
     flags.DEFINE_list(
         "scale", ["1", "1"], "resize pictures by a random factor LOW,HIGH; needs a crop"
     )
+    flags.DEFINE_float(
+        "hue", 0.0, "turn the photos' colours at random, by up to so many degrees (0 to 180)"
+    )
     flags.DEFINE_float("cache_gb", 2.0, "memory for decoded pictures")
     flags.DEFINE_enum(
         "reference",
@@ -199,6 +202,7 @@ def _data_config(recipe):
         crop=FLAGS.crop,
         hflip=FLAGS.hflip,
         scale=_floats("scale", FLAGS.scale),
+        hue=FLAGS.hue,
         seed=FLAGS.seed,
         cache_gb=FLAGS.cache_gb,
         color_shift=_floats("color_shift", FLAGS.color_shift) if numbers else None,

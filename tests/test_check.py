@@ -132,6 +132,8 @@ def test_mean_of_the_style_gives_the_published_color_shift(tmp_path):
         ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
         ({"crop": "centre"}, "crop must be one of none, random, center, got 'centre'"),
         ({"hflip": "no"}, "hflip must be True or False, got 'no'"),
+        ({"hue": 181}, "hue must be degrees from 0 to 180, got 181"),
+        ({"hue": "red"}, "hue must be degrees from 0 to 180, got 'red'"),
         ({"cache_gb": -1}, "cache_gb must be a number of at least 0, got -1"),
         ({"scale": (2, 1), "crop": "random"}, "scale must be two numbers 0 < low <= high"),
         ({"scale": (1,)}, r"scale must be 2 numbers, got \(1,\)"),

@@ -230,6 +230,36 @@ def test_options_do_not_change_what_they_do_not_name():
         assert window(seed, scale=(1, 1.0001))[:3] == window(seed)[:3]
 
 
+def test_turned_hues_keep_lightness_and_gray():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(90, 150, (8, 8, 3), np.uint8)
+    luma = np.array([0.299, 0.587, 0.114])
+    for degrees in (-170, -60, 25, 90, 180):
+        turned = pipeline.turn_hue(picture, degrees)
+        np.testing.assert_allclose(turned @ luma, picture @ luma, atol=1)
+        back = pipeline.turn_hue(turned, -degrees).astype(int)
+        np.testing.assert_allclose(back, picture, atol=2)
+    # Half a turn: the differences from the luma, turned over in U and V.
+    red = np.full((1, 1, 3), (160, 110, 110), np.uint8)
+    np.testing.assert_allclose(
+        pipeline.turn_hue(red, 180)[0, 0], 2 * (red[0, 0] @ luma) - red[0, 0], atol=1
+    )
+    gray = np.arange(0, 250, 10, dtype=np.uint8)[None, :, None].repeat(3, 2)
+    np.testing.assert_array_equal(pipeline.turn_hue(gray, 77), gray)
+
+
+def test_hue_turns_photos_and_nothing_else(config):
+    plain = pipeline.SampleSource(config)
+    turned = pipeline.SampleSource(dataclasses.replace(config, hue=60))
+    again = pipeline.SampleSource(dataclasses.replace(config, hue=60))
+    for number in range(4):
+        before, after = plain.sample(number), turned.sample(number)
+        assert np.abs(after[0].astype(int) - before[0]).mean() > 1
+        np.testing.assert_array_equal(after[0], again.sample(number)[0])
+        for one, other in zip(before[1:], after[1:], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
 def test_cut_resizes_the_window_alone():
     picture = np.zeros((50, 50, 3), np.uint8)
     picture[10:30, 20:40] = 200  # the window: nothing of the black around it may bleed in

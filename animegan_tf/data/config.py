@@ -29,6 +29,8 @@ class DataConfig:
         hflip: mirror each sample with probability 1/2.
         scale: (low, high); each sample is resized by a factor drawn evenly between them before the
             crop: 0.5 shows twice as much of the picture. Needs a crop.
+        hue: the photos' colours are turned around gray by an angle drawn evenly from so many
+            degrees to both sides, 0 to 180, their lightness kept (`pipeline.turn_hue`).
         seed: of the order of the files, the crops and the flips.
         cache_gb: memory for decoded pictures that are larger than `image_size`; 0 for none.
         color_shift: (B, G, R) added to the colour anime pictures on the 0..255 scale, not clipped
@@ -52,6 +54,7 @@ class DataConfig:
     crop: str = "none"
     hflip: bool = False
     scale: tuple[float, float] = (1.0, 1.0)
+    hue: float = 0.0
     seed: int = 0
     cache_gb: float = 2.0
     color_shift: tuple[float, float, float] | None = None
@@ -76,6 +79,8 @@ class DataConfig:
             )
         if not isinstance(self.hflip, bool):
             raise InputError(f"hflip must be True or False, got {self.hflip!r}")
+        if not (_is_number(self.hue) and 0 <= self.hue <= 180):
+            raise InputError(f"hue must be degrees from 0 to 180, got {self.hue!r}")
         if not (_is_number(self.cache_gb) and self.cache_gb >= 0):
             raise InputError(f"cache_gb must be a number of at least 0, got {self.cache_gb!r}")
         # Flags give lists; a frozen configuration holds tuples.

@@ -71,8 +71,13 @@ class SampleSource:
 
         Each is uint8, (S, S, 3) RGB or (S, S) gray, S = `image_size`.
         """
+        (photo,) = self._crops("photo", number, "color")
+        if self.config.hue:
+            # The numbers of a stream nobody draws from: the option changes nothing but itself.
+            rng = np.random.default_rng([self.config.seed, 2 * len(_STREAMS) + 1, number])
+            photo = turn_hue(photo, rng.uniform(-self.config.hue, self.config.hue))
         return (
-            *self._crops("photo", number, "color"),
+            photo,
             *self._crops("anime", number, "color", "gray"),
             *self._crops("smooth", number, "gray"),
         )
@@ -122,6 +127,21 @@ def cut(picture, window, size):
         method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
         part = cv2.resize(part, (size, size), interpolation=method)
     return np.ascontiguousarray(part[:, ::-1] if mirrored else part)
+
+
+def turn_hue(picture, degrees):
+    """A uint8 RGB picture with its colours turned around gray, in U and V; luma is kept.
+
+    Where a turned colour lies outside RGB it is clipped. U and V are those of ITU-R BT.601.
+    """
+    y, u, v = cv2.split(cv2.cvtColor(picture.astype(np.float32), cv2.COLOR_RGB2YUV))
+    # OpenCV puts gray at one half of float pictures, which it takes to reach from 0 to 1.
+    u, v = u - 0.5, v - 0.5
+    angle = np.radians(degrees)
+    cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    turned = cv2.merge([y, u * cos - v * sin + 0.5, u * sin + v * cos + 0.5])
+    rgb = cv2.cvtColor(turned, cv2.COLOR_YUV2RGB)
+    return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
 
 
 def make_dataset(config, start_step=0, shard=(0, 1)):
