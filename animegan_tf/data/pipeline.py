@@ -190,15 +190,6 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
             picture.set_shape(_shape(key, size))
         return dict(zip(keys, pictures, strict=True))
 
-    def normalize(batch):
-        batch = {key: tf.cast(pictures, tf.float32) for key, pictures in batch.items()}
-        if config.color_shift is not None:
-            batch["anime"] += tf.constant(config.color_shift[::-1], tf.float32)  # B, G, R to RGB
-        batch = {key: pictures / 127.5 - 1 for key, pictures in batch.items()}
-        for key in ("anime_gray", "smooth_gray"):
-            batch[key] = tf.repeat(batch[key][..., None], 3, axis=-1)
-        return batch
-
     options = tf.data.Options()
     options.deterministic = True
     # Workers take their own rows by number; distribution must not skip or split files on top.
@@ -207,10 +198,23 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
         tf.data.Dataset.range(start_step * rows, np.iinfo(np.int64).max)
         .map(load_in_python, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(rows, drop_remainder=True)
-        .map(normalize, num_parallel_calls=tf.data.AUTOTUNE)
+        .map(functools.partial(_normalize, config), num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
         .with_options(options)
     )
+
+
+def _normalize(config, batch):
+    """A batch of uint8 pictures as `make_dataset` promises them."""
+    import tensorflow as tf
+
+    batch = {key: tf.cast(pictures, tf.float32) for key, pictures in batch.items()}
+    if config.color_shift is not None:
+        batch["anime"] += tf.constant(config.color_shift[::-1], tf.float32)  # B, G, R to RGB
+    batch = {key: pictures / 127.5 - 1 for key, pictures in batch.items()}
+    for key in ("anime_gray", "smooth_gray"):
+        batch[key] = tf.repeat(batch[key][..., None], 3, axis=-1)
+    return batch
 
 
 def _shape(key, size):
