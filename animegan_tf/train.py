@@ -103,6 +103,9 @@ def _define_run_flags():
         "photo smoothed between its edges, its colours strengthened; drawn, with few tones and "
         "dark lines along its edges besides",
     )
+    flags.DEFINE_float(
+        "reference_saturation", 1.0, "makes the colours of another reference so much stronger"
+    )
     flags.DEFINE_list(
         "color_shift",
         [],
@@ -213,6 +216,7 @@ def _data_config(recipe):
         video_end=None if end is None else parse_time("video_end", end),
         tfrecords=FLAGS.tfrecords,
         reference=FLAGS.reference,
+        reference_saturation=FLAGS.reference_saturation,
     )
 
 

@@ -13,7 +13,7 @@ from animegan_tf import images, losses
 from animegan_tf.data import pipeline
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.drawing import draw
-from animegan_tf.data.flatten import flatten
+from animegan_tf.data.flatten import flatten, saturate
 
 
 def test_areas_are_flat_and_edges_stay():
@@ -58,6 +58,34 @@ def test_batches_with_another_reference(tmp_path, name, made):
     for photo, reference in zip(plain["photo"], batch["reference"], strict=True):
         expected = made(images.to_uint8(photo.numpy()))
         np.testing.assert_array_equal(images.to_uint8(reference.numpy()), expected)
+
+
+def test_saturated_colours_are_farther_from_gray():
+    picture = np.array([[(140, 120, 100), (80, 80, 80), (200, 40, 40)]], np.uint8)
+    luma = (picture @ np.array([0.299, 0.587, 0.114]))[..., None]
+    expected = np.clip(luma + 1.4 * (picture - luma), 0, 255)
+    np.testing.assert_allclose(saturate(picture, 1.4), expected, atol=0.51)
+    np.testing.assert_array_equal(saturate(picture, 1), picture)
+
+
+def test_a_saturated_reference(tmp_path):
+    config = dataclasses.replace(_data(tmp_path), reference="drawn", reference_saturation=1.4)
+    batch = next(iter(pipeline.make_dataset(config)))
+    for photo, reference in zip(batch["photo"], batch["reference"], strict=True):
+        expected = saturate(draw(images.to_uint8(photo.numpy())), 1.4)
+        np.testing.assert_array_equal(images.to_uint8(reference.numpy()), expected)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    (
+        ({"reference": "flat", "reference_saturation": -1}, "must be a number of at least 0"),
+        ({"reference_saturation": 1.4}, "needs reference='flat' or 'drawn', got 'photo'"),
+    ),
+)
+def test_bad_saturations_are_named(tmp_path, changes, text):
+    with pytest.raises(animegan_tf.InputError, match=f"reference_saturation.*{text}"):
+        dataclasses.replace(_data(tmp_path), **changes)
 
 
 def test_an_unknown_reference_is_named(tmp_path):

@@ -45,6 +45,8 @@ class DataConfig:
         reference: what results are compared with: "photo", as published; "flat", the photo
             smoothed between its edges and with stronger colours (`flatten.flatten`); or "drawn",
             in few tones and with dark lines along its edges besides (`drawing.draw`).
+        reference_saturation: how many times as far from gray the colours of such a reference are
+            (`flatten.saturate`); "photo" allows 1 alone.
     """
 
     data_dir: str
@@ -65,6 +67,7 @@ class DataConfig:
     video_end: float | None = None
     tfrecords: str | None = None
     reference: str = "photo"
+    reference_saturation: float = 1.0
 
     def __post_init__(self):
         self._check_source()
@@ -76,6 +79,15 @@ class DataConfig:
         if self.reference not in REFERENCES:
             raise InputError(
                 f"reference must be one of {', '.join(REFERENCES)}, got {self.reference!r}"
+            )
+        saturation = self.reference_saturation
+        if not (_is_number(saturation) and saturation >= 0):
+            raise InputError(
+                f"reference_saturation must be a number of at least 0, got {saturation!r}"
+            )
+        if self.reference == "photo" and saturation != 1:
+            raise InputError(
+                f"reference_saturation={saturation} needs reference='flat' or 'drawn', got 'photo'"
             )
         if not isinstance(self.hflip, bool):
             raise InputError(f"hflip must be True or False, got {self.hflip!r}")

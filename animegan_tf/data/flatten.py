@@ -16,11 +16,19 @@ LUMA = np.float32([0.299, 0.587, 0.114])
 
 def flatten(photo):
     """uint8 RGB (H, W, 3) to the same: smoothed between its edges, its colours strengthened."""
-    photo = smooth(photo)
-    luma = (photo @ LUMA)[..., None]
-    strong = (photo - luma) * _SATURATION + luma
+    strong = _saturate(smooth(photo), _SATURATION)
     strong = (strong - 128.0) * _CONTRAST + 128.0 + _LIFT
     return np.clip(np.rint(strong), 0, 255).astype(np.uint8)
+
+
+def saturate(picture, factor):
+    """uint8 RGB (H, W, 3) to the same, colours `factor` times as far from their luma's gray."""
+    return np.clip(np.rint(_saturate(picture, factor)), 0, 255).astype(np.uint8)
+
+
+def _saturate(picture, factor):
+    luma = (picture @ LUMA)[..., None]
+    return (picture - luma) * factor + luma
 
 
 def smooth(photo):

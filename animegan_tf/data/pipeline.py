@@ -21,7 +21,7 @@ import numpy as np
 from animegan_tf.data import sources
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.drawing import draw
-from animegan_tf.data.flatten import flatten
+from animegan_tf.data.flatten import flatten, saturate
 from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError
@@ -172,7 +172,7 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
     source = SampleSource(config)
     size = config.image_size
 
-    made_of_photo = _REFERENCES.get(config.reference)
+    made_of_photo = _reference_maker(config)
     keys = (*_KEYS, "reference") if made_of_photo else _KEYS
     blank = tuple(np.zeros(_shape(key, size), np.uint8) for key in keys)
 
@@ -202,6 +202,14 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
         .prefetch(tf.data.AUTOTUNE)
         .with_options(options)
     )
+
+
+def _reference_maker(config):
+    """What makes the reference of a photo, or None where that is the photo itself."""
+    make, saturation = _REFERENCES.get(config.reference), config.reference_saturation
+    if make is None or saturation == 1:
+        return make
+    return lambda photo: saturate(make(photo), saturation)
 
 
 def _normalize(config, batch):
