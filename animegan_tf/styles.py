@@ -74,7 +74,7 @@ class PublishedStyle:
 SHIPPED = {
     style.name: style
     for style in (
-        ShippedStyle("thequestion", "v2", "experimental: soft, as painted for The Question"),
+        ShippedStyle("thequestion", "v2", "experimental: drawn, with The Question's colours"),
         ShippedStyle("thequestion-lite", "lite", "experimental: the colours of The Question"),
     )
 }
