@@ -57,6 +57,19 @@ def muted_stderr():
             os.close(stderr)
 
 
+def refuse_arguments(argv):
+    """Raise `InputError` for what `main` got besides its flags."""
+    if len(argv) > 1:
+        raise InputError(f"arguments: expected flags only, received {' '.join(argv[1:])!r}")
+
+
+def require_flags(*names):
+    """Raise `InputError` for the first of these flags that has no value."""
+    for name in names:
+        if not flags.FLAGS[name].value:
+            raise InputError(f"{name}: expected --{name}=..., received nothing")
+
+
 def run(main, module_name, doc):
     """Run `main(argv)` under absl; its return value is the exit status (None is 0).
 

@@ -192,9 +192,7 @@ def _data_config(recipe):
         raise InputError(
             f"synthetic_data: expected the source images, received --source={FLAGS.source}"
         )
-    for name in ("run_dir", *(() if drawn else _REQUIRED[FLAGS.source])):
-        if not FLAGS[name].value:
-            raise InputError(f"{name}: expected --{name}=..., received nothing")
+    cli.require_flags("run_dir", *(() if drawn else _REQUIRED[FLAGS.source]))
     numbers = FLAGS.color_shift and FLAGS.color_shift != ["auto"]
     end = FLAGS.video_end
     return DataConfig(
@@ -269,8 +267,7 @@ def main(argv, names=()):
     from animegan_tf import storage, training
     from animegan_tf.data import synthetic
 
-    if len(argv) > 1:
-        raise InputError(f"arguments: expected flags only, received {' '.join(argv[1:])!r}")
+    cli.refuse_arguments(argv)
     config = _run_config()
     recorded = _recorded(names)
     flags_file = Path(config.run_dir) / FLAGS_FILE

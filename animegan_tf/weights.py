@@ -53,15 +53,28 @@ def own_file(checkpoint):
     return path if path.suffix in _H5_SUFFIXES and path.is_file() else None
 
 
+def check_output(path, overwrite):
+    """Raise `InputError` for an `output` that could not be, or must not be, written.
+
+    For before the work is done; needs no TensorFlow.
+    """
+    if Path(path).exists() and not overwrite:
+        raise InputError(f"output: {str(path)!r} exists; --overwrite replaces it")
+    _check_name("output", path)
+
+
+def _check_name(argument, path):
+    if not Path(path).name.endswith(SUFFIX):
+        raise InputError(f"{argument}: expected a name ending in {SUFFIX}, received {str(path)!r}")
+
+
 def save_generator(model, path, half=False):
     """Write the weights of `model` to `path`, a `.weights.h5` file, aside and then in place.
 
     With `half` they are rounded to float16, and the file has half the size. They are read into
     float32 as before.
     """
-    path = Path(path)
-    if not path.name.endswith(SUFFIX):
-        raise InputError(f"path: expected a name ending in {SUFFIX}, received {str(path)!r}")
+    _check_name("path", path)
     memory = _Memory()
     model.save_weights(memory)
     storage.write_bytes(path, (_halved(memory) if half else memory).getvalue())

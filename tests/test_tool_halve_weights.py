@@ -57,7 +57,11 @@ def test_weights_that_float16_cannot_hold_are_refused(lite, tmp_path):
         (("--output=a.weights.h5",), "checkpoint: expected --checkpoint=..., received nothing"),
         (("--checkpoint=none.h5", "--output=a.weights.h5"), "there is no file 'none.h5'"),
         (("--checkpoint=none.h5", "--output=README.md"), "output: 'README.md' exists"),
-        (("--checkpoint=a", "--output=b", "--photos=none"), "photos: expected a folder"),
+        (
+            ("--checkpoint=none.h5", "--output=a.h5"),
+            "output: expected a name ending in .weights.h5",
+        ),
+        (("--checkpoint=a", "--output=b.weights.h5", "--photos=none"), "photos: expected a folder"),
     ),
 )
 def test_mistakes_are_one_line(arguments, text):

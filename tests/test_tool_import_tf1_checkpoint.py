@@ -44,6 +44,7 @@ def test_converts_and_names_the_arch(checkpoint, tmp_path):
         (("--output=a.weights.h5",), "checkpoint: expected --checkpoint=..., received nothing"),
         (("--checkpoint=none", "--output=a.weights.h5"), "there is no none.index"),
         (("--checkpoint=none", "--output=README.md"), "output: 'README.md' exists"),
+        (("--checkpoint=none", "--output=a.h5"), "output: expected a name ending in .weights.h5"),
     ),
 )
 def test_mistakes_are_one_line(arguments, text):

@@ -11,7 +11,6 @@ import json
 from absl import flags
 
 from animegan_tf import cli, storage
-from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
@@ -26,10 +25,8 @@ def main(argv):
     """Measure the folder and print, and write, what was found."""
     from animegan_tf.data import check
 
-    if len(argv) > 1:
-        raise InputError(f"arguments: expected flags only, received {' '.join(argv[1:])!r}")
-    if not FLAGS.input:
-        raise InputError("input: expected --input=..., received nothing")
+    cli.refuse_arguments(argv)
+    cli.require_flags("input")
     mean = check.mean_bgr(FLAGS.input)
     shift = check.color_shift(mean)
     flag = "--color_shift=" + ",".join(f"{value:.4f}" for value in shift)

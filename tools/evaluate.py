@@ -117,9 +117,7 @@ def main(argv):
     """Evaluate as the flags say; the exit status is 1 when a generator could not be measured."""
     from animegan_tf import evaluation, evaluation_report
 
-    for name in ("photos", "output"):
-        if not FLAGS[name].value:
-            raise InputError(f"{name}: expected --{name}=..., received nothing")
+    cli.require_flags("photos", "output")
     candidates = _candidates(argv[1:])
     photos = evaluation.load_photos(FLAGS.photos, FLAGS.max_side, FLAGS.max_photos)
     style, pairs = [], []

@@ -103,11 +103,8 @@ def main(argv):
     """Extract as the flags say; returns the exit status."""
     # Before OpenCV is loaded: it would print about pictures that it cannot read.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    if len(argv) > 1:
-        raise InputError(f"arguments: expected flags only, received {' '.join(argv[1:])!r}")
-    for name in ("video", "output"):
-        if not FLAGS[name].value:
-            raise InputError(f"{name}: expected --{name}=..., received nothing")
+    cli.refuse_arguments(argv)
+    cli.require_flags("video", "output")
     options = _options()
     try:
         from animegan_tf.data import frames

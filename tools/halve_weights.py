@@ -12,8 +12,7 @@ from pathlib import Path
 
 from absl import flags
 
-from animegan_tf import cli
-from animegan_tf.errors import InputError
+from animegan_tf import cli, weights
 
 FLAGS = flags.FLAGS
 
@@ -28,13 +27,9 @@ def define_flags():
 
 def main(argv):
     """Convert as the flags say; returns the exit status."""
-    if len(argv) > 1:
-        raise InputError(f"arguments: expected flags only, received {' '.join(argv[1:])!r}")
-    for name in ("checkpoint", "output"):
-        if not FLAGS[name].value:
-            raise InputError(f"{name}: expected --{name}=..., received nothing")
-    if Path(FLAGS.output).exists() and not FLAGS.overwrite:
-        raise InputError(f"output: {FLAGS.output!r} exists; --overwrite replaces it")
+    cli.refuse_arguments(argv)
+    cli.require_flags("checkpoint", "output")
+    weights.check_output(FLAGS.output, FLAGS.overwrite)
     from animegan_tf.export import check
 
     photos = check.read_photos(FLAGS.photos, limit=10)

@@ -12,7 +12,6 @@ filled from other pictures is refused.
 from absl import flags
 
 from animegan_tf import cli
-from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
@@ -34,11 +33,8 @@ def main(argv):
     from animegan_tf.data import tfrecord_writer
     from animegan_tf.data.config import DataConfig
 
-    if len(argv) > 1:
-        raise InputError(f"arguments: expected flags only, received {' '.join(argv[1:])!r}")
-    for name in ("data_dir", "style", "output"):
-        if not FLAGS[name].value:
-            raise InputError(f"{name}: expected --{name}=..., received nothing")
+    cli.refuse_arguments(argv)
+    cli.require_flags("data_dir", "style", "output")
     config = DataConfig(FLAGS.data_dir, FLAGS.style, image_size=FLAGS.image_size, crop=FLAGS.crop)
     plan = tfrecord_writer.make_plan(config, FLAGS.output, FLAGS.shard_mb * 1_000_000)
     print(plan, flush=True)

@@ -10,7 +10,8 @@ Gaussians for the lines; these follow the edges as in Kang, Lee and Chui, "Coher
 import cv2
 import numpy as np
 
-from animegan_tf.data.flatten import LUMA, smooth
+from animegan_tf.data.flatten import smooth
+from animegan_tf.measures import luma
 
 # Standard deviation, in pixels, over which the direction of the edges is averaged.
 _FLOW_SIGMA = 2.0
@@ -32,16 +33,16 @@ _GAMMA, _CONTRAST, _LIFT = 0.92, 1.08, 4.0
 def draw(photo):
     """uint8 RGB (H, W, 3) to the same, as a drawing."""
     areas = smooth(photo)
-    luma = (areas @ LUMA).astype(np.float32)
-    direction = _edge_direction(luma)
-    ink = _lines(luma, direction)
+    lightness = luma(areas)
+    direction = _edge_direction(lightness)
+    ink = _lines(lightness, direction)
     drawn = _tones(_average_along(areas.astype(np.float32), direction, _AREA_REACH))
     return np.clip(np.rint(drawn * (1 - ink[..., None])), 0, 255).astype(np.uint8)
 
 
-def _edge_direction(luma):
+def _edge_direction(lightness):
     """Unit vectors (x, y), each (H, W), along the edges: of the structure tensor, averaged."""
-    across, down = (cv2.Sobel(luma, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
+    across, down = (cv2.Sobel(lightness, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     xx, xy, yy = (
         cv2.GaussianBlur(product, (0, 0), _FLOW_SIGMA)
         for product in (across * across, across * down, down * down)
@@ -77,10 +78,10 @@ def _sample(values, x, y, method):
     return cv2.remap(values, x, y, method, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _lines(luma, direction):
+def _lines(lightness, direction):
     """(H, W): how much ink lies on each pixel, from 0 to `_LINE_INK`."""
-    fine = cv2.GaussianBlur(luma, (0, 0), _LINE_SIGMA)
-    coarse = cv2.GaussianBlur(luma, (0, 0), _LINE_SIGMA * _LINE_RATIO)
+    fine = cv2.GaussianBlur(lightness, (0, 0), _LINE_SIGMA)
+    coarse = cv2.GaussianBlur(lightness, (0, 0), _LINE_SIGMA * _LINE_RATIO)
     darker = _average_along(coarse - fine, direction, _LINE_REACH)
     around = cv2.GaussianBlur(np.abs(darker), (0, 0), _LINE_NEIGHBOURHOOD)
     over = darker - _LINE_LEVELS - _LINE_CONTRAST * around
@@ -89,12 +90,13 @@ def _lines(luma, direction):
 
 def _tones(areas):
     """Lightness in soft steps, stronger colours; float32 RGB, not clipped."""
-    luma = 255 * ((areas @ LUMA) / 255) ** _GAMMA
+    gray = luma(areas)
     step = 255 / _TONES
-    border = np.rint(luma / step)
-    stairs = np.tanh(_TONE_SLOPE * (luma / step - border)) / np.tanh(_TONE_SLOPE / 2) / 2
+    steps = 255 * (gray / 255) ** _GAMMA / step
+    border = np.rint(steps)
+    stairs = np.tanh(_TONE_SLOPE * (steps - border)) / np.tanh(_TONE_SLOPE / 2) / 2
     stepped = ((border + stairs) * step)[..., None]
-    color = areas - (areas @ LUMA)[..., None]
+    color = areas - gray[..., None]
     strength = np.exp(-np.abs(color).max(-1, keepdims=True) / _STRONG)
     made = stepped + color * (1 + _SATURATION * strength)
     return (made - 128) * _CONTRAST + 128 + _LIFT

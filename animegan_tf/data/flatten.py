@@ -6,12 +6,12 @@ Not part of the published method, which compares them with the photos themselves
 import cv2
 import numpy as np
 
+from animegan_tf.measures import luma
+
 # Bilateral filters, one after the other: each takes out what differs by less than `_LEVELS` from
 # the levels within `_REACH` pixels, and leaves the edges, which differ by more.
 _ROUNDS, _DIAMETER, _LEVELS, _REACH = 5, 7, 22, 5
 _SATURATION, _CONTRAST, _LIFT = 1.3, 1.05, 4.0
-# ITU-R BT.601.
-LUMA = np.float32([0.299, 0.587, 0.114])
 
 
 def flatten(photo):
@@ -27,8 +27,8 @@ def saturate(picture, factor):
 
 
 def _saturate(picture, factor):
-    luma = (picture @ LUMA)[..., None]
-    return (picture - luma) * factor + luma
+    gray = luma(picture)[..., None]
+    return (picture - gray) * factor + gray
 
 
 def smooth(photo):

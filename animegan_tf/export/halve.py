@@ -4,9 +4,8 @@ import numpy as np
 
 from animegan_tf import weights
 from animegan_tf.export import check
-
-# dB: rounding 2 of 100 values to the next of 255 levels gives 70.
-LEAST_PSNR = 50.0
+from animegan_tf.export.tflite import BOUNDS
+from animegan_tf.networks.generator import size_multiple
 
 
 def halve_weights(checkpoint, output, photos):
@@ -14,7 +13,8 @@ def halve_weights(checkpoint, output, photos):
 
     checkpoint: as in `weights.load_generator`. photos: uint8 RGB pictures to compare with. Returns
     what `check.compare` measured. Raises `InputError` for a checkpoint or a name that does not fit,
-    and `ExportError`, before anything is written, where a picture changes to under `LEAST_PSNR`.
+    and `ExportError`, before anything is written, where a picture changes by more than a float16
+    TFLite file's may.
     """
     model = weights.load_generator(checkpoint)
     largest, most = max(np.abs(v).max() for v in model.get_weights()), np.finfo(np.float16).max
@@ -22,10 +22,11 @@ def halve_weights(checkpoint, output, photos):
         raise check.ExportError(
             f"checkpoint: expected weights within float16's {most:g}, received one of {largest:g}"
         )
-    pictures = [check.fit_network(photo, None, 8, check.TRAINED_SIDE) for photo in photos]
+    multiple = size_multiple(model)
+    pictures = [check.fit_network(photo, None, multiple, check.TRAINED_SIDE) for photo in photos]
     expected = [np.array(model(picture)) for picture in pictures]
     model.set_weights([value.astype(np.float16) for value in model.get_weights()])
     answers = [np.array(model(picture)) for picture in pictures]
-    measured = check.compare(answers, expected, LEAST_PSNR)
+    measured = check.compare(answers, expected, BOUNDS["float16"])
     weights.save_generator(model, output, half=True)
     return measured
