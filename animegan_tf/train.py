@@ -106,6 +106,9 @@ def _define_run_flags():
     flags.DEFINE_float(
         "reference_saturation", 1.0, "makes the colours of another reference so much stronger"
     )
+    flags.DEFINE_float(
+        "reference_gamma", 1.0, "the power of the lightness in another reference; below 1: lighter"
+    )
     flags.DEFINE_list(
         "color_shift",
         [],
@@ -215,6 +218,7 @@ def _data_config(recipe):
         tfrecords=FLAGS.tfrecords,
         reference=FLAGS.reference,
         reference_saturation=FLAGS.reference_saturation,
+        reference_gamma=FLAGS.reference_gamma,
     )
 
 

@@ -13,7 +13,7 @@ from animegan_tf import images, losses
 from animegan_tf.data import pipeline
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.drawing import draw
-from animegan_tf.data.flatten import flatten, saturate
+from animegan_tf.data.flatten import flatten, lighten, saturate
 
 
 def test_areas_are_flat_and_edges_stay():
@@ -68,23 +68,48 @@ def test_saturated_colours_are_farther_from_gray():
     np.testing.assert_array_equal(saturate(picture, 1), picture)
 
 
-def test_a_saturated_reference(tmp_path):
-    config = dataclasses.replace(_data(tmp_path), reference="drawn", reference_saturation=1.4)
+def test_a_lighter_picture_keeps_its_colours():
+    picture = np.array([[(140, 120, 100), (80, 80, 80), (64, 10, 0), (255, 255, 255)]], np.uint8)
+    luma = (picture @ np.array([0.299, 0.587, 0.114]))[..., None]
+    expected = picture + 255 * (luma / 255) ** 0.7 - luma
+    np.testing.assert_allclose(lighten(picture, 0.7), expected, atol=0.51)
+    assert (lighten(picture, 0.7) >= picture).all()
+    np.testing.assert_array_equal(lighten(picture, 1), picture)
+
+
+def test_every_level_of_gray_stays_with_a_gamma_of_one():
+    levels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=-1)
+    np.testing.assert_array_equal(lighten(levels, 1), levels)
+    np.testing.assert_array_equal(saturate(levels, 1), levels)
+
+
+def test_a_lighter_reference_of_stronger_colours(tmp_path):
+    config = dataclasses.replace(
+        _data(tmp_path), reference="drawn", reference_saturation=1.4, reference_gamma=0.7
+    )
     batch = next(iter(pipeline.make_dataset(config)))
     for photo, reference in zip(batch["photo"], batch["reference"], strict=True):
-        expected = saturate(draw(images.to_uint8(photo.numpy())), 1.4)
+        expected = saturate(draw(lighten(images.to_uint8(photo.numpy()), 0.7)), 1.4)
         np.testing.assert_array_equal(images.to_uint8(reference.numpy()), expected)
 
 
 @pytest.mark.parametrize(
     ("changes", "text"),
     (
-        ({"reference": "flat", "reference_saturation": -1}, "must be a number of at least 0"),
-        ({"reference_saturation": 1.4}, "needs reference='flat' or 'drawn', got 'photo'"),
+        (
+            {"reference": "flat", "reference_saturation": -1},
+            "reference_saturation must be a number of at least 0",
+        ),
+        (
+            {"reference_saturation": 1.4},
+            "reference_saturation=1.4 needs reference='flat' or 'drawn'",
+        ),
+        ({"reference": "drawn", "reference_gamma": 0}, "reference_gamma must be a number above 0"),
+        ({"reference_gamma": 0.7}, "reference_gamma=0.7 needs reference='flat' or 'drawn', got"),
     ),
 )
-def test_bad_saturations_are_named(tmp_path, changes, text):
-    with pytest.raises(animegan_tf.InputError, match=f"reference_saturation.*{text}"):
+def test_bad_references_are_named(tmp_path, changes, text):
+    with pytest.raises(animegan_tf.InputError, match=text):
         dataclasses.replace(_data(tmp_path), **changes)
 
 

@@ -47,6 +47,8 @@ class DataConfig:
             in few tones and with dark lines along its edges besides (`drawing.draw`).
         reference_saturation: how many times as far from gray the colours of such a reference are
             (`flatten.saturate`); "photo" allows 1 alone.
+        reference_gamma: the power of the photo's lightness in such a reference, below 1 for a
+            lighter one (`flatten.lighten`); "photo" allows 1 alone.
     """
 
     data_dir: str
@@ -68,6 +70,7 @@ class DataConfig:
     tfrecords: str | None = None
     reference: str = "photo"
     reference_saturation: float = 1.0
+    reference_gamma: float = 1.0
 
     def __post_init__(self):
         self._check_source()
@@ -76,19 +79,7 @@ class DataConfig:
         _require_integer("seed", self.seed, 0)
         if self.crop not in CROPS:
             raise InputError(f"crop must be one of {', '.join(CROPS)}, got {self.crop!r}")
-        if self.reference not in REFERENCES:
-            raise InputError(
-                f"reference must be one of {', '.join(REFERENCES)}, got {self.reference!r}"
-            )
-        saturation = self.reference_saturation
-        if not (_is_number(saturation) and saturation >= 0):
-            raise InputError(
-                f"reference_saturation must be a number of at least 0, got {saturation!r}"
-            )
-        if self.reference == "photo" and saturation != 1:
-            raise InputError(
-                f"reference_saturation={saturation} needs reference='flat' or 'drawn', got 'photo'"
-            )
+        self._check_reference()
         if not isinstance(self.hflip, bool):
             raise InputError(f"hflip must be True or False, got {self.hflip!r}")
         if not (_is_number(self.hue) and 0 <= self.hue <= 180):
@@ -105,6 +96,26 @@ class DataConfig:
         if self.color_shift is not None:
             shift = _numbers("color_shift", self.color_shift, 3)
             object.__setattr__(self, "color_shift", shift)
+
+    def _check_reference(self):
+        if self.reference not in REFERENCES:
+            raise InputError(
+                f"reference must be one of {', '.join(REFERENCES)}, got {self.reference!r}"
+            )
+        saturation, gamma = self.reference_saturation, self.reference_gamma
+        if not (_is_number(saturation) and saturation >= 0):
+            raise InputError(
+                f"reference_saturation must be a number of at least 0, got {saturation!r}"
+            )
+        if not (_is_number(gamma) and gamma > 0):
+            raise InputError(f"reference_gamma must be a number above 0, got {gamma!r}")
+        if self.reference == "photo":
+            for name in ("reference_saturation", "reference_gamma"):
+                if getattr(self, name) != 1:
+                    raise InputError(
+                        f"{name}={getattr(self, name)} needs reference='flat' or 'drawn', "
+                        "got 'photo'"
+                    )
 
     def _check_source(self):
         if self.source not in SOURCES:

@@ -26,6 +26,13 @@ def saturate(picture, factor):
     return np.clip(np.rint(_saturate(picture, factor)), 0, 255).astype(np.uint8)
 
 
+def lighten(picture, gamma):
+    """uint8 RGB (H, W, 3) to the same, luma to the power `gamma` (of 0 to 1) and colours kept."""
+    gray = luma(picture)[..., None]
+    lighter = picture - gray + 255 * (gray / 255) ** gamma
+    return np.clip(np.rint(lighter), 0, 255).astype(np.uint8)
+
+
 def _saturate(picture, factor):
     gray = luma(picture)[..., None]
     return (picture - gray) * factor + gray

@@ -21,7 +21,7 @@ import numpy as np
 from animegan_tf.data import sources
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.drawing import draw
-from animegan_tf.data.flatten import flatten, saturate
+from animegan_tf.data.flatten import flatten, lighten, saturate
 from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError
@@ -206,10 +206,16 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
 
 def _reference_maker(config):
     """What makes the reference of a photo, or None where that is the photo itself."""
-    make, saturation = _REFERENCES.get(config.reference), config.reference_saturation
-    if make is None or saturation == 1:
-        return make
-    return lambda photo: saturate(make(photo), saturation)
+    make = _REFERENCES.get(config.reference)
+    if make is None:
+        return None
+
+    def reference(photo):
+        # Lines and tones are drawn in the lighter photo: its shadows have some then.
+        lighter = lighten(photo, config.reference_gamma)
+        return saturate(make(lighter), config.reference_saturation)
+
+    return reference
 
 
 def _normalize(config, batch):
