@@ -264,14 +264,8 @@ def stylize_paths(
     replace one of the photos; `OSError` when a result cannot be written.
     """
     video = (video or VideoOptions()).check()
-    todo, skipped = photo_jobs.plan(
-        inputs,
-        output_dir,
-        compare=compare,
-        overwrite=overwrite,
-        recursive=recursive,
-        video=video,
-    )
+    chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive}
+    todo, skipped = photo_jobs.plan(inputs, output_dir, **chosen, video=video)
     if not todo:
         return Report(skipped=skipped)
     if not isinstance(stylizer, Stylizer):
@@ -286,9 +280,7 @@ def stylize_paths(
             if job.film:
                 stopped = _film(stylizer, job, video, compare, overwrite, progress, written)
             else:
-                picture = _stylized(stylizer, _read(job.photo), compare)
-                job.result.parent.mkdir(parents=True, exist_ok=True)
-                images.write_photo(job.result, picture.rgb, picture.alpha)
+                _photo(stylizer, job, compare)
                 written.append(job.result)
         except (InputError, MemoryError) as error:
             reason = str(error)
@@ -298,6 +290,12 @@ def stylize_paths(
         if stopped is not None:
             break
     return Report(tuple(written), skipped, tuple(failed), stopped)
+
+
+def _photo(stylizer, job, compare):
+    picture = _stylized(stylizer, _read(job.photo), compare)
+    job.result.parent.mkdir(parents=True, exist_ok=True)
+    images.write_photo(job.result, picture.rgb, picture.alpha)
 
 
 def _film(stylizer, job, options, compare, overwrite, progress, written):

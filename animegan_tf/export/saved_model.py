@@ -88,46 +88,53 @@ def export_saved_model(
         encoding=encoding,
         max_megapixels=max_megapixels,
     )
-    warmup = _warm_up_wanted(warmup)
+    served = {
+        "input_type": input_type,
+        "encoding": encoding,
+        "match_brightness": match_brightness,
+        "max_megapixels": max_megapixels,
+        "warm_up": _warm_up_wanted(warmup),
+    }
     shown = check.read_photos(photos, _PHOTOS)
     path = Path(output)
     new = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
-    version = version or _next_version(path)
-    run, weights = _network(model, frozen)
-    module = ServedGenerator(
-        run,
-        weights,
-        size_multiple(model),
-        max_pixels=round(max_megapixels * 1e6),
-        encoding=encoding,
-        match_brightness=match_brightness,
-    )
+    folder = str(version or _next_version(path))
     made = path / f".{uuid.uuid4().hex}.tmp"
     try:
-        _save(module, made, input_type)
-        if warmup:
-            serving_files.write_warm_up(made, path.name, INPUT_TYPES[input_type])
+        _make(made, model, frozen, served, path.name)
         report = {
-            "folder": str(version),
+            "folder": folder,
             "arch": generator_arch(model),
             "frozen": frozen,
-            "input_type": input_type,
-            "encoding": encoding,
-            "match_brightness": match_brightness,
-            "max_megapixels": max_megapixels,
-            "warm_up": warmup,
+            **served,
             "bytes": sum(file.stat().st_size for file in made.rglob("*") if file.is_file()),
             **_check(made, model, shown, input_type, encoding, match_brightness),
         }
-        os.replace(made, path / str(version))
+        os.replace(made, path / folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
         if new and not any(path.iterdir()):
             path.rmdir()
     serving_files.write_configurations(path, path.name)
-    storage.write_text(path / f"{version}.report.json", json.dumps(report, indent=2) + "\n")
+    storage.write_text(path / f"{folder}.report.json", json.dumps(report, indent=2) + "\n")
     return report
+
+
+def _make(folder, model, frozen, served, name):
+    """Save `model` into `folder` with the options `served`, not checked yet."""
+    run, weights = _network(model, frozen)
+    module = ServedGenerator(
+        run,
+        weights,
+        size_multiple(model),
+        max_pixels=round(served["max_megapixels"] * 1e6),
+        encoding=served["encoding"],
+        match_brightness=served["match_brightness"],
+    )
+    _save(module, folder, served["input_type"])
+    if served["warm_up"]:
+        serving_files.write_warm_up(folder, name, INPUT_TYPES[served["input_type"]])
 
 
 def _warm_up_wanted(warmup):
