@@ -46,7 +46,10 @@ def _define_flags():
         "32 and at least 256, as in the original code, and the result has that size.",
     )
     flags.DEFINE_bool(
-        "match_brightness", True, "Give the result the photo's mean brightness, as the original."
+        "match_brightness",
+        None,
+        "Give the result the photo's mean brightness, as the original. Default: so it is, but not "
+        "with a style that ships with this project: those have a brightness of their own.",
     )
     flags.DEFINE_integer(
         "max_side",

@@ -1,6 +1,7 @@
 """The styles in checkpoints/: the files that their READMEs describe, and pictures that are sane."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,19 @@ def test_one_is_shipped_and_is_the_default():
 def test_the_file_is_the_one_described(folder):
     digest = hashlib.sha256((folder / "generator.weights.h5").read_bytes()).hexdigest()
     assert digest in (folder / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_its_brightness_is_its_own(folder, tmp_path):
+    copy = tmp_path / "generator.weights.h5"
+    shutil.copy(folder / copy.name, copy)
+    link = tmp_path / "linked"
+    link.symlink_to(folder)
+    expected = {folder: False, folder / copy.name: False, link: False, copy: True, tmp_path: True}
+    for checkpoint, matched in expected.items():
+        assert animegan_tf.Stylizer(checkpoint).match_brightness == matched
+    assert not animegan_tf.Stylizer(style=folder.name).match_brightness
+    assert animegan_tf.Stylizer(folder, match_brightness=True).match_brightness
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

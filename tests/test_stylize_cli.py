@@ -52,7 +52,7 @@ def test_a_folder(run, photos, weights, tmp_path):
         (str(weights),),
         {
             "sizing": "photo",
-            "match_brightness": True,
+            "match_brightness": None,
             "max_side": None,
             "engine": "auto",
             "strip_memory": None,

@@ -65,7 +65,7 @@ def _define_flags():
     flags.DEFINE_bool(
         "match_brightness",
         False,
-        "saved_model: give results their photo's mean brightness, as the stylize command does.",
+        "saved_model: give results their photo's mean brightness, as the original.",
     )
     flags.DEFINE_float(
         "max_megapixels",
