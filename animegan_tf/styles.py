@@ -74,8 +74,8 @@ class PublishedStyle:
 SHIPPED = {
     style.name: style
     for style in (
-        ShippedStyle("thequestion", "v2", "experimental: drawn, with The Question's colours"),
-        ShippedStyle("thequestion-lite", "lite", "experimental: the colours of The Question"),
+        ShippedStyle("thequestion", "v2", "experimental: drawings in The Question's tone"),
+        ShippedStyle("thequestion-lite", "lite", "experimental: the same for phones"),
     )
 }
 

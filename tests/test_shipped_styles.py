@@ -44,10 +44,12 @@ def test_the_picture_is_neither_gray_nor_off(folder):
     result = animegan_tf.Stylizer(style=folder.name)(photo)
     assert result.shape == photo.shape
     before, after = photo.astype(np.float64), result.astype(np.float64)
-    # Levels of 255: the colours of the whole, and that the picture is still there.
-    assert np.abs(after.mean((0, 1)) - before.mean((0, 1))).max() < 25
+    # Levels of 255: brighter, as its references are, without a tint, the picture still there.
+    change = after.mean((0, 1)) - before.mean((0, 1))
+    assert 10 < change.mean() < 45
+    assert np.abs(change - change.mean()).max() < 20
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.85
     spread = [np.ptp(picture, axis=-1).mean() for picture in (before, after)]
-    assert spread[1] > 0.6 * spread[0]
+    assert spread[1] > 1.2 * spread[0]
     # Clearly another picture.
     assert np.abs(after - before).mean() > 4

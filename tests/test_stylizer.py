@@ -228,7 +228,7 @@ def test_the_shipped_style_is_the_default(tmp_path, monkeypatch):
     model = build_generator("lite")
     save_generator(model, tmp_path / "thequestion" / RUN_WEIGHTS)
     photo = noise(256, 264)
-    expected = Stylizer(model)(photo)
+    expected = Stylizer(model, match_brightness=False)(photo)
     for stylize in (Stylizer(), Stylizer(style="thequestion")):
         np.testing.assert_array_equal(stylize(photo), expected)
 
