@@ -9,6 +9,7 @@ checksums). Imports no TensorFlow until a fetched checkpoint is converted.
 import contextlib
 import dataclasses
 import datetime
+import filecmp
 import hashlib
 import json
 import os
@@ -158,10 +159,10 @@ def styles_folder(styles_dir=None):
 
 
 def is_shipped(checkpoint):
-    """Whether `checkpoint`, as in `weights.load_generator`, is the file of a shipped style."""
+    """Whether `checkpoint`, as in `weights.load_generator`, is a shipped style or a copy of one."""
     own = own_file(checkpoint) if isinstance(checkpoint, (str, os.PathLike)) else None
     files = filter(None, map(_shipped_file, SHIPPED))
-    return own is not None and any(own.samefile(file) for file in files)
+    return own is not None and any(filecmp.cmp(own, file, shallow=False) for file in files)
 
 
 def default():

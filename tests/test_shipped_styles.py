@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import animegan_tf
-from animegan_tf import images, styles
+from animegan_tf import images, styles, weights
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/generator.weights.h5"))
@@ -26,13 +26,12 @@ def test_the_file_is_the_one_described(folder):
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_its_brightness_is_its_own(folder, tmp_path):
-    copy = tmp_path / "generator.weights.h5"
-    shutil.copy(folder / copy.name, copy)
-    link = tmp_path / "linked"
-    link.symlink_to(folder)
-    expected = {folder: False, folder / copy.name: False, link: False, copy: True, tmp_path: True}
-    for checkpoint, matched in expected.items():
-        assert animegan_tf.Stylizer(checkpoint).match_brightness == matched
+    copy, other = tmp_path / "copy.weights.h5", tmp_path / "other.weights.h5"
+    shutil.copy(folder / "generator.weights.h5", copy)
+    weights.save_generator(weights.load_generator(folder), other)  # float32
+    for checkpoint in (folder, str(folder / "generator.weights.h5"), copy):
+        assert not animegan_tf.Stylizer(checkpoint).match_brightness
+    assert animegan_tf.Stylizer(other).match_brightness
     assert not animegan_tf.Stylizer(style=folder.name).match_brightness
     assert animegan_tf.Stylizer(folder, match_brightness=True).match_brightness
 
