@@ -57,6 +57,8 @@ class Recipe:
     # Not published: factor that each learning rate reaches, by a half cosine, at its phase's end.
     init_learning_rate_end: float = 1.0
     learning_rate_end: float = 1.0
+    # Not published: epochs between the two phases in which the discriminator alone is trained.
+    discriminator_epochs: int = 0
     # Not published: decay of the running average of the generator's weights; 0 keeps none.
     ema_decay: float = 0.0
 

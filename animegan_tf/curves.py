@@ -15,7 +15,11 @@ from animegan_tf import plotting
 from animegan_tf.errors import InputError
 
 SCALARS = "scalars.jsonl"
-PHASE_NAMES = {"initialize": "initialisation", "adversarial": "adversarial phase"}
+PHASE_NAMES = {
+    "initialize": "initialisation",
+    "discriminate": "discriminator alone",
+    "adversarial": "adversarial phase",
+}
 _NOT_TERMS = ("step", "epoch", "phase")
 # The line is the mean over this share of a run's values, but of no more than that of its phase.
 _SMOOTHED_OVER, _SMOOTHED_OVER_PHASE = 1 / 25, 1 / 10

@@ -85,6 +85,7 @@ class _Steps:
         self.model = model
         self._strategy = strategy
         self._initialize = self._compiled(model.initialize_and_measure, jit_compile)
+        self._discriminate = self._compiled(model.discriminate_and_measure, jit_compile)
         self._adversarial = {
             turn: self._compiled(
                 functools.partial(model.adversarial_and_measure, update_discriminator=turn),
@@ -117,12 +118,16 @@ class _Steps:
         if model.phase == "initialize":
             rates = {"init_learning_rate": model.init_optimizer}
             update = self._initialize
+        elif model.phase == "discriminate":
+            rates = {"discriminator_learning_rate": model.discriminator_optimizer}
+            update = self._discriminate
         else:
             rates = {
                 "generator_learning_rate": model.generator_optimizer,
                 "discriminator_learning_rate": model.discriminator_optimizer,
             }
-            turn = (step - plan.init_steps) % recipe.training_rate == 0
+            first = plan.init_steps + plan.discriminator_steps
+            turn = (step - first) % recipe.training_rate == 0
             update = self._adversarial[turn]
         for name, optimizer in rates.items():
             optimizer.learning_rate = getattr(recipe, name) * factor

@@ -42,6 +42,8 @@ _RECIPE_HELP = {
     "init_learning_rate_end": "not published: factor that the initialisation's learning rate "
     "reaches at its end, by a half cosine",
     "learning_rate_end": "not published: the same for the adversarial phase",
+    "discriminator_epochs": "not published: epochs after the initialisation phase in which the "
+    "discriminator alone is trained, so that the generator meets one that knows the style",
     "ema_decay": "not published: decay of a running average of the generator's weights, which is "
     "then what is saved for stylising; 0 keeps none",
 }

@@ -17,8 +17,10 @@ from animegan_tf.errors import InputError
 BATCH_KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
 # Keras starts at 2^15, where the first dozen updates overflow: the losses here are in the hundreds.
 FLOAT16_LOSS_SCALE = 2.0**4
-PHASES = ("initialize", "adversarial")
+# Checkpoints hold the place in this tuple: new phases go to its end.
+PHASES = ("initialize", "adversarial", "discriminate")
 INIT_TERMS = ("init", "content", "pixel", "color")
+DISCRIMINATOR_TERMS = ("d",)
 ADVERSARIAL_TERMS = ("d", "g", "content", "style", "color", "tv", "adversarial")
 
 
@@ -40,12 +42,13 @@ def _adam(recipe, learning_rate, name, variables):
 
 
 class AnimeGAN(keras.Model):
-    """Generator, discriminator, features and three Adam optimisers, trained in two phases.
+    """Generator, discriminator, features and three Adam optimisers, trained in phases.
 
     `generator` and `discriminator` come from `build_generator` and `build_discriminator`,
     `features` from `build_feature_extractor`, the numbers from `recipe` (a `Recipe`).
-    `initialize_step` and `adversarial_step` do one update each; `train_step` calls the one of
-    `self.phase` ("initialize" at first, then "adversarial"; assign it between steps), so that
+    `initialize_step`, `discriminate_step` (not published) and `adversarial_step` do one update
+    each; `train_step` calls the one of `self.phase` ("initialize" at first, then "discriminate" or
+    "adversarial"; assign it between steps), so that
     `fit(dataset)` works after the constructor without `compile`. `seed` is that of the gradient
     penalties' draws. Under a `tf.distribute` strategy a batch is each replica's part of it.
     """
@@ -81,7 +84,7 @@ class AnimeGAN(keras.Model):
 
     @property
     def phase(self):
-        """The phase that `train_step` trains: "initialize" or "adversarial"."""
+        """The phase that `train_step` trains: one of `PHASES`."""
         return self._phase
 
     @phase.setter
@@ -124,8 +127,8 @@ class AnimeGAN(keras.Model):
 
     def _terms(self):
         """The names of the losses that the current phase's step returns."""
-        if self._phase == PHASES[1]:
-            return ADVERSARIAL_TERMS
+        if self._phase != PHASES[0]:
+            return ADVERSARIAL_TERMS if self._phase == "adversarial" else DISCRIMINATOR_TERMS
         recipe = self.recipe
         used = (True, recipe.content_weight, recipe.init_pixel_weight, recipe.init_color_weight)
         return [name for name, weight in zip(INIT_TERMS, used, strict=True) if weight]
@@ -136,7 +139,8 @@ class AnimeGAN(keras.Model):
 
     def train_step(self, batch):
         """One update of the current phase on a batch; returns the running means of its losses."""
-        step = self.initialize_step if self._phase == PHASES[0] else self.adversarial_step
+        steps = (self.initialize_step, self.adversarial_step, self.discriminate_step)
+        step = dict(zip(PHASES, steps, strict=True))[self._phase]
         for name, value in step(batch).items():
             self._means[name].update_state(value)
         return {metric.name: metric.result() for metric in self.metrics}
@@ -176,6 +180,18 @@ class AnimeGAN(keras.Model):
             weights["color"] = recipe.init_color_weight
             terms["color"] = losses.color_loss(reference, generated)
         return tf.add_n([weights[name] * term for name, term in terms.items()]), terms
+
+    def discriminate_step(self, batch):
+        """One update of the discriminator; the generator stays as it is. Not published.
+
+        Returns `{"d": loss}`, the weighted total of `adversarial_step`.
+        """
+        return self.discriminate_and_measure(batch)[0]
+
+    def discriminate_and_measure(self, batch):
+        """`discriminate_step` that returns its loss and the diagnostics of the discriminator."""
+        loss, measures = self._update_discriminator(batch, self.generator(batch["photo"]))
+        return {"d": loss}, measures
 
     def adversarial_step(self, batch, update_discriminator=True):
         """One update of the discriminator and then one of the generator on the same batch.

@@ -93,17 +93,25 @@ class Plan:
     def init_steps(self):
         return self.steps_per_epoch * min(self.config.recipe.init_epochs, self.config.recipe.epochs)
 
+    @property
+    def discriminator_steps(self):
+        """Updates of the discriminator alone, which follow the `init_steps`."""
+        steps = self.steps_per_epoch * self.config.recipe.discriminator_epochs
+        return min(steps, self.total_steps - self.init_steps)
+
     def __str__(self):
         recipe, config = self.config.recipe, self.config
-        adversarial = recipe.epochs - min(recipe.init_epochs, recipe.epochs)
+        initial = min(recipe.init_epochs, recipe.epochs)
+        alone = self.discriminator_steps // self.steps_per_epoch
+        discriminator = f"{alone} of the discriminator alone, " if alone else ""
         return "\n".join(
             (
                 str(self.report),
                 f"generator {recipe.arch}, features {config.features_depth} from {config.features}",
                 f"{self.steps_per_epoch} steps of {recipe.batch_size} pictures at "
                 f"{recipe.image_size}x{recipe.image_size} per epoch: "
-                f"{recipe.epochs - adversarial} epochs of initialisation, {adversarial} "
-                f"adversarial, {self.total_steps} steps in all",
+                f"{initial} epochs of initialisation, {discriminator}"
+                f"{recipe.epochs - initial - alone} adversarial, {self.total_steps} steps in all",
                 f"output in {config.run_dir}",
             )
         )
@@ -152,18 +160,24 @@ def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
 
 def phase_of(step, plan):
     """The phase of update number `step`, counted from 0."""
-    return "initialize" if step < plan.init_steps else "adversarial"
+    if step < plan.init_steps:
+        return "initialize"
+    first = plan.init_steps + plan.discriminator_steps
+    return "discriminate" if step < first else "adversarial"
 
 
 def learning_rate_factor(step, plan):
     """What the phase's learning rates are multiplied with at update number `step`, from 0.
 
-    1 with the published recipe; else a half cosine from 1 down to the recipe's end factor.
+    1 with the published recipe and for the discriminator alone; else a half cosine from 1 down to
+    the recipe's end factor.
     """
-    recipe = plan.config.recipe
-    if phase_of(step, plan) == "initialize":
+    recipe, phase = plan.config.recipe, phase_of(step, plan)
+    if phase == "discriminate":
+        return 1.0
+    if phase == "initialize":
         end, done, length = recipe.init_learning_rate_end, step, plan.init_steps
     else:
-        end, done = recipe.learning_rate_end, step - plan.init_steps
-        length = plan.total_steps - plan.init_steps
+        first = plan.init_steps + plan.discriminator_steps
+        end, done, length = recipe.learning_rate_end, step - first, plan.total_steps - first
     return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * done / max(1, length)))

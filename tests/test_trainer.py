@@ -203,6 +203,23 @@ def test_fit_trains_the_current_phase():
     assert all(np.isfinite(values[0]) for values in history.values())
 
 
+def test_the_discriminator_learns_alone():
+    model, twin = _tiny(), _tiny()
+    twin.set_weights(model.get_weights())
+    model.phase = "discriminate"
+    before = model.generator.get_weights()
+    loss = model.train_step(_tiny_batch())
+    assert set(loss) == {"d"}
+    for old, new in zip(before, model.generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    # The same update of the discriminator as in an adversarial step, which does it first.
+    assert float(loss["d"]) == pytest.approx(
+        float(twin.adversarial_step(_tiny_batch())["d"]), rel=1e-4
+    )
+    losses = [float(model.discriminate_step(_tiny_batch())["d"]) for _ in range(8)]
+    assert losses[-1] < 0.9 * losses[0]
+
+
 def test_fit_reports_means_over_steps():
     model = _tiny()
     batches = [_tiny_batch(step=step) for step in range(2)]

@@ -86,6 +86,34 @@ def test_phases_and_learning_rates(data_dir, tmp_path):
     assert training.learning_rate_factor(8, plan) == pytest.approx(0.5)
 
 
+def test_discriminator_epochs_lie_between_the_phases(data_dir, tmp_path):
+    plan = _plan(data_dir, tmp_path, steps_per_epoch=4)
+    assert plan.discriminator_steps == 0
+    recipe = dataclasses.replace(
+        plan.config.recipe, discriminator_epochs=1, init_learning_rate_end=0.2, learning_rate_end=0
+    )
+    plan = dataclasses.replace(plan, config=dataclasses.replace(plan.config, recipe=recipe))
+    phases = [training.phase_of(step, plan) for step in range(12)]
+    assert phases == ["initialize"] * 4 + ["discriminate"] * 4 + ["adversarial"] * 4
+    assert "1 of the discriminator alone, 1 adversarial, 12 steps in all" in str(plan)
+    factors = [training.learning_rate_factor(step, plan) for step in (4, 7, 8, 10)]
+    assert factors == pytest.approx([1, 1, 1, 0.5])
+
+
+def test_a_run_with_discriminator_epochs(data_dir, tmp_path):
+    config = _config(data_dir, tmp_path / "run", steps_per_epoch=2)
+    recipe = dataclasses.replace(config.recipe, discriminator_epochs=1)
+    plan = training.make_plan(dataclasses.replace(config, recipe=recipe))
+    loop.run(plan, progress=False)
+    lines = _lines(tmp_path / "run")
+    assert [line["phase"] for line in lines] == (
+        ["initialize"] * 2 + ["discriminate"] * 2 + ["adversarial"] * 2
+    )
+    alone = lines[2]
+    assert alone["discriminator_gradient_norm"] > 0 and "g" not in alone
+    assert {"d", "d_real", "d_generated", "d_gray", "d_smooth"} <= alone.keys()
+
+
 def test_bad_data_is_found_first(data_dir, tmp_path):
     config = _config(data_dir, tmp_path / "run")
     wrong = dataclasses.replace(config, data=dataclasses.replace(config.data, image_size=64))
