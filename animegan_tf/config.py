@@ -7,6 +7,7 @@ from animegan_tf.errors import InputError
 PRECISIONS = ("float32", "bfloat16", "float16")
 # What runs a generator outside training; "auto" leaves the choice to who runs it.
 ENGINES = ("auto", "keras", "litert")
+GENERATOR_NORMS = ("published", "layer", "instance")
 GAN_TYPES = ("lsgan", "gan", "hinge", "wgan-gp", "wgan-lp", "dragan")
 
 
@@ -57,6 +58,8 @@ class Recipe:
     # Not published: factor that each learning rate reaches, by a half cosine, at its phase's end.
     init_learning_rate_end: float = 1.0
     learning_rate_end: float = 1.0
+    # Not published but for "published": the norm of the generator, to compare the two.
+    generator_norm: str = "published"
     # Not published: epochs between the two phases in which the discriminator alone is trained.
     discriminator_epochs: int = 0
     # Not published: decay of the running average of the generator's weights; 0 keeps none.
@@ -70,6 +73,7 @@ class Recipe:
         for name, choices in (
             ("arch", ("v2", "lite", "v1")),
             ("norm", ("layer", "instance")),
+            ("generator_norm", GENERATOR_NORMS),
             ("gan", GAN_TYPES),
         ):
             value = getattr(self, name)

@@ -60,7 +60,7 @@ def build_model(config, replicas=1):
 
 def _build(config, recipe):
     features = networks.build_feature_extractor(config.features, config.features_depth)
-    generator = networks.build_generator(recipe.arch)
+    generator = networks.build_generator(recipe.arch, recipe.generator_norm)
     if config.init_from is not None:
         source = weights.load_generator(config.init_from)
         if source.name != generator.name:

@@ -21,7 +21,7 @@ from pathlib import Path
 from absl import flags
 
 from animegan_tf import cli
-from animegan_tf.config import GAN_TYPES, PRECISIONS, Recipe
+from animegan_tf.config import GAN_TYPES, GENERATOR_NORMS, PRECISIONS, Recipe
 from animegan_tf.data.config import CROPS, REFERENCES, SOURCES, DataConfig
 from animegan_tf.distribution import STRATEGIES, this_worker
 from animegan_tf.errors import InputError
@@ -42,12 +42,19 @@ _RECIPE_HELP = {
     "init_learning_rate_end": "not published: factor that the initialisation's learning rate "
     "reaches at its end, by a half cosine",
     "learning_rate_end": "not published: the same for the adversarial phase",
+    "generator_norm": "the generator's norm; not published but for published (v2 and lite: layer, "
+    "v1: instance)",
     "discriminator_epochs": "not published: epochs after the initialisation phase in which the "
     "discriminator alone is trained, so that the generator meets one that knows the style",
     "ema_decay": "not published: decay of a running average of the generator's weights, which is "
     "then what is saved for stylising; 0 keeps none",
 }
-_CHOICES = {"arch": ("v2", "lite", "v1"), "norm": ("layer", "instance"), "gan": GAN_TYPES}
+_CHOICES = {
+    "arch": ("v2", "lite", "v1"),
+    "norm": ("layer", "instance"),
+    "generator_norm": GENERATOR_NORMS,
+    "gan": GAN_TYPES,
+}
 
 
 def _define_recipe_flags():

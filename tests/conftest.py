@@ -73,11 +73,12 @@ def toy_features(weights, depth):
     return model
 
 
-def toy_generator(arch):
+def toy_generator(arch, norm="published"):
     """One convolution and a norm under names that `tf1` maps, so that a run takes seconds.
 
     Its weights are the same each time, so that a bound in decibels holds each time or never.
     """
+    assert norm == "published", norm
     import keras
 
     from animegan_tf.layers import LayerNorm2D

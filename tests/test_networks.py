@@ -10,6 +10,7 @@ from conftest import assign_seeded
 import animegan_tf
 from animegan_tf import tf1
 from animegan_tf.networks import size_multiple
+from animegan_tf.networks.generator import generator_norm
 
 PARAMETERS = {"v2": 2_143_552, "lite": 698_240, "v1": 3_956_096}
 NORMS = {"v2": "layer", "v1": "instance"}
@@ -54,6 +55,29 @@ def test_generator_treats_samples_alone(generators, arch):
     together = np.asarray(generators[arch](photos))
     alone = np.concatenate([generators[arch](photo[None]) for photo in photos])
     np.testing.assert_allclose(together, alone, atol=2e-5)
+
+
+@pytest.mark.parametrize(("arch", "norm"), (("v2", "instance"), ("v1", "layer")))
+def test_generator_with_the_other_norm(generators, arch, norm):
+    published, model = generators[arch], animegan_tf.build_generator(arch, norm)
+    assert generator_norm(published) != generator_norm(model) == norm
+    assert [weight.path for weight in model.weights] == [w.path for w in published.weights]
+    model.set_weights(published.get_weights())
+    first = next(layer.name for layer in model.layers if "Norm" in layer.name)
+    photo = seeded.image("generator_input", (2, 64, 96, 3))
+    before = keras.Model(model.inputs, model.get_layer(first).input)(photo).numpy()
+    after = keras.Model(model.inputs, model.get_layer(first).output)(photo).numpy()
+    axes = (1, 2) if norm == "instance" else (1, 2, 3)
+    layer = model.get_layer(first)
+    expected = before - before.mean(axes, keepdims=True)
+    expected /= np.sqrt(before.var(axes, keepdims=True) + layer.epsilon)
+    expected = expected * layer.gamma.numpy() + layer.beta.numpy()
+    np.testing.assert_allclose(after, expected, atol=1e-4)
+
+
+def test_an_unknown_norm_is_named():
+    with pytest.raises(animegan_tf.InputError, match="norm: expected published, layer or instance"):
+        animegan_tf.build_generator("v2", "batch")
 
 
 def test_generator_weights_spread_as_published():

@@ -67,7 +67,8 @@ def v2_model():
 @pytest.fixture
 def one_model(monkeypatch, v2_model):
     """For refusals: the network is built once, as that takes longer than the rest of the test."""
-    monkeypatch.setattr(networks, "build_generator", lambda arch: {"v2": v2_model}[arch])
+    models = {"v2": v2_model}
+    monkeypatch.setattr(networks, "build_generator", lambda arch, norm=None: models[arch])
 
 
 # --- fetching ------------------------------------------------------------------------------------

@@ -19,11 +19,18 @@ LAYER_NORM_EPSILON = 1e-12
 INSTANCE_NORM_EPSILON = 1e-5
 SEPARABLE_NORM_EPSILON = 1e-6
 
+# The published norm of each generator, and the epsilon of each norm where it is not published.
+PUBLISHED_NORMS = {"v2": "layer", "lite": "layer", "v1": "instance"}
+_EPSILONS = {"layer": LAYER_NORM_EPSILON, "instance": INSTANCE_NORM_EPSILON}
+
 SIZE_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
 
 
-def build_generator(arch="v2"):
+def build_generator(arch="v2", norm="published"):
     """Return the generator `arch` ("v2", "lite" or "v1") with fresh weights.
+
+    `norm` is "layer" or "instance" for every norm of the network; "published" is layer norm for
+    "v2" and "lite" and instance norm for "v1". The number of weights and their names are the same.
 
     A functional `keras.Model` named `generator_<arch>`: float32 RGB in [-1, 1], (N, H, W, 3), to a
     picture of the same size and range. H and W must be multiples of 4 ("lite": 8).
@@ -31,8 +38,27 @@ def build_generator(arch="v2"):
     """
     if arch not in _BODIES:
         raise InputError(f"arch: expected one of {', '.join(_BODIES)}, received {arch!r}")
+    if norm not in ("published", *_EPSILONS):
+        raise InputError(f"norm: expected published, layer or instance, received {norm!r}")
     photo = keras.Input((None, None, 3), name="photo")
-    return keras.Model(photo, _BODIES[arch](photo), name=f"generator_{arch}")
+    model = keras.Model(photo, _BODIES[arch](photo), name=f"generator_{arch}")
+    if norm in ("published", PUBLISHED_NORMS[arch]):
+        return model
+    return keras.models.clone_model(model, clone_function=lambda layer: _renormed(layer, norm))
+
+
+def _renormed(layer, norm):
+    """A fresh copy of `layer`, with `norm` if it is a norm layer."""
+    config = layer.get_config()
+    if isinstance(layer, LayerNorm2D):
+        config |= {"per_channel": norm == "instance", "epsilon": _EPSILONS[norm]}
+    return type(layer).from_config(config)
+
+
+def generator_norm(model):
+    """The norm of a generator of `build_generator`: "layer" or "instance"."""
+    norms = (layer for layer in model.layers if isinstance(layer, LayerNorm2D))
+    return "instance" if next(norms).per_channel else "layer"
 
 
 def size_multiple(model):
