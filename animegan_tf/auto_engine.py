@@ -24,7 +24,7 @@ _WORTH_SECONDS = 20.0
 # Of converted networks; each is as large as its weights.
 _KEPT = 8
 # Part of their names: a change of what is converted, or how, needs another number.
-_FORMAT = 1
+_FORMAT = 2
 # Nobody asked for an engine that takes more than this much of the free memory.
 _MEMORY_SHARE = 0.5
 _TRIED_SIDE, _ROUNDS, _TOLERANCE = 256, 2, 1e-3
@@ -113,6 +113,11 @@ class AutoEngine:
         """What height and width must be multiples of."""
         return (self._litert or self._keras).multiple
 
+    @property
+    def match_brightness(self):
+        """See `animegan_tf.engines`."""
+        return (self._litert or self._keras).match_brightness
+
     def identity(self):
         """See `animegan_tf.engines`."""
         return self.keras.identity()
@@ -147,11 +152,10 @@ class AutoEngine:
     def _converted(self):
         """The network under LiteRT, kept for the next time, if it is equal and faster; or None."""
         from animegan_tf.export import convert, metadata
-        from animegan_tf.networks.generator import generator_arch
+        from animegan_tf.networks.generator import properties
 
         try:
-            own = {"arch": generator_arch(self.model), "multiple": self.multiple}
-            made = metadata.add_own(convert.convert(self.model, "none"), own)
+            made = metadata.add_own(convert.convert(self.model, "none"), properties(self.model))
             litert = _load(made)
             if not _equal_and_faster(litert, self.keras):
                 return None

@@ -58,6 +58,9 @@ class Recipe:
     # Not published: factor that each learning rate reaches, by a half cosine, at its phase's end.
     init_learning_rate_end: float = 1.0
     learning_rate_end: float = 1.0
+    # Whether results get their photo's brightness, as published, unless the user says otherwise:
+    # kept with the weights.
+    match_brightness: bool = True
     # Not published but for "published": the norm of the generator, to compare the two.
     generator_norm: str = "published"
     # Not published: epochs between the two phases in which the discriminator alone is trained.

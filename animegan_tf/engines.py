@@ -2,11 +2,13 @@
 
 An engine is called with float32 RGB in [-1, 1], (N, H, W, 3), and answers with the same. Its
 `multiple` is what H and W must be multiples of; its `size` is the one (height, width) that it
-takes, or None for any; its `identity()` a text that tells networks apart.
+takes, or None for any; its `match_brightness` whether the style wants its results to have their
+photo's brightness; its `identity()` a text that tells networks apart.
 """
 
 import contextlib
 import hashlib
+import json
 import os
 import threading
 from pathlib import Path
@@ -19,6 +21,8 @@ from animegan_tf.errors import InputError
 
 TFLITE_SUFFIX = ".tflite"
 _SAVED_MODEL_FILE = "saved_model.pb"
+# What an export records of its style, in the folder that TensorFlow leaves to others.
+SAVED_MODEL_PROPERTIES = Path("assets.extra", "animegan_tf.json")
 # For TFLite files of other projects, which do not say.
 _UNKNOWN_MULTIPLE = 32
 _FIRST_SIDE = 64
@@ -61,13 +65,14 @@ def _of_model(model, engine, strip_memory):
     if engine != "litert":
         return KerasEngine(model, strip_memory)
     from animegan_tf.export import convert
-    from animegan_tf.networks.generator import generator_arch, size_multiple
+    from animegan_tf.networks.generator import generator_arch, matches_brightness, size_multiple
 
-    made = LiteRTEngine(
+    engine = LiteRTEngine(
         convert.convert(model, "none"), multiple=size_multiple(model), arch=generator_arch(model)
     )
-    made.model = model
-    return made
+    engine.model = model
+    engine.match_brightness = matches_brightness(model)
+    return engine
 
 
 def refuse_large_for_litert(model, height, width):
@@ -128,6 +133,16 @@ def saved_model_folder(path):
     return max(versions, key=lambda p: int(p.name), default=None)
 
 
+def _saved_properties(folder):
+    """What a SavedModel records of its style; {} where it does not."""
+    path = folder / SAVED_MODEL_PROPERTIES
+    try:
+        properties = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"checkpoint: {path} is no readable JSON: {error}") from error
+    return properties if isinstance(properties, dict) else {}
+
+
 def _digest(parts):
     digest = hashlib.sha256()
     for part in parts:
@@ -162,10 +177,11 @@ class KerasEngine(_Engine):
     def __init__(self, model, strip_memory=None):
         import tensorflow as tf
 
-        from animegan_tf.networks import size_multiple
+        from animegan_tf.networks.generator import matches_brightness, size_multiple
 
         self.model = model
         self.multiple = size_multiple(model)
+        self.match_brightness = matches_brightness(model)
         self._strip_memory = strip_memory
         self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._out_of_memory = tf.errors.ResourceExhaustedError
@@ -224,6 +240,7 @@ class SavedModelEngine(_Engine):
                 f"{folder} has {found}"
             )
         self._folder = Path(folder)
+        self.match_brightness = _saved_properties(self._folder).get("match_brightness", True)
         self._errors = tf.errors
         self._run = self._loaded.signatures["raw"]
 
@@ -265,7 +282,9 @@ class LiteRTEngine(_Engine):
             raise InputError(f"checkpoint: {path} is no readable TFLite file: {error}") from error
         height, width = self._picture_shape(path)
         self.size = None if -1 in (height, width) else (height, width)
-        self.multiple = multiple or self._multiple()
+        own = self._properties()
+        self.multiple = multiple or own.get("multiple", _UNKNOWN_MULTIPLE)
+        self.match_brightness = own.get("match_brightness", True)
         self._arch = arch
         self._lock = threading.Lock()
         # So that its delegate speaks up now, not in the middle of the user's photos.
@@ -284,10 +303,10 @@ class LiteRTEngine(_Engine):
             f"{', '.join(found)}"
         )
 
-    def _multiple(self):
+    def _properties(self):
         from animegan_tf.export import metadata
 
-        return metadata.read_own(self._model).get("multiple", _UNKNOWN_MULTIPLE)
+        return metadata.read_own(self._model)
 
     def identity(self):
         return _weights_digest(self.model) if self.model else _digest([self._model])

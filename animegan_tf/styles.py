@@ -9,7 +9,6 @@ checksums). Imports no TensorFlow until a fetched checkpoint is converted.
 import contextlib
 import dataclasses
 import datetime
-import filecmp
 import hashlib
 import json
 import os
@@ -22,7 +21,7 @@ from pathlib import Path
 from animegan_tf import storage
 from animegan_tf.download import TIMEOUT, DownloadError, download
 from animegan_tf.errors import InputError
-from animegan_tf.weights import RUN_WEIGHTS, own_file
+from animegan_tf.weights import RUN_WEIGHTS
 
 DEFAULT = "thequestion"
 SOURCE = "source.json"
@@ -156,13 +155,6 @@ def styles_folder(styles_dir=None):
             f"styles_dir: expected a folder (--styles_dir or {STYLES_VARIABLE}), as this user has "
             f"no home folder to keep styles in, received {given!r}"
         ) from error
-
-
-def is_shipped(checkpoint):
-    """Whether `checkpoint`, as in `weights.load_generator`, is a shipped style or a copy of one."""
-    own = own_file(checkpoint) if isinstance(checkpoint, (str, os.PathLike)) else None
-    files = filter(None, map(_shipped_file, SHIPPED))
-    return own is not None and any(filecmp.cmp(own, file, shallow=False) for file in files)
 
 
 def default():

@@ -48,8 +48,8 @@ def _define_flags():
     flags.DEFINE_bool(
         "match_brightness",
         None,
-        "Give the result the photo's mean brightness, as the original. Default: so it is, but not "
-        "with a style that ships with this project: those have a brightness of their own.",
+        "Give the result the photo's mean brightness, as the original. Default: what the style "
+        "records; the styles that ship with this project change the brightness on purpose.",
     )
     flags.DEFINE_integer(
         "max_side",

@@ -49,8 +49,9 @@ class Stylizer:
         needs, cut away afterwards. A photo with a side below 256 is enlarged for the network, its
         result shrunk. "published" resizes as the published code does (`images.published_size`) and
         leaves the result at that size.
-    match_brightness: scale the result to the photo's mean brightness, as published. Default: so it
-        is, but not with a style that ships with this project: those have a brightness of their own.
+    match_brightness: scale the result to the photo's mean brightness, as published. Default: what
+        the style's weights or the export record; where they record nothing, as published. The
+        styles that ship with this project change the brightness on purpose.
     max_side: shrink a photo whose longer side is over this first; the result then has that size.
     engine: "keras", or "litert", which is faster on most processors, takes twice the memory and
         some seconds at first, as the network is converted. "auto" begins with Keras, converts the
@@ -103,7 +104,7 @@ class Stylizer:
         self.engine = load_engine(checkpoint, engine, strip_memory, quietly)
         self.sizing = sizing
         if match_brightness is None:
-            match_brightness = not styles.is_shipped(checkpoint)
+            match_brightness = self.engine.match_brightness
         self.match_brightness = match_brightness
         self.max_side = max_side
         if sizing == "published" and self.engine.size is not None:

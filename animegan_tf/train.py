@@ -42,6 +42,9 @@ _RECIPE_HELP = {
     "init_learning_rate_end": "not published: factor that the initialisation's learning rate "
     "reaches at its end, by a half cosine",
     "learning_rate_end": "not published: the same for the adversarial phase",
+    "match_brightness": "a property of the style that its weights keep: whether stylising gives "
+    "results their photo's mean brightness by default, as published; for styles that are brighter "
+    "or darker than photos on purpose, --nomatch_brightness",
     "generator_norm": "the generator's norm; not published but for published (v2 and lite: layer, "
     "v1: instance)",
     "discriminator_epochs": "not published: epochs after the initialisation phase in which the "

@@ -77,6 +77,7 @@ class AnimeGAN(keras.Model):
         }
         self._phase = PHASES[0]
         self.average = self._build_average() if recipe.ema_decay else None
+        self.best_generator.match_brightness = recipe.match_brightness
         # There is no forward pass of the whole to build from.
         self.built = True
         # XLA is slower than the plain graph for these networks on a CPU.

@@ -1,10 +1,12 @@
 """Generators on disk: run directories, `.weights.h5` files, TensorFlow 1 checkpoints.
 
-The project's own format is Keras' `.weights.h5` of the generator alone. It needs no note of the
-architecture: the three differ in their number of parameters.
+The project's own format is Keras' `.weights.h5` of the generator alone. The architecture is told by
+the number of parameters. What they do not tell, such as the norm and whether results get their
+photo's brightness, is JSON in the file's attribute `animegan_tf` (`networks.generator.properties`).
 """
 
 import io
+import json
 from pathlib import Path
 
 from animegan_tf import storage
@@ -15,6 +17,7 @@ RUN_WEIGHTS = "generator.weights.h5"
 EPOCH_WEIGHTS = "epochs"
 SUFFIX = ".weights.h5"
 _H5_SUFFIXES = (".h5", ".hdf5")
+_ATTRIBUTE = "animegan_tf"
 _PARAMETERS = {2_143_552: "v2", 698_240: "lite", 3_956_096: "v1"}
 
 
@@ -72,12 +75,23 @@ def save_generator(model, path, half=False):
     """Write the weights of `model` to `path`, a `.weights.h5` file, aside and then in place.
 
     With `half` they are rounded to float16, and the file has half the size. They are read into
-    float32 as before.
+    float32 as before. The properties of the style (`model.match_brightness`) are kept.
     """
+    from animegan_tf.networks.generator import properties
+
     _check_name("path", path)
     memory = _Memory()
     model.save_weights(memory)
-    storage.write_bytes(path, (_halved(memory) if half else memory).getvalue())
+    memory = _halved(memory) if half else memory
+    _write_properties(memory, properties(model))
+    storage.write_bytes(path, memory.getvalue())
+
+
+def _write_properties(file, properties):
+    import h5py
+
+    with h5py.File(file, "r+") as opened:
+        opened.attrs[_ATTRIBUTE] = json.dumps(properties)
 
 
 def _halved(memory):
@@ -121,15 +135,19 @@ def _load_tf1(path):
 def _load_h5(path):
     from animegan_tf.networks import build_generator
 
-    model = build_generator(_find_arch(path))
+    arch, properties = _look_into(path)
     try:
+        model = build_generator(arch, properties.get("norm", "published"))
         model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
         raise InputError(f"checkpoint: {str(path)!r} does not fit its arch: {error}") from error
+    # As published, where nothing is recorded.
+    model.match_brightness = properties.get("match_brightness", True) is not False
     return model
 
 
-def _find_arch(path):
+def _look_into(path):
+    """The arch of a weights file and the dict of its properties."""
     import h5py
 
     sizes = []
@@ -138,14 +156,20 @@ def _find_arch(path):
             file.visititems(
                 lambda _, item: sizes.append(item.size) if isinstance(item, h5py.Dataset) else None
             )
-    except OSError as error:
+            properties = json.loads(file.attrs.get(_ATTRIBUTE, "{}"))
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"checkpoint: {str(path)!r} is not a readable weights file: {error}"
         ) from error
+    if not isinstance(properties, dict):
+        raise InputError(
+            f"checkpoint: {str(path)!r}: expected a JSON object in its attribute {_ATTRIBUTE}, "
+            f"received {properties!r}"
+        )
     if sum(sizes) not in _PARAMETERS:
         expected = ", ".join(f"{count:,} ({arch})" for count, arch in _PARAMETERS.items())
         raise InputError(
             f"checkpoint: expected a generator's weights with {expected} parameters, "
             f"received {str(path)!r} with {sum(sizes):,}"
         )
-    return _PARAMETERS[sum(sizes)]
+    return _PARAMETERS[sum(sizes)], properties

@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -42,6 +45,29 @@ def test_any_size_as_keras_does_it(toy, exports, name):
         difference = np.abs(stylizer(photo).astype(int) - reference(photo))
         assert difference.max() <= 2  # the brightness rule truncates
         assert difference.mean() < 0.1
+
+
+@pytest.mark.parametrize("kind", ["keras", "litert", "dynamic", "saved_model"])
+@pytest.mark.parametrize("matches", [True, False])
+def test_brightness_is_a_property_of_the_style(toy, exports, tmp_path, kind, matches):
+    """The styles that are brighter than photos on purpose stay so, in whatever form they run."""
+    if kind in ("keras", "litert"):
+        checkpoint = toy_generator("lite")
+        checkpoint.match_brightness = matches
+    elif kind == "saved_model":
+        checkpoint = shutil.copytree(exports[kind], tmp_path / "1")
+        path = checkpoint / engines.SAVED_MODEL_PROPERTIES
+        recorded = json.loads(path.read_text("utf-8"))
+        path.write_text(json.dumps({**recorded, "match_brightness": matches}), "utf-8")
+    else:
+        checkpoint = tmp_path / "own.tflite"
+        own = {"multiple": 8, "match_brightness": matches}
+        checkpoint.write_bytes(metadata.add_own(exports[kind].read_bytes(), own))
+    stylizer = Stylizer(checkpoint, engine="litert" if kind == "litert" else "keras")
+    assert stylizer.match_brightness == matches
+    photo = ramps(64, 72)
+    expected = Stylizer(toy, match_brightness=matches)(photo)
+    assert np.abs(stylizer(photo).astype(int) - expected).mean() < 0.1
 
 
 def test_fixed_size(toy, exports):

@@ -16,6 +16,7 @@ import animegan_tf
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.export import check, saved_model
+from animegan_tf.networks.generator import properties
 from animegan_tf.stylizer import Stylizer
 
 
@@ -37,7 +38,7 @@ def signatures(exported):
     return {"loaded": loaded, **loaded.signatures}
 
 
-def test_folder_and_report(exported):
+def test_folder_and_report(toy, exported):
     folder, report = exported
     names = sorted(path.name for path in folder.iterdir())
     assert names == ["1", "1.report.json", "batching.config", "models.config"]
@@ -45,6 +46,8 @@ def test_folder_and_report(exported):
     assert report["signatures"]["raw"]["psnr_db"]["lowest"] > 90
     assert report["signatures"]["serving_default"]["photos"] == 3
     assert set(report["signatures"]) == {"serving_default", "image_bytes", "raw"}
+    recorded = json.loads((folder / "1/assets.extra/animegan_tf.json").read_text("utf-8"))
+    assert recorded == properties(toy)
     assert 'name: "animegan"' in (folder / "models.config").read_text("utf-8")
 
 

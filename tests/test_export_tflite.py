@@ -10,6 +10,7 @@ import animegan_tf
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.export import alone, check, convert, metadata, tflite
+from animegan_tf.networks.generator import properties
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_metadata(toy, tmp_path, photos):
     given = {"name": "Ours", "author": "Somebody", "license_text": "CC0"}
     tflite.export_tflite(toy, output, size=(24, 32), photos=photos, **given)
     data = output.read_bytes()
-    assert metadata.read_own(data) == {"arch": "lite", "multiple": 8, "quantize": "none"}
+    assert metadata.read_own(data) == {**properties(toy), "quantize": "none"}
     standard = metadata.entry(data, metadata.STANDARD)
     assert standard[4:8] == b"M001"
     for text in (*given.values(), "stylize", "images"):

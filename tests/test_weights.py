@@ -11,6 +11,7 @@ from test_tf1 import write_checkpoint
 
 import animegan_tf
 from animegan_tf import records, tf1, weights
+from animegan_tf.networks.generator import properties
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,37 @@ def test_weights_file_tells_its_arch(tmp_path, arch):
     assert loaded.name == f"generator_{arch}"
     _same(model, loaded)
     assert [found.name for found in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("half", (False, True))
+def test_a_weights_file_keeps_what_its_numbers_do_not_tell(tmp_path, half):
+    model = animegan_tf.build_generator("lite", norm="instance")
+    model.match_brightness = False
+    first, second = tmp_path / "a.weights.h5", tmp_path / "b.weights.h5"
+    weights.save_generator(model, first, half)
+    weights.save_generator(weights.load_generator(first), second)
+    for path in (first, second):
+        loaded = weights.load_generator(path)
+        assert properties(loaded) == {
+            "arch": "lite",
+            "multiple": 8,
+            "norm": "instance",
+            "match_brightness": False,
+        }
+
+
+def test_a_file_that_records_nothing_is_as_published(tmp_path, lite):
+    path = tmp_path / "a.weights.h5"
+    weights.save_generator(lite, path)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["animegan_tf"]
+    loaded = weights.load_generator(path)
+    assert properties(loaded)["norm"] == "layer"
+    assert properties(loaded)["match_brightness"] is True
+    with h5py.File(path, "r+") as file:
+        file.attrs["animegan_tf"] = "[1]"
+    with pytest.raises(animegan_tf.InputError, match="expected a JSON object"):
+        weights.load_generator(path)
 
 
 def test_keras_reads_the_file_too(tmp_path, lite):

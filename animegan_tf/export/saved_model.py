@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from animegan_tf import images, storage, tf1
+from animegan_tf.engines import SAVED_MODEL_PROPERTIES
 from animegan_tf.errors import InputError
 from animegan_tf.export import check, serving_files
 from animegan_tf.export.serving_graph import ServedGenerator
-from animegan_tf.networks.generator import generator_arch, size_multiple
+from animegan_tf.networks.generator import generator_arch, properties, size_multiple
 from animegan_tf.stylizer import Stylizer
 
 INPUT_TYPES = {"uint8": np.uint8, "float32": np.float32}
@@ -133,6 +134,7 @@ def _make(folder, model, frozen, served, name):
         match_brightness=served["match_brightness"],
     )
     _save(module, folder, served["input_type"])
+    storage.write_text(folder / SAVED_MODEL_PROPERTIES, json.dumps(properties(model)) + "\n")
     if served["warm_up"]:
         serving_files.write_warm_up(folder, name, INPUT_TYPES[served["input_type"]])
 

@@ -8,7 +8,7 @@ import animegan_tf
 from animegan_tf import storage
 from animegan_tf.errors import InputError
 from animegan_tf.export import check, convert, metadata
-from animegan_tf.networks.generator import generator_arch, size_multiple
+from animegan_tf.networks.generator import properties, size_multiple
 from animegan_tf.networks.portable import check_size
 
 SUFFIX = ".tflite"
@@ -102,7 +102,7 @@ def export_tflite(
         author=author,
         license_text=license_text,
         size=size,
-        own={"arch": generator_arch(model), "multiple": multiple, "quantize": quantize},
+        own={**properties(model), "quantize": quantize},
     )
     with storage.aside(path, SUFFIX) as temporary:
         temporary.write_bytes(made)

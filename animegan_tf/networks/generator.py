@@ -57,8 +57,8 @@ def _renormed(layer, norm):
 
 def generator_norm(model):
     """The norm of a generator of `build_generator`: "layer" or "instance"."""
-    norms = (layer for layer in model.layers if isinstance(layer, LayerNorm2D))
-    return "instance" if next(norms).per_channel else "layer"
+    per_channel = any(layer.per_channel for layer in model.layers if isinstance(layer, LayerNorm2D))
+    return "instance" if per_channel else "layer"
 
 
 def size_multiple(model):
@@ -74,6 +74,25 @@ def generator_arch(model):
             f"model: expected a generator of build_generator(), received one named {model.name!r}"
         )
     return arch
+
+
+def matches_brightness(model):
+    """Whether results of `model` get their photo's mean brightness unless the user says otherwise.
+
+    The attribute `match_brightness` of a generator, which belongs to the style; True, as published,
+    where nobody set it.
+    """
+    return getattr(model, "match_brightness", True)
+
+
+def properties(model):
+    """What weights files and exports record of a generator, as JSON takes it."""
+    return {
+        "arch": generator_arch(model),
+        "multiple": size_multiple(model),
+        "norm": generator_norm(model),
+        "match_brightness": matches_brightness(model),
+    }
 
 
 def _suffix(index):
