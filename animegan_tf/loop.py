@@ -78,26 +78,28 @@ def _build(config, recipe):
     return AnimeGAN(generator, discriminator, features, recipe, seed=config.seed)
 
 
+# The learning rates of each phase's optimisers.
+_RATES = {
+    "initialize": ("init_learning_rate",),
+    "discriminate": ("discriminator_learning_rate",),
+    "adversarial": ("generator_learning_rate", "discriminator_learning_rate"),
+}
+
+
 class _Steps:
     """The compiled updates of a model: one graph for each kind, the same on every replica."""
 
     def __init__(self, model, strategy, jit_compile=False):
         self.model = model
         self._strategy = strategy
-        self._initialize = self._compiled(model.initialize_and_measure, jit_compile)
-        self._discriminate = self._compiled(model.discriminate_and_measure, jit_compile)
-        self._adversarial = {
-            turn: self._compiled(
-                functools.partial(model.adversarial_and_measure, update_discriminator=turn),
-                jit_compile,
-            )
-            for turn in (True, False)
-        }
-        self._update_average = tf.function(model.update_average, autograph=False)
+        self._jit_compile = jit_compile
+        # By what is part of the traced graph: the phase, and whether the discriminator is updated.
+        self._updates = {}
 
-    def _compiled(self, step, jit_compile):
+    def _compiled(self, turn):
         strategy = self._strategy
-        if jit_compile:
+        step = functools.partial(self.model.update, update_discriminator=turn)
+        if self._jit_compile:
             step = tf.function(step, jit_compile=True, autograph=False)
 
         # Nothing in a step depends on a tensor's value, and autograph's rewriting takes seconds.
@@ -115,24 +117,19 @@ class _Steps:
         """Do update number `step` (from 0); returns dicts of losses and measures, not yet read."""
         model, recipe = self.model, self.model.recipe
         factor = learning_rate_factor(step, plan)
-        if model.phase == "initialize":
-            rates = {"init_learning_rate": model.init_optimizer}
-            update = self._initialize
-        elif model.phase == "discriminate":
-            rates = {"discriminator_learning_rate": model.discriminator_optimizer}
-            update = self._discriminate
-        else:
-            rates = {
-                "generator_learning_rate": model.generator_optimizer,
-                "discriminator_learning_rate": model.discriminator_optimizer,
-            }
-            first = plan.init_steps + plan.discriminator_steps
-            turn = (step - first) % recipe.training_rate == 0
-            update = self._adversarial[turn]
+        optimizers = {
+            "init_learning_rate": model.init_optimizer,
+            "generator_learning_rate": model.generator_optimizer,
+            "discriminator_learning_rate": model.discriminator_optimizer,
+        }
+        rates = {name: optimizers[name] for name in _RATES[model.phase]}
+        first = plan.init_steps + plan.discriminator_steps
+        turn = model.phase != "adversarial" or (step - first) % recipe.training_rate == 0
+        if (model.phase, turn) not in self._updates:
+            self._updates[model.phase, turn] = self._compiled(turn)
         for name, optimizer in rates.items():
             optimizer.learning_rate = getattr(recipe, name) * factor
-        losses, measures = update(batch)
-        self._update_average(tf.constant(step, tf.float32))
+        losses, measures = self._updates[model.phase, turn](batch)
         return losses, {**measures, **{name: getattr(recipe, name) * factor for name in rates}}
 
 

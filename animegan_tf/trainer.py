@@ -47,10 +47,11 @@ class AnimeGAN(keras.Model):
     `generator` and `discriminator` come from `build_generator` and `build_discriminator`,
     `features` from `build_feature_extractor`, the numbers from `recipe` (a `Recipe`).
     `initialize_step`, `discriminate_step` (not published) and `adversarial_step` do one update
-    each; `train_step` calls the one of `self.phase` ("initialize" at first, then "discriminate" or
-    "adversarial"; assign it between steps), so that
-    `fit(dataset)` works after the constructor without `compile`. `seed` is that of the gradient
-    penalties' draws. Under a `tf.distribute` strategy a batch is each replica's part of it.
+    each; `update` does the one of `self.phase` ("initialize" at first, then "discriminate" or
+    "adversarial"; assign it between steps) and moves the running average. `train_step` is `update`,
+    so that `fit(dataset)` works after the constructor without `compile`; a `training_rate` above 1
+    and learning rates that decay are a training run's matter (`loop`). `seed` is that of the
+    gradient penalties' draws. Under a `tf.distribute` strategy a batch is each replica's part.
     """
 
     def __init__(self, generator, discriminator, features, recipe, seed=0, **kwargs):
@@ -109,18 +110,28 @@ class AnimeGAN(keras.Model):
         """What to stylise with: the running average where one is kept, else the generator."""
         return self.generator if self.average is None else self.average
 
-    def update_average(self, step):
-        """Move the running average towards the generator after `step` updates, if one is kept.
+    def _update_average(self):
+        """Move the running average, if one is kept, towards the generator: after its n-th update.
 
-        The decay grows from 0 as (1 + step) / (10 + step) up to `ema_decay`, so that the average
-        does not hold on to the first random weights.
+        The decay is n / (n + 9), at most `ema_decay`, so that the average does not hold on to the
+        first random weights.
         """
         if self.average is None:
             return
-        step = tf.cast(step, tf.float32)
-        decay = tf.minimum(self.recipe.ema_decay, (1.0 + step) / (10.0 + step))
-        for mean, new in zip(self.average.weights, self.generator.weights, strict=True):
+        updates = self.init_optimizer.iterations.value + self.generator_optimizer.iterations.value
+        updates = tf.cast(updates, tf.float32)
+        decay = tf.minimum(self.recipe.ema_decay, updates / (updates + 9.0))
+        # As Keras' optimisers do it: variables of several replicas are updated together.
+        tf.__internal__.distribute.interim.maybe_merge_call(
+            self._move_average, tf.distribute.get_strategy(), decay
+        )
+
+    def _move_average(self, strategy, decay):
+        def move(mean, new, decay):
             mean.assign(mean + (1.0 - decay) * (new - mean))
+
+        for mean, new in zip(self.average.weights, self.generator.weights, strict=True):
+            strategy.extended.update(mean.value, move, args=(new.value, decay), group=False)
 
     @property
     def metrics(self):
@@ -139,12 +150,26 @@ class AnimeGAN(keras.Model):
         return self.generator(photo, training=training)
 
     def train_step(self, batch):
-        """One update of the current phase on a batch; returns the running means of its losses."""
-        steps = (self.initialize_step, self.adversarial_step, self.discriminate_step)
-        step = dict(zip(PHASES, steps, strict=True))[self._phase]
-        for name, value in step(batch).items():
+        """`update` as `fit` wants it: returns the running means of the losses."""
+        for name, value in self.update(batch)[0].items():
             self._means[name].update_state(value)
         return {metric.name: metric.result() for metric in self.metrics}
+
+    def update(self, batch, update_discriminator=True):
+        """One update of the current phase on a batch, the running average included.
+
+        What a training run and `fit` execute. Returns two dicts of float32 scalars: the losses of
+        `initialize_step`, `discriminate_step` or `adversarial_step`, and diagnostics.
+        `update_discriminator` is that of `adversarial_step`.
+        """
+        if self._phase == "discriminate":
+            return self.discriminate_and_measure(batch)
+        if self._phase == "initialize":
+            results = self.initialize_and_measure(batch)
+        else:
+            results = self.adversarial_and_measure(batch, update_discriminator)
+        self._update_average()
+        return results
 
     def initialize_step(self, batch):
         """One update of the generator towards reconstructing the photo's features.

@@ -28,7 +28,7 @@ def _batch():
 
 def _build(gan):
     keras.utils.set_random_seed(1)
-    recipe = dataclasses.replace(animegan_tf.recipe("lite"), gan=gan)
+    recipe = dataclasses.replace(animegan_tf.recipe("lite"), gan=gan, ema_decay=0.9)
     discriminator = animegan_tf.build_discriminator(channels=8, depth=2)
     features = toy_features(None, None)
     return animegan_tf.AnimeGAN(toy_generator("lite"), discriminator, features, recipe, seed=3)
@@ -39,7 +39,7 @@ def _update(strategy, gan, phase):
     count = strategy.num_replicas_in_sync
     with strategy.scope():
         model = _build(gan)
-    step = model.initialize_step if phase == "initialize" else model.adversarial_step
+    model.phase = phase
     parts = strategy.experimental_distribute_values_from_function(
         lambda context: {
             name: tf.constant(np.split(value, count)[context.replica_id_in_sync_group])
@@ -49,7 +49,7 @@ def _update(strategy, gan, phase):
 
     @tf.function
     def update():
-        logs = strategy.run(step, args=(parts,))
+        logs, _ = strategy.run(model.update, args=(parts,))
         return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
     update()
@@ -57,6 +57,8 @@ def _update(strategy, gan, phase):
     for network in (model.generator, model.discriminator):
         for name, variable in animegan_tf.tf1.variables(network).items():
             values[name] = variable.numpy()
+    for name, variable in animegan_tf.tf1.variables(model.average).items():
+        values[f"average/{name}"] = variable.numpy()
     return values
 
 

@@ -183,14 +183,35 @@ def test_running_average_follows_the_generator():
     start = model.generator.get_weights()
     for weight in model.generator.weights:
         weight.assign(weight + 1.0)
-    # (1 + 0) / (10 + 0) = 0.1 is kept of the old value at first, then 0.9.
-    model.update_average(0)
+    # 1 / 10 is kept of the old value after the first update, then 0.9.
+    model.init_optimizer.iterations.assign(1)
+    model._update_average()
     for old, mean in zip(start, model.average.get_weights(), strict=True):
         np.testing.assert_allclose(mean, old + 0.9, atol=1e-5)
-    model.update_average(10_000)
+    model.generator_optimizer.iterations.assign(10_000)
+    model._update_average()
     for old, mean in zip(start, model.average.get_weights(), strict=True):
         np.testing.assert_allclose(mean, old + 0.91, atol=1e-5)
     assert model.best_generator is model.average
+
+
+def test_fit_moves_the_running_average():
+    model, twin = (_tiny(ema_decay=0.5) for _ in range(2))
+    first = model.average.get_weights()
+    data = tf.data.Dataset.from_tensors(_tiny_batch()).repeat()
+    model.fit(data, steps_per_epoch=3, epochs=1, verbose=0)
+    assert model.best_generator is model.average
+    expected = first
+    for update in range(1, 4):
+        twin.initialize_step(_tiny_batch())
+        decay = min(0.5, update / (update + 9))
+        expected = [
+            mean + (1 - decay) * (new - mean)
+            for mean, new in zip(expected, twin.generator.get_weights(), strict=True)
+        ]
+    for mean, start, new in zip(model.average.get_weights(), first, expected, strict=True):
+        np.testing.assert_allclose(mean, new, atol=1e-5)
+        assert np.abs(mean - start).max() > 1e-4
 
 
 def test_fit_trains_the_current_phase():

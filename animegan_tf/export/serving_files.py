@@ -62,7 +62,7 @@ def write_warm_up(folder, name, default_type):
         "raw": {"images": np.zeros((1, 256, 256, 3), np.float32)},
     }
     path = Path(folder) / WARM_UP
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature, inputs in requests.items():
             request = predict_pb2.PredictRequest()
