@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from animegan_tf import images, measures, weights
+from animegan_tf import images, kernel_distance, measures, weights
 from animegan_tf.data import files
 from animegan_tf.data.overview import even_choice
 from animegan_tf.errors import InputError
@@ -42,6 +42,7 @@ class Measures:
         lab: mean shift of (L, a, b): a cast of all photos.
         flicker: of a film's frames relative to the film's own; 1 for the film.
         images_per_second: on this machine, at the sizes given.
+        kernel: `kernel_distance` of the results, all together, to the style pictures.
     """
 
     content: float | None = None
@@ -52,6 +53,7 @@ class Measures:
     lab: tuple[float, float, float] | None = None
     flicker: float | None = None
     images_per_second: float | None = None
+    kernel: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,16 +80,19 @@ class Evaluator:
     features: a model of `networks.build_feature_extractor`.
     style: `StylePicture`s; without any the two measures that need them are None.
     pairs: `FramePair`s of a film; without any there is no flicker.
+    kernel: measure the kernel distance to the style pictures too.
 
     `photos_themselves` and `style_itself` are the `Measures` of the photos unchanged, and of the
     style pictures, for comparison. The photos' features are kept: some 6 MB for one of 512x384.
     """
 
-    def __init__(self, photos, features, style=(), pairs=()):
+    def __init__(self, photos, features, style=(), pairs=(), kernel=False):
         import tensorflow as tf
 
         if not photos:
             raise InputError("photos: expected at least one, received none")
+        if kernel and not style:
+            raise InputError("style: expected pictures for the kernel distance, received none")
         self._features = tf.function(
             lambda batch: features(batch, training=False),
             input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
@@ -97,6 +102,9 @@ class Evaluator:
         self._photo_features = [self._features_of(photo) for photo in self._photos]
         self._windows = [measures.flat_windows(photo) for photo in self._photos]
         self._energy = self._typical_energy(self._photos)
+        self._style_samples = [
+            kernel_distance.samples(self._features_of(one.rgb)) for one in style if kernel
+        ]
         self._film_flicker = self._flicker_of(lambda picture: picture)
         self._style_energy, self._gram, self.style_itself = self._look_at(list(style))
         self.photos_themselves = dataclasses.replace(
@@ -177,7 +185,14 @@ class Evaluator:
             artifacts_to_style=_ratio(energy, self._style_energy),
             color=float(np.linalg.norm(shifts, axis=1).mean()),
             lab=tuple(shifts.mean(axis=0).tolist()),
+            kernel=self._kernel_distance(result_features),
         )
+
+    def _kernel_distance(self, result_features):
+        if not self._style_samples:
+            return None
+        found = np.concatenate([kernel_distance.samples(one) for one in result_features])
+        return kernel_distance.kernel_distance(found, np.concatenate(self._style_samples))
 
     def _flicker_of(self, stylizer):
         """Mean difference in levels of the pairs' results, None without pairs."""

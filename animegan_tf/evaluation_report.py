@@ -26,7 +26,8 @@ artifacts  high-frequency energy in flat regions relative to the photo's; over 1
 to style   the same relative to the style pictures'
 colour     mean shift of each photo's mean colour in CIELAB; about 2 can just be seen
 L a b      the shift that all photos share: lighter, redder (less green), yellower (less blue)
-flicker    of a film relative to its own; 1 adds none, a washed-out result has less than 1"""
+flicker    of a film relative to its own; 1 adds none, a washed-out result has less than 1
+kernel     distance of all results to the style pictures (--kid); lower is more like them"""
 
 # Title and caption of the charts over the epochs.
 _PANELS = {
@@ -59,6 +60,10 @@ _PANELS = {
         "Of a film's frames, relative to the film's own; over 1 the result flickers. A washed-out "
         "result has less than 1.",
     ),
+    "kernel": (
+        "kernel distance",
+        "Of all results to the style pictures, in VGG features; lower is more like them.",
+    ),
 }
 
 
@@ -76,7 +81,7 @@ def table(rows):
     width = max(len(row.label) for row in rows)
     lines = [
         f"{'':{width}}  {'content':>8} {'style':>8} {'artifacts':>9} {'to style':>8} "
-        f"{'colour':>6} {'L':>6} {'a':>6} {'b':>6} {'flicker':>7} {'images/s':>8}"
+        f"{'colour':>6} {'L':>6} {'a':>6} {'b':>6} {'flicker':>7} {'images/s':>8} {'kernel':>7}"
     ]
     for row in rows:
         one = row.measures
@@ -86,7 +91,8 @@ def table(rows):
             f"{_number(one.artifacts, 9, '.2f')} {_number(one.artifacts_to_style, 8, '.2f')} "
             f"{_number(one.color, 6, '.1f')} "
             + " ".join(_number(value, 6, "+.1f") for value in lab)
-            + f" {_number(one.flicker, 7, '.2f')} {_number(one.images_per_second, 8, '.2f')}"
+            + f" {_number(one.flicker, 7, '.2f')} {_number(one.images_per_second, 8, '.2f')} "
+            + _number(one.kernel, 7, ".3f")
         )
     return "\n".join(line.rstrip() for line in lines)
 

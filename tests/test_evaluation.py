@@ -10,7 +10,7 @@ import pytest
 from films import write_film
 from pictures import network, noise, ramps
 
-from animegan_tf import evaluation, evaluation_report, measures
+from animegan_tf import evaluation, evaluation_report, kernel_distance, measures
 from animegan_tf.data.overview import even_choice
 from animegan_tf.errors import InputError
 from animegan_tf.evaluation import Evaluator, Measures, StylePicture
@@ -169,6 +169,46 @@ def test_style_is_the_distance_to_the_mean_gram_matrix():
     assert evaluator.photos_themselves.style == pytest.approx(1 / 3 - 0.68 / 3, abs=1e-6)
 
 
+def test_kernel_distance_by_hand():
+    ones, threes = np.ones((2, 1)), np.full((2, 1), 3.0)
+    # Within: (3 * 3 + 1)^3 and (1 + 1)^3; across: (3 + 1)^3.
+    assert kernel_distance.kernel_distance(threes, ones) == pytest.approx(1000 + 8 - 2 * 64)
+    # The scale is that of the second set: a factor for both changes nothing.
+    assert kernel_distance.kernel_distance(5 * threes, 5 * ones) == pytest.approx(880)
+    # A sample is not compared with itself: (2 * 0 + 1)^3 within the first, 8 within the second.
+    mixed = np.array([[0.0], [2.0]])
+    assert kernel_distance.kernel_distance(mixed, ones) == pytest.approx(1 + 8 - (1 + 27))
+    for first, second in ((ones[:1], ones), (ones, ones[:1]), (ones[0], ones)):
+        with pytest.raises(InputError, match="expected two samples or more, received an array"):
+            kernel_distance.kernel_distance(first, second)
+
+
+def test_kernel_distance_of_one_distribution_is_about_zero():
+    draw = np.random.default_rng(0).normal
+    one, same, other = draw(1, 1, (400, 8)), draw(1, 1, (400, 8)), draw(1.5, 1, (400, 8))
+    assert abs(kernel_distance.kernel_distance(one, same)) < 0.2
+    assert kernel_distance.kernel_distance(other, same) > 2
+
+
+def test_samples_are_means_of_rectified_patches():
+    features = np.full((1, 40, 33, 2), -1.0)
+    features[:, :16, 16:32, 0], features[:, 16:32, :16, 1] = 2.0, 4.0
+    features[:, 32:], features[:, :, 32:] = 9.0, 9.0  # left out at the edges
+    found = kernel_distance.samples(features)
+    np.testing.assert_array_equal(found, [[0, 0], [2, 0], [0, 4], [0, 0]])
+    np.testing.assert_array_equal(kernel_distance.samples(features[:, :1, 16:20]), [[2, 0]])
+
+
+def test_kernel_distance_of_results_to_the_style():
+    style = [StylePicture(flat(204), flat(204)), StylePicture(flat(204), flat(204))]
+    evaluator = Evaluator([flat(0), flat(102)], network(), style, kernel=True)
+    found, _ = evaluator(lambda photo: flat(204))
+    assert found.kernel == pytest.approx(0, abs=1e-6)
+    assert evaluator.photos_themselves.kernel > 0.1
+    with pytest.raises(InputError, match="style: expected pictures for the kernel distance"):
+        Evaluator([flat(0)], network(), kernel=True)
+
+
 def test_artifacts_are_related_to_the_style_pictures_too():
     style = [StylePicture(checkered(flat(100), 2), flat(100))]
     evaluator = Evaluator([flat(100)], network(), style)
@@ -270,7 +310,7 @@ def test_even_choice(count, chosen):
 ROWS = [
     evaluation_report.Row("photos", Measures(content=0.0, artifacts=1.0, lab=(0.0, 0.0, 0.0))),
     evaluation_report.Row(
-        "run", Measures(1.25, 2.5, 0.5, 0.25, 7.0, (3.0, -2.0, 0.0), 1.5, 12.0), epoch=4
+        "run", Measures(1.25, 2.5, 0.5, 0.25, 7.0, (3.0, -2.0, 0.0), 1.5, 12.0, 0.75), epoch=4
     ),
 ]
 
@@ -278,9 +318,9 @@ ROWS = [
 def test_table():
     lines = [" ".join(line.split()) for line in evaluation_report.table(ROWS).splitlines()]
     assert lines == [
-        "content style artifacts to style colour L a b flicker images/s",
-        "photos 0.000 - 1.00 - - +0.0 +0.0 +0.0 - -",
-        "run 1.250 2.500 0.50 0.25 7.0 +3.0 -2.0 +0.0 1.50 12.00",
+        "content style artifacts to style colour L a b flicker images/s kernel",
+        "photos 0.000 - 1.00 - - +0.0 +0.0 +0.0 - - -",
+        "run 1.250 2.500 0.50 0.25 7.0 +3.0 -2.0 +0.0 1.50 12.00 0.750",
     ]
 
 
@@ -319,4 +359,4 @@ def test_epochs_chart_has_a_panel_for_each_measure_there_is():
     few = evaluation_report.draw_epochs("run", rows, ROWS[:1])
     many = evaluation_report.draw_epochs("run", [ROWS[1], *rows], ROWS[:1])
     assert few.shape[1] == many.shape[1] == 1500
-    assert many.shape[0] - 62 == 2 * (few.shape[0] - 62)
+    assert many.shape[0] - 62 == 3 * (few.shape[0] - 62)

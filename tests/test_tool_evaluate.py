@@ -46,6 +46,7 @@ def test_a_run_with_a_broken_epoch(inputs, tmp_path):
         f"--output={tmp_path / 'out'}",
         "--features=random",
         "--features_depth=vgg16",
+        "--kid",
         "--max_side=64",
         "--video_pairs=1",
         inputs / "run" / "generator.weights.h5",
@@ -58,7 +59,7 @@ def test_a_run_with_a_broken_epoch(inputs, tmp_path):
     assert list(rows) == ["photos unchanged", "style pictures", given, "epoch 2", "latest"]
     assert [row["epoch"] for row in rows.values()] == ["", "", "", "2", "5"]
     # The three are one network.
-    for name in ("content", "style", "artifacts", "color", "flicker"):
+    for name in ("content", "style", "artifacts", "color", "flicker", "kernel"):
         values = [float(rows[label][name]) for label in (given, "epoch 2", "latest")]
         assert values == pytest.approx([values[0]] * 3, rel=1e-4)
         assert np.isfinite(values[0])
@@ -97,6 +98,10 @@ def test_a_run_with_a_broken_epoch(inputs, tmp_path):
         (
             ["--photos={}", "--output={}/o", "--run_dir={}"],
             "run_dir: expected a run with generator.weights.h5 or epochs/, found neither in '{}'",
+        ),
+        (
+            ["--photos={}", "--output={}/o", "--kid", "{}"],
+            "style_dir: expected the style's pictures for --kid, received none",
         ),
         (["--photos={}", "--output={}/o", "{}"], "photos: expected pictures in {}, found none"),
     ],

@@ -25,6 +25,9 @@ def define_flags():
     """Define this command's flags."""
     flags.DEFINE_string("photos", None, "folder of photos to stylise. Required.")
     flags.DEFINE_string("style_dir", None, "folder of the style's pictures, to compare with")
+    flags.DEFINE_bool(
+        "kid", False, "measure the kernel distance of the results to the style's pictures too"
+    )
     flags.DEFINE_string("run_dir", None, "a training run, of which every kept epoch is measured")
     flags.DEFINE_string("video", None, "a film, to measure flicker on")
     flags.DEFINE_string("output", None, "folder for what is written. Required.")
@@ -118,6 +121,8 @@ def main(argv):
     from animegan_tf import evaluation, evaluation_report
 
     cli.require_flags("photos", "output")
+    if FLAGS.kid and not FLAGS.style_dir:
+        raise InputError("style_dir: expected the style's pictures for --kid, received none")
     candidates = _candidates(argv[1:])
     photos = evaluation.load_photos(FLAGS.photos, FLAGS.max_side, FLAGS.max_photos)
     style, pairs = [], []
@@ -129,7 +134,9 @@ def main(argv):
     from animegan_tf.networks import build_feature_extractor
 
     features = build_feature_extractor(FLAGS.features, FLAGS.features_depth)
-    evaluator = evaluation.Evaluator([photo for _, photo in photos], features, style, pairs)
+    evaluator = evaluation.Evaluator(
+        [photo for _, photo in photos], features, style, pairs, FLAGS.kid
+    )
     references = [evaluation_report.Row("photos unchanged", evaluator.photos_themselves)]
     if style:
         references.append(evaluation_report.Row("style pictures", evaluator.style_itself))
