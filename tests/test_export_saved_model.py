@@ -15,7 +15,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 import animegan_tf
 from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.export import check, saved_model
+from animegan_tf.export import check, saved_model, serving_files
 from animegan_tf.networks.generator import properties
 from animegan_tf.stylizer import Stylizer
 
@@ -155,7 +155,7 @@ def test_variables_in_files_of_their_own(toy, exported, tmp_path):
         warmup=False,
     )
     assert not report["warm_up"]
-    assert not (tmp_path / "animegan" / "1" / "assets.extra").exists()
+    assert not (tmp_path / "animegan" / "1" / serving_files.WARM_UP).exists()
     loaded = tf.saved_model.load(str(tmp_path / "animegan" / "1"))
     assert len(loaded.weights) == len(toy.trainable_variables)
     assert loaded.weights[0].name == "generator/G_MODEL/Conv/weights:0"
