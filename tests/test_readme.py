@@ -1,4 +1,4 @@
-"""What README.md and docs/ say holds: commands parse, flags and files exist, links lead somewhere."""
+"""What README.md and docs/ say holds: commands parse, flags, files and links exist."""
 
 import ast
 import functools
