@@ -34,7 +34,8 @@ OTHERS = (
     ".venv/bin/ruff", ".venv/bin/pytest", ".venv\\Scripts\\Activate.ps1",
 )  # fmt: skip
 
-# Parses lists of arguments as a program's entry point does; prints its flags and what is wrong.
+# Parses lists of arguments as a program's entry point does; prints its flags and what is wrong with
+# each list, or "".
 _PARSE = """
 import importlib, json, runpy, sys
 from absl import flags
@@ -47,6 +48,7 @@ def parse(*args, **kwargs):
         flags.FLAGS.unparse_flags()
         try:
             flags.FLAGS([program, *arguments])
+            mistakes.append("")
         except flags.Error as error:
             mistakes.append(f"{arguments}: {error}")
     print(json.dumps([sorted(flags.FLAGS), mistakes]))
@@ -119,11 +121,21 @@ def _known(argument):
     return argument.removeprefix("--").partition("=")[0] not in COMING | {"help"}
 
 
+def _fragments(page):
+    """The flags with values of a page's inline code, without placeholders such as FOLDER."""
+    found = re.findall(r"`(--[^`\n]+=[^`\n]+)`", _without_blocks(_text(page)))
+    return [text for text in found if not re.search(r"[A-Z]{3}|a,b,c,d", text)]
+
+
 @functools.cache
 def parsed(program):
-    """The names of a program's flags, and what is wrong with the commands that start it."""
+    """The names of a program's flags, what is wrong with the commands that start it, and which
+    fragments of all pages it takes."""
     lists = [arguments for name, arguments in map(_program, commands()) if name == program]
-    lists = [[word for word in words if _known(word)] for words in lists]
+    fragments = [text for page in PAGES for text in _fragments(page)]
+    lists = [
+        [word for word in words if _known(word)] for words in (*lists, *map(str.split, fragments))
+    ]
     done = subprocess.run(
         [sys.executable, "-c", _PARSE],
         input=json.dumps([program, MODULES.get(program), lists]),
@@ -132,7 +144,10 @@ def parsed(program):
         cwd=ROOT,
         check=True,
     )
-    return json.loads(done.stdout.splitlines()[-1])
+    names, mistakes = json.loads(done.stdout.splitlines()[-1])
+    count = len(lists) - len(fragments)
+    taken = {text for text, wrong in zip(fragments, mistakes[count:], strict=True) if not wrong}
+    return names, [mistake for mistake in mistakes[:count] if mistake], taken
 
 
 def test_every_command_is_known():
@@ -157,6 +172,8 @@ def test_flags_exist(page):
     others = {"check"} if page.name in ("README.md", "development.md") else set()
     named = set(re.findall(r"`--([a-z_0-9]+)", _without_blocks(_text(page))))
     assert named - flags - others == set()
+    taken = set().union(*(parsed(program)[2] for program in PROGRAMS))
+    assert set(_fragments(page)) - taken == set()
 
 
 def test_ci_runs_the_command_of_the_readme():
