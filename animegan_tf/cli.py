@@ -12,7 +12,7 @@ from absl import app, flags, logging
 
 from animegan_tf.errors import InputError, TrainingError
 
-_HELP = ("--help", "-help", "--helpshort", "--helpfull", "-h", "-?")
+_HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
 
 
 def load_tensorflow():
@@ -70,14 +70,29 @@ def require_flags(*names):
             raise InputError(f"{name}: expected --{name}=..., received nothing")
 
 
-def run(main, module_name, doc):
+def _grouped_help(doc, groups):
+    """The text of `--help` with the flags under the headings of `groups`, each once."""
+    texts, shown = [doc], set()
+    for heading, names in groups.items():
+        for name in set(names) - shown:
+            flags.FLAGS.register_key_flag_for_module(heading, flags.FLAGS[name])
+        shown |= set(names)
+        texts.append(flags.FLAGS.module_help(heading))
+    return "\n".join((*texts, "\nTry --helpfull to get a list of all flags."))
+
+
+def run(main, module_name, doc, groups=None):
     """Run `main(argv)` under absl; its return value is the exit status (None is 0).
 
     `module_name` and `doc` are the entry point's `__name__` and `__doc__`: `--help` shows that text
-    and that module's flags, also when a console script started it. A user's mistake (`InputError`,
+    and that module's flags, also when a console script started it, or the flags of `groups`, names
+    by heading; a flag stands under the first heading that has it. A user's mistake (`InputError`,
     or an `OSError` such as a missing file or a full disk) and a training run that cannot go on are
     printed as one `error:` line with status 1; other exceptions are bugs and keep their traceback.
     """
+    if groups and any(word in _HELP[:-1] for word in sys.argv[1:]):
+        print(_grouped_help(doc, groups))
+        sys.exit(0)
     if module_name != "__main__":
         # For --help absl looks at the program's main module, which is a generated script here.
         sys.modules["__main__"].__doc__ = doc

@@ -1,6 +1,6 @@
 r"""Train a style from a folder of photos and a folder of anime frames.
 
-  python -m animegan_tf.train --flagfile=flags/hayao.flags --data_dir=DATA --run_dir=RUN
+  animegan-train --flagfile=flags/hayao.flags --data_dir=DATA --run_dir=RUN
 
 DATA holds train_photo/, <style>/style/ and, optionally, <style>/smooth/ and val/. The anime frames
 can also be read straight from films, and everything from TFRecord shards:
@@ -9,9 +9,9 @@ can also be read straight from films, and everything from TFRecord shards:
   ... --source=tfrecord --tfrecords=SHARDS --run_dir=RUN
 
 Starting again with the same run directory resumes after the last checkpoint. Try it with no data at
-all:
+all (python -m animegan_tf.train is the same command):
 
-  python -m animegan_tf.train --flagfile=flags/smoke.flags --run_dir=/tmp/smoke
+  animegan-train --flagfile=flags/smoke.flags --run_dir=/tmp/smoke
 """
 
 import dataclasses
@@ -35,6 +35,9 @@ _RECIPE_HELP = {
     "norm": "the discriminator's norm",
     "gan": "type of the adversarial losses",
     "discriminator_weights": "factors of the discriminator's terms: real, generated, gray, smooth",
+    "epochs": "length of the run, all phases together",
+    "batch_size": "images per step, on all devices together",
+    "image_size": "side of the square training images in pixels",
     "training_rate": "generator updates per discriminator update",
     "init_pixel_weight": "not published: weight of the mean absolute pixel difference in the "
     "initialisation phase",
@@ -96,8 +99,7 @@ def _define_source_flags():
     )
 
 
-def _define_run_flags():
-    flags.DEFINE_string("run_dir", None, "where checkpoints, scalars and samples go")
+def _define_data_flags():
     flags.DEFINE_enum("crop", "none", CROPS, "how a square is cut from a picture; none: refuse")
     flags.DEFINE_bool("hflip", False, "mirror pictures at random")
     flags.DEFINE_list(
@@ -127,6 +129,10 @@ def _define_run_flags():
         "B,G,R added to the colour anime on the 0..255 scale, or auto: what takes the style's tint "
         "away, as the early AnimeGANv2 did (see tools/color_balance.py)",
     )
+
+
+def _define_run_flags():
+    flags.DEFINE_string("run_dir", None, "where checkpoints, scalars and samples go")
     flags.DEFINE_string(
         "features", "imagenet", "VGG weights: imagenet (a download), a .npy or .h5 file, or random"
     )
@@ -141,6 +147,14 @@ def _define_run_flags():
         "init_from", None, "start from this generator (run, weights, TF1 checkpoint)"
     )
     flags.DEFINE_integer("seed", 0, "of the first weights, the order of the data, the crops")
+    flags.DEFINE_bool("dry_run", False, "check and print what would be done, and stop")
+    flags.DEFINE_bool("synthetic_data", False, "draw a few tiny pictures into run_dir/data instead")
+    flags.DEFINE_list(
+        "allow_change", [], "flags that may differ from the ones run_dir was made with"
+    )
+
+
+def _define_device_flags():
     flags.DEFINE_enum(
         "strategy",
         "auto",
@@ -157,24 +171,36 @@ def _define_run_flags():
         "compute the Gram matrix of each frame once and keep it, a megabyte each: for frames "
         "without random crops, scales or flips, on one device",
     )
-    flags.DEFINE_bool("dry_run", False, "check and print what would be done, and stop")
-    flags.DEFINE_bool("synthetic_data", False, "draw a few tiny pictures into run_dir/data instead")
-    flags.DEFINE_list(
-        "allow_change", [], "flags that may differ from the ones run_dir was made with"
-    )
 
 
 # These say how this call goes on, not what the run computes.
 _NOT_RECORDED = frozenset(("run_dir", "dry_run", "allow_change"))
 
 
+# What most runs set, besides --flagfile; --help shows these first, then the others by heading.
+_FIRST = {
+    "What most runs set, besides --flagfile": (
+        "style", "data_dir", "run_dir", "crop", "features", "epochs", "batch_size", "image_size",
+        "init_from", "dry_run",
+    ),
+}  # fmt: skip
+_GROUPS = {
+    "Where images come from": _define_source_flags,
+    "How images are changed": _define_data_flags,
+    "The run, its checkpoints and samples": _define_run_flags,
+    "Devices and precision": _define_device_flags,
+    "The recipe": _define_recipe_flags,
+}
+
+
 def define_flags():
-    """Define this command's flags and return their names."""
-    before = set(FLAGS)
-    _define_recipe_flags()
-    _define_source_flags()
-    _define_run_flags()
-    return frozenset(FLAGS) - before
+    """Define this command's flags and return their names, by heading."""
+    names = {}
+    for heading, define in _GROUPS.items():
+        before = set(FLAGS)
+        define()
+        names[heading] = frozenset(FLAGS) - before
+    return names
 
 
 def _floats(name, texts):
@@ -311,8 +337,9 @@ def main(argv, names=()):
 
 def console():
     """Entry point of `animegan-train` and of `python -m animegan_tf.train`."""
-    names = define_flags()
-    cli.run(functools.partial(main, names=names), __name__, __doc__)
+    groups = define_flags()
+    main_ = functools.partial(main, names=frozenset().union(*groups.values()))
+    cli.run(main_, __name__, __doc__, _FIRST | groups)
 
 
 if __name__ == "__main__":

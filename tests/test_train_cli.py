@@ -1,6 +1,7 @@
 """The command line of training, end to end: a whole run, resuming, what is refused."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -190,6 +191,17 @@ def test_help_is_the_text_and_the_flags(module):
     assert done.returncode == 0
     assert f"python -m {module}" in done.stdout
     assert ("--run_dir" if module.endswith("train") else "--output") in done.stdout
+
+
+def test_help_shows_ten_flags_first_and_each_once():
+    done = run("--help")
+    headings = re.findall(r"^([A-Z].*):$", done.stdout, re.MULTILINE)
+    assert len(headings) == 6
+    first = done.stdout.partition(f"{headings[0]}:")[2].partition(f"{headings[1]}:")[0]
+    names = re.findall(r"^  --(?:\[no\])?(\w+): ", done.stdout, re.MULTILINE)
+    ten = re.findall(r"^  --(?:\[no\])?(\w+): ", first, re.MULTILINE)
+    assert len(ten) == 10 and {"style", "data_dir", "run_dir"} <= set(ten)
+    assert len(set(names)) == len(names) > 60
 
 
 def test_color_shift_comes_from_the_style(tmp_path):
