@@ -93,7 +93,7 @@ def check_whole(film, result, tmp_path):
 def test_a_kill(film, tmp_path):
     result = tmp_path / f"b{film.suffix}"
     interrupted(film, result, signal.SIGKILL)
-    partial = tmp_path / f"b.partial{film.suffix}"
+    partial = tmp_path / f"{result.name}.partial{film.suffix}"
     assert not result.exists()
     there = look(partial)  # it can be played
     assert 8 <= len(there.times) <= 32
@@ -129,7 +129,7 @@ def test_a_signal(film, tmp_path, number):
     assert found.times == source.times[:count]
     assert max(mean_errors([255 - one for one in source.pictures[:count]], found.pictures)) < 6
     assert abs(found.sounds[0].times[-1] - count / 25) < 0.05
-    assert not (tmp_path / f"b.partial{film.suffix}").exists()
+    assert not (tmp_path / f"{result.name}.partial{film.suffix}").exists()
     with pytest.raises(InputError, match="is not complete: --resume goes on with it"):
         animegan_tf.stylize_video(film, result, negative)
     report = animegan_tf.stylize_video(film, result, negative, resume=True)
@@ -143,6 +143,28 @@ def test_a_signal_before_the_first_segment(film, tmp_path):
     assert 1 <= len(look(tmp_path / "b.mkv").times) < 8
     animegan_tf.stylize_video(film, tmp_path / "b.mkv", negative, resume=True)
     check_whole(film, tmp_path / "b.mkv", tmp_path)
+
+
+def test_films_of_one_stem(film, tmp_path):
+    """Each has files of its own while it is made, the animation's lossless film included."""
+    (tmp_path / "out").mkdir()
+    results = [tmp_path / "out" / f"b.{suffix}" for suffix in ("mkv", "gif", "mp4")]
+    for result in results[:2]:
+        interrupted(film, result, signal.SIGKILL)
+    animegan_tf.stylize_video(film, results[2], negative)
+    assert [unfinished(result) for result in results] == [True, True, False]
+    for result in results[:2]:
+        report = animegan_tf.stylize_video(film, result, negative, resume=True)
+        assert report.frames == 60
+        assert report.new_frames < 60
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.gif", "b.mkv", "b.mp4"]
+
+
+def test_a_result_named_like_an_unfinished_film(film, tmp_path):
+    result = tmp_path / "b.partial.mkv"
+    interrupted(film, result, signal.SIGTERM)
+    animegan_tf.stylize_video(film, result, negative, resume=True)
+    assert len(look(result).times) == 60
 
 
 def test_an_animation_goes_on(film, tmp_path):
@@ -216,9 +238,10 @@ def test_a_full_disk(film, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(writer.Writer, "_mux", full)
-        with pytest.raises(OSError, match=r"b\.mkv: No space left on device; .*b\.partial\.mkv"):
+        message = r"b\.mkv: No space left on device; .*b\.mkv\.partial\.mkv"
+        with pytest.raises(OSError, match=message):
             animegan_tf.stylize_video(film, result, negative)
-    assert len(look(tmp_path / "b.partial.mkv").times) >= 24
+    assert len(look(tmp_path / "b.mkv.partial.mkv").times) >= 24
     animegan_tf.stylize_video(film, result, negative, resume=True)
     check_whole(film, result, tmp_path)
 

@@ -29,7 +29,7 @@ def stylize_video(
 
     SIGINT and SIGTERM (in the main thread) end it early with a playable result of what was done,
     `stopped` in the report; the same call with `resume` goes on. After a kill there are
-    NAME.partial.SUFFIX, also playable, and NAME.partial.jsonl, from which `resume` goes on too.
+    OUTPUT.partial.SUFFIX, also playable, and OUTPUT.partial.jsonl, from which `resume` goes on too.
 
     Raises `InputError` before any work for a mistake in the arguments and a source that is no film,
     is encrypted or damaged altogether; `OSError` when the result cannot be written, for instance on

@@ -16,7 +16,7 @@ from animegan_tf.errors import InputError
 from animegan_tf.video import animation, writer
 from animegan_tf.video.copies import Copies
 from animegan_tf.video.encoder import Spec
-from animegan_tf.video.journal import Journal, record_path
+from animegan_tf.video.journal import Journal, partial_path, record_path
 from animegan_tf.video.options import ANIMATIONS
 from animegan_tf.video.pipeline import BatchSize, Drain, Feeder, Stopwatch
 
@@ -282,10 +282,8 @@ class Making:
 
     def _partial_name(self):
         """Another one than that of the file that is gone on from."""
-        stem = self._output.with_suffix("").name
-        name = f"{stem}.partial.{self._container}"
-        taken = self._old is not None and self._old.film == name
-        return f"{stem}.partial-2.{self._container}" if taken else name
+        first, second = (partial_path(self._output, self._container, n).name for n in (1, 2))
+        return second if self._old is not None and self._old.film == first else first
 
     def _end_segment(self, state):
         self._writer.end_segment()
@@ -306,10 +304,8 @@ class Making:
 
     def _forget(self, journal):
         """Remove the unfinished film of an earlier run; a result stays until it is replaced."""
-        if journal is None:
-            return
         mine = self._journal.film if self._journal else None
-        if ".partial" in journal.film and journal.film != mine:
+        if journal is not None and journal.film not in (mine, self._output.name):
             journal.film_path.unlink(missing_ok=True)
 
     # --- the end ---
@@ -336,7 +332,7 @@ class Making:
         if self._animated:
             kind = self._options.container
             notes = (*notes, *animation.notes(kind, self._facts.rate))
-            aside = self._output.with_suffix(f".partial.{kind}")
+            aside = partial_path(self._output, kind)
             animation.write_animation(finished, aside, kind)
             os.replace(aside, self._output)
         else:
