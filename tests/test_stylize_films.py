@@ -1,8 +1,10 @@
 """Films among photos: folders, names, the command line."""
 
+import errno
 import signal
 import sys
 
+import av
 import commands
 import cv2
 import numpy as np
@@ -13,7 +15,7 @@ from sound_films import look, shifting
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.stylizer import stylize_paths
-from animegan_tf.video import film
+from animegan_tf.video import film, webp, writer
 from animegan_tf.video.options import VideoOptions, is_video, result_suffix
 
 
@@ -101,6 +103,38 @@ def test_a_damaged_film_is_written_and_reported(mixed, tmp_path):
     assert f"has the {count} frames read" in report.failed[0][1]
     assert tmp_path / "out" / "cut.mkv" in report.written
     assert len(report.written) == 7
+
+
+def test_films_that_cannot_be_opened_do_not_end_the_run(mixed, tmp_path, monkeypatch):
+    """One by FFmpeg, one by the reader of WebP; whoever runs this may be allowed everything."""
+    opened = av.open
+
+    def guarded(path, *arguments, **options):
+        if str(path).endswith("film.mpg"):
+            raise av.error.PermissionError(errno.EACCES, "Permission denied", path)
+        return opened(path, *arguments, **options)
+
+    def fails(path):
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    monkeypatch.setattr(av, "open", guarded)
+    monkeypatch.setattr(webp, "Animation", fails)
+    report = stylize_paths(make, mixed, tmp_path / "out")
+    names = ["moving.gif", "photo.png", "still.png", "still.webp"]
+    assert [path.name for path in report.written] == names
+    assert report.failed == (
+        (mixed / "film.mpg", f"{mixed / 'film.mpg'}: Permission denied"),
+        (mixed / "moving.webp", f"{mixed / 'moving.webp'}: Input/output error"),
+    )
+
+
+def test_a_full_disk_ends_the_run(mixed, tmp_path, monkeypatch):
+    def full(*_):
+        raise av.error.OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writer.Writer, "_mux", full)
+    with pytest.raises(OSError, match=r"film\.mp4: No space left on device"):
+        stylize_paths(make, mixed, tmp_path / "out")
 
 
 def test_a_stopped_film_ends_the_run(mixed, tmp_path, monkeypatch):
