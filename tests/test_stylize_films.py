@@ -72,6 +72,8 @@ def test_which_are_films(mixed):
         ("a.mp4", {"codec": "ffv1"}, ".mkv"),
         ("a.webm", {"codec": "vp9"}, ".mkv"),
         ("a.mov", {"codec": "vp9"}, ".webm"),
+        ("a.gif", {"codec": "hevc", "crf": 3}, ".mp4"),
+        ("a.gif", {"container": "mp4", "crf": 3}, ".mp4"),
     ],
 )
 def test_the_container_of_a_result(name, options, suffix):
@@ -200,7 +202,9 @@ def test_command_line(run, mixed, tmp_path):
     ("arguments", "message"),
     [
         (["--crf=70"], "error: crf: expected 0 to 51 for h264, received 70"),
+        (["--container=webm", "--crf=70"], "error: crf: expected 0 to 63 for vp9, received 70"),
         (["--container=gif", "--crf=3"], "error: crf: expected none for the container gif"),
+        (["--crf=3"], "moving.gif, which stays a gif, received 3; the container mp4 makes a film"),
         (["--start=soon"], "error: start: expected seconds or h:mm:ss, received 'soon'"),
         (["--camera=0"], "error: camera: expected no photos or films with --camera, received "),
     ],
