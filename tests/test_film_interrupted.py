@@ -1,6 +1,7 @@
 """Films that are stopped, killed, or do not fit on the disk: nothing is lost, and it goes on."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 from sound_films import look, mean_errors, shifting, write_sound_film
 
 import animegan_tf
+from animegan_tf.data import video_file
 from animegan_tf.errors import InputError
-from animegan_tf.video import making, writer
+from animegan_tf.video import animation, copies, encoder, making, source, writer
 from animegan_tf.video.journal import Journal, record_path, unfinished
 
 ROOT = Path(__file__).parent.parent
@@ -300,6 +302,75 @@ def test_an_error_of_the_stylizer(film, tmp_path):
     with pytest.raises(InputError, match="not finite"):
         animegan_tf.stylize_video(film, tmp_path / "b.mkv", fails)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
+
+
+def test_another_version_of_the_encoder(film, tmp_path):
+    """What is refused leaves what was there, and nothing more."""
+    result = tmp_path / "b.mkv"
+    interrupted(film, result, signal.SIGKILL)
+    record = record_path(result)
+    header, *segments = record.read_text().splitlines()
+    journal = json.loads(header)
+    journal["job"]["encoder"] = "00"
+    record.write_text("\n".join([json.dumps(journal), *segments]) + "\n")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(InputError, match="made with another version of the encoder"):
+        animegan_tf.stylize_video(film, result, negative, resume=True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_full_disk_while_going_on(film, tmp_path, monkeypatch):
+    """The old file stays, and the error names it."""
+    result = tmp_path / "b.mkv"
+    interrupted(film, result, signal.SIGKILL)
+    before = sorted(tmp_path.iterdir())
+
+    def full(*_):
+        raise av.error.OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writer.Writer, "take", full)
+    with pytest.raises(OSError, match=r"can be played in .*b\.mkv\.partial\.mkv, and --resume"):
+        animegan_tf.stylize_video(film, result, negative, resume=True)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_animation_that_cannot_be_written(film, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(animation, "_encode", full)
+        with pytest.raises(OSError, match="No space left on device; what was done"):
+            animegan_tf.stylize_video(film, tmp_path / "b.gif", negative)
+    names = ["a.mkv", "b.gif.partial.jsonl", "b.gif.partial.mkv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    report = animegan_tf.stylize_video(film, tmp_path / "b.gif", negative, resume=True)
+    assert report.frames == 60
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are not listed here")
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (source, "_colours"),
+        (copies, "_chapters"),
+        (encoder.Spec, "converter"),
+        (video_file.VideoFile, "_pick_stream"),
+    ],
+)
+def test_nothing_stays_open_or_lies_about(film, tmp_path, monkeypatch, owner, name):
+    """Whatever is being made when it fails."""
+
+    def fails(*_):
+        raise InputError("it fails here")
+
+    monkeypatch.setattr(owner, name, fails)
+    with pytest.raises(InputError, match="it fails here") as raised:
+        animegan_tf.stylize_video(film, tmp_path / "b.mkv", negative)
+    assert raised  # which still holds whatever was being made
+    descriptors = Path("/proc/self/fd").iterdir()
+    assert not [one for one in map(os.path.realpath, descriptors) if one.startswith(str(tmp_path))]
+    assert list(tmp_path.iterdir()) == [film]
 
 
 def test_a_record_that_was_cut(tmp_path):

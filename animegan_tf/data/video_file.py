@@ -102,8 +102,8 @@ class VideoFile:
         self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
         self.container, self._converter = None, None
         self.problems, self.clean_times = [], True
-        self.start_over()
         try:
+            self.start_over()
             self._probe()
         except BaseException:
             self.close()

@@ -39,7 +39,14 @@ class Copies:
         self.notes, self._tracks, self._packets = [], {}, iter(())
         self._source = open_film(path)
         self._output = output
-        span = _Span(begin, end, cut)
+        try:
+            self._add_streams(begin, end, cut)
+        except BaseException:
+            self.close()
+            raise
+
+    def _add_streams(self, begin, end, cut):
+        output, span = self._output, _Span(begin, end, cut)
         for stream in self._source.streams:
             if stream.type in ("audio", "subtitle"):
                 track = self._track(stream, span)

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from tqdm import tqdm
 
-from animegan_tf import images
+from animegan_tf import images, storage
 from animegan_tf.errors import InputError
 from animegan_tf.video import animation, writer
 from animegan_tf.video.copies import Copies
@@ -145,12 +145,11 @@ class Making:
             try:
                 batch = self._through(bar, watch, signals)
                 return self._finish(signals.received, watch, batch)
-            except OSError as error:
-                raise OSError(self._what_is_kept(error)) from error
-            finally:
-                if self._writer is not None:
-                    self._writer.abandon()
-                    self._tidy()
+            except BaseException as error:
+                self._give_up()
+                if isinstance(error, OSError):
+                    raise OSError(self._what_is_kept(error)) from error
+                raise
 
     # --- the way of a frame ---
 
@@ -272,9 +271,10 @@ class Making:
             self._writer.take(self._old.film_path, taken)
         else:
             # With --overwrite of what was interrupted, the old one ends here.
-            self._forget(Journal.load(self._record))
+            before = Journal.load(self._record)
             self._journal.write()
             self._recorded = True
+            self._forget(before)
 
     def _copies(self, base, end):
         cut = bool(self._start)
@@ -332,9 +332,8 @@ class Making:
         if self._animated:
             kind = self._options.container
             notes = (*notes, *animation.notes(kind, self._facts.rate))
-            aside = partial_path(self._output, kind)
-            animation.write_animation(finished, aside, kind)
-            os.replace(aside, self._output)
+            with storage.aside(self._output, f".{kind}") as aside:
+                animation.write_animation(finished, aside, kind)
         else:
             os.replace(finished, self._output)
         self._writer = None
@@ -368,15 +367,24 @@ class Making:
 
     def _what_is_kept(self, error):
         reason = getattr(error, "strerror", None) or error
-        if self._journal is None:
+        kept = self._journal if self._recorded else self._old
+        if kept is None or not kept.film_path.exists():
             return f"{self._output}: {reason}"
         return (
-            f"{self._output}: {reason}; what was done can be played in {self._journal.film_path}, "
+            f"{self._output}: {reason}; what was done can be played in {kept.film_path}, "
             "and --resume goes on from its last whole segment"
         )
 
-    def _tidy(self):
-        """Leave no record of a run that has not got anywhere."""
-        if self._writer.frames == 0 and not self._done:
+    def _give_up(self):
+        """Close what is open, and leave nothing that no run could go on from."""
+        if self._journal is None:
+            return
+        frames = 0
+        if self._writer is not None:
+            self._writer.abandon()
+            frames = self._writer.frames
+        begun = frames > 0 or self._done
+        if self._recorded and not begun:
             self._record.unlink(missing_ok=True)
+        if not (self._recorded and begun):
             self._journal.film_path.unlink(missing_ok=True)

@@ -104,7 +104,15 @@ class FilmSource:
         Raises `InputError` when it is no film, has no video, is encrypted or damaged altogether.
         """
         self._reader = VideoReader(path)
-        self._short, self._square = [], square_pixels
+        self._short = []
+        try:
+            self._look(path, square_pixels)
+        except BaseException:
+            self._reader.close()
+            raise
+
+    def _look(self, path, square_pixels):
+        """Find the `facts`, by the first frame too."""
         info = self._reader.info
         with contextlib.closing(self._reader.frames(as_stored=True)) as frames:
             frame = next(frames)
