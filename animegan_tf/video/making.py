@@ -18,7 +18,7 @@ from animegan_tf.video.copies import Copies
 from animegan_tf.video.encoder import Spec
 from animegan_tf.video.journal import Journal, partial_path, record_path
 from animegan_tf.video.options import ANIMATIONS
-from animegan_tf.video.pipeline import BatchSize, Drain, Feeder, Stopwatch
+from animegan_tf.video.pipeline import BatchSize, Drain, Feeder
 
 # A kill loses at most the frames since the last multiple of this.
 SEGMENT = 96
@@ -38,7 +38,8 @@ class VideoReport:
         frames: how many are in it.
         new_frames: how many of them this run made.
         seconds: that this took, from the first frame to the complete file.
-        network_seconds: of these, how many the network worked.
+        network_seconds: of these, how many the network worked on frames, choosing an engine
+            left out.
         batch: how many frames the network was given at once.
         notes: what is not as one might expect, a sentence each.
         problems: what was wrong with the source, a sentence each; the frames before are there.
@@ -140,11 +141,10 @@ class Making:
             desc=self._facts.path.name, total=max(total, done) if total else None, initial=done,
             unit="frame", disable=None if progress else True, bar_format=_BAR if total else None,
         )  # fmt: skip
-        watch = Stopwatch()
         with bar, Signals() as signals:
             try:
-                batch = self._through(bar, watch, signals)
-                return self._finish(signals.received, watch, batch)
+                batch = self._through(bar, signals)
+                return self._finish(signals.received, batch)
             except BaseException as error:
                 self._give_up()
                 if isinstance(error, OSError):
@@ -153,7 +153,7 @@ class Making:
 
     # --- the way of a frame ---
 
-    def _through(self, bar, watch, signals):
+    def _through(self, bar, signals):
         """Do all frames, in three threads; returns how many were answered at once."""
         feeder = Feeder(self._prepared(), _DEPTH)
         drain = Drain(lambda item: self._write(*item, bar), _DEPTH)
@@ -163,12 +163,12 @@ class Making:
                 sizes = sizes or BatchSize(self._stylizer.largest_batch(prepared))
                 group.append((frame, prepared))
                 if len(group) >= sizes.now() or prepared.state is not None or signals.received:
-                    self._answer(group, sizes, watch, drain)
+                    self._answer(group, sizes, drain)
                     group = []
                 if signals.received:
                     break
             if group:
-                self._answer(group, sizes, watch, drain)
+                self._answer(group, sizes, drain)
         finally:
             feeder.stop()
             drain.finish()
@@ -194,19 +194,21 @@ class Making:
                 last = index % SEGMENT == 0
                 yield frame, self._stylizer.prepare(frame.rgb, frame.time, keep_state=last)
 
-    def _answer(self, group, sizes, watch, drain):
+    def _answer(self, group, sizes, drain):
         """Give frames to the network, fewer at once if they do not fit into memory."""
+        watch = self._stylizer.watch
         while group:
             part = group[: sizes.now()]
             try:
-                with watch:
-                    answers = self._stylizer.answer([prepared for _, prepared in part])
+                answers = self._stylizer.answer([prepared for _, prepared in part])
             except MemoryError:
                 if len(part) == 1:
                     raise
-                sizes.too_large(len(part))
+                sizes.limit(len(part) // 2)
                 continue
             sizes.took(len(part), watch.last)
+            # What runs the network may be another from now on.
+            sizes.limit(self._stylizer.largest_batch(part[0][1]))
             for (frame, prepared), answer in zip(part, answers, strict=True):
                 drain.put((frame, prepared, answer))
             group = group[len(part) :]
@@ -310,7 +312,7 @@ class Making:
 
     # --- the end ---
 
-    def _finish(self, stopped, watch, batch):
+    def _finish(self, stopped, batch):
         """Complete the file and put it in its place; returns the `VideoReport`."""
         problems = tuple(self._source.problems)
         if self._writer is None and self._done and not stopped:
@@ -352,8 +354,8 @@ class Making:
         done = sum(len(one["frames"]) for one in self._done)
         counted = max(0, film.frames - done - self._uncounted)
         return VideoReport(
-            self._output, film.frames, counted, seconds, watch.seconds, batch, notes, problems,
-            stopped,
+            self._output, film.frames, counted, seconds, self._stylizer.watch.seconds, batch,
+            notes, problems, stopped,
         )  # fmt: skip
 
     def _size_notes(self):
