@@ -260,12 +260,6 @@ def open_source(path, square_pixels=False):
     return FilmSource(path, square_pixels)
 
 
-def limited_size(height, width, max_side):
-    """(height, width) as `images.limit_side` makes it."""
-    scale = min(1.0, (max_side or max(height, width)) / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
 def _streams(path):
     """(the sample aspect ratio of the largest video stream, when the first stream begins)."""
     with open_film(path) as container:
