@@ -5,6 +5,7 @@ a `Drain` encodes behind it, each in a thread of its own. Queues are bounded, so
 depend on the film's length.
 """
 
+import contextlib
 import queue
 import threading
 import time
@@ -46,8 +47,14 @@ class Feeder:
                 continue
         return None
 
+    def _get(self):
+        # A wait without an end would not let Ctrl-C through on every system.
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=0.1)
+
     def __iter__(self):
-        while (item := self._queue.get()) is not _END:
+        while (item := self._get()) is not _END:
             if isinstance(item, BaseException):
                 raise item
             yield item
