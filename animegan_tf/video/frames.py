@@ -89,7 +89,8 @@ class FrameStylizer:
             return StableLiteRT(model, height, width)
 
         # An export stays what it is.
-        return FastestNetwork(network, make_litert, engine if model else "keras", frames)
+        engine = "keras" if model is None else engine
+        return FastestNetwork(network, make_litert, engine, frames)
 
     @property
     def note(self):
