@@ -263,7 +263,7 @@ def stylize_paths(
     progress: show a bar, and failures as they happen, on the standard error stream.
     video: `animegan_tf.video.options.VideoOptions` for films, GIF and WebP with several frames.
 
-    A photo that cannot be read or done is reported in `failed` and the rest goes on. Raises
+    A photo or film that cannot be read or done is reported in `failed` and the rest goes on. Raises
     `InputError` before any work for missing inputs, folders without photos, and results that would
     replace one of the photos; `OSError` when a result cannot be written.
     """

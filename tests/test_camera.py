@@ -1,4 +1,5 @@
 import itertools
+import signal
 import threading
 import time
 
@@ -87,6 +88,64 @@ def test_a_key_ends_it():
     assert shown[0].shape == (48, 128, 3)
     np.testing.assert_array_equal(shown[0][:, 64:], 255 - shown[0][:, :64])
     assert threading.active_count() < 20
+
+
+class Stalled(Capture):
+    """Gives its frames, and then does not return from `read`."""
+
+    def __init__(self, count):
+        super().__init__(count)
+        self.goes_on = threading.Event()
+
+    def read(self):
+        if self.read_frames == self.count:
+            assert self.goes_on.wait(60)
+            assert not self.released  # nobody else does while it reads
+        return super().read()
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_stream_that_stalls_is_left_by_a_signal(tmp_path, opened, no_display, count):
+    capture = Stalled(count)
+    opened(capture)
+    threading.Timer(1, signal.raise_signal, (signal.SIGINT,)).start()
+    began = time.monotonic()
+    line = camera.run("rtsp://host/stream", make, tmp_path, VideoOptions(crf=30))
+    assert 1 <= time.monotonic() - began < 3
+    assert line.startswith(f"{count} frames")
+    assert len(list(tmp_path.iterdir())) == bool(count)
+    assert not capture.released
+    capture.goes_on.set()
+    for _ in range(1000):
+        if capture.released:
+            break
+        time.sleep(0.01)
+    assert capture.released
+
+
+def test_a_stream_that_stalls_is_left_by_a_key():
+    capture, shown = Stalled(2), []
+
+    def show(rgb):
+        shown.append(rgb)
+        return len(shown) < 6
+
+    camera.loop(capture, FrameStylizer(make()), show, None)
+    assert len(shown) == 6
+    assert shown[5] is shown[4]
+    capture.goes_on.set()
+
+
+def test_a_stream_that_does_not_answer(monkeypatch, tmp_path, no_display):
+    """Opening it is left by Ctrl-C too."""
+    answers = threading.Event()
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _: answers.wait(60))
+    threading.Timer(0.5, signal.raise_signal, (signal.SIGINT,)).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        camera.run("rtsp://host/stream", make, tmp_path, VideoOptions())
+    assert time.monotonic() - began < 3
+    answers.set()
 
 
 def test_a_recording_has_the_times_of_the_frames(tmp_path, opened, no_display):

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import toy_generator
+from films import write_film
 from pictures import noise, ramps
+from sound_films import shifting
 
 import animegan_tf
-from animegan_tf import memory
+from animegan_tf import memory, stabilize_litert
 from animegan_tf.errors import InputError
 from animegan_tf.stabilize import StableNetwork
 from animegan_tf.stabilize_litert import StableLiteRT
@@ -49,6 +51,7 @@ def run(keras_seconds, litert_seconds, count=5, **options):
     made = []
 
     def make(*size):
+        Clock.now += 100
         made.append(size)
         return litert
 
@@ -91,6 +94,48 @@ def test_a_gpu_stays_with_keras():
 def test_litert_at_once():
     _, keras, litert, _ = run(0.1, 0.5, engine="litert", frames=10)
     assert (keras.calls, litert.calls) == (0, 5)
+
+
+def test_only_frames_are_timed_and_nothing_grows():
+    """The network's own time is without conversion and comparison; a camera never ends."""
+    network, *_ = run(0.5, 0.2, count=0)
+    for _ in range(100):
+        network(FRAME, [1.0])
+    assert network.watch.seconds == pytest.approx(2 * 0.5 + 98 * 0.2)
+    assert not any(isinstance(value, (list, dict)) for value in vars(network).values())
+
+
+def test_a_film_that_changes_to_litert(tmp_path, monkeypatch):
+    """It does frames one after the other, so no sizes are measured on; converting is not its own
+    time."""
+
+    class LiteRT(Network):
+        def __init__(self, model, height, width):
+            super().__init__(0.5, (height, width))
+            Clock.now += 100
+
+        def __call__(self, batch, rates):
+            Clock.now += self.seconds * len(batch)
+            return batch
+
+    call = StableNetwork.__call__
+
+    def slow(self, batch, rates):
+        Clock.now += len(batch)
+        return call(self, batch, rates)
+
+    monkeypatch.setattr(stabilize_litert, "StableLiteRT", LiteRT)
+    monkeypatch.setattr(StableNetwork, "__call__", slow)
+    monkeypatch.setattr(fastest, "_WORTH_SECONDS", 0)
+    monkeypatch.setattr(fastest, "_gpu_in_tensorflow", lambda: False)
+    film = write_film(tmp_path / "a.mkv", shifting(30), codec="ffv1")
+    for engine, seconds in (("keras", 29.0), ("litert", 14.5), ("auto", 15.0)):
+        stylizer = Stylizer(toy_generator("lite"))
+        report = animegan_tf.stylize_video(
+            film, tmp_path / f"{engine}.mkv", stylizer, engine=engine
+        )
+        assert (report.frames, report.batch) == (30, 1)
+        assert report.network_seconds == pytest.approx(seconds)
 
 
 def test_frames_of_another_size():

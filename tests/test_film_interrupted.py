@@ -1,6 +1,7 @@
 """Films that are stopped, killed, or do not fit on the disk: nothing is lost, and it goes on."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 from sound_films import look, mean_errors, shifting, write_sound_film
 
 import animegan_tf
+from animegan_tf.data import video_file
 from animegan_tf.errors import InputError
-from animegan_tf.video import making, writer
+from animegan_tf.video import animation, copies, encoder, making, source, writer
 from animegan_tf.video.journal import Journal, record_path, unfinished
 
 ROOT = Path(__file__).parent.parent
@@ -93,7 +95,7 @@ def check_whole(film, result, tmp_path):
 def test_a_kill(film, tmp_path):
     result = tmp_path / f"b{film.suffix}"
     interrupted(film, result, signal.SIGKILL)
-    partial = tmp_path / f"b.partial{film.suffix}"
+    partial = tmp_path / f"{result.name}.partial{film.suffix}"
     assert not result.exists()
     there = look(partial)  # it can be played
     assert 8 <= len(there.times) <= 32
@@ -129,7 +131,7 @@ def test_a_signal(film, tmp_path, number):
     assert found.times == source.times[:count]
     assert max(mean_errors([255 - one for one in source.pictures[:count]], found.pictures)) < 6
     assert abs(found.sounds[0].times[-1] - count / 25) < 0.05
-    assert not (tmp_path / f"b.partial{film.suffix}").exists()
+    assert not (tmp_path / f"{result.name}.partial{film.suffix}").exists()
     with pytest.raises(InputError, match="is not complete: --resume goes on with it"):
         animegan_tf.stylize_video(film, result, negative)
     report = animegan_tf.stylize_video(film, result, negative, resume=True)
@@ -143,6 +145,28 @@ def test_a_signal_before_the_first_segment(film, tmp_path):
     assert 1 <= len(look(tmp_path / "b.mkv").times) < 8
     animegan_tf.stylize_video(film, tmp_path / "b.mkv", negative, resume=True)
     check_whole(film, tmp_path / "b.mkv", tmp_path)
+
+
+def test_films_of_one_stem(film, tmp_path):
+    """Each has files of its own while it is made, the animation's lossless film included."""
+    (tmp_path / "out").mkdir()
+    results = [tmp_path / "out" / f"b.{suffix}" for suffix in ("mkv", "gif", "mp4")]
+    for result in results[:2]:
+        interrupted(film, result, signal.SIGKILL)
+    animegan_tf.stylize_video(film, results[2], negative)
+    assert [unfinished(result) for result in results] == [True, True, False]
+    for result in results[:2]:
+        report = animegan_tf.stylize_video(film, result, negative, resume=True)
+        assert report.frames == 60
+        assert report.new_frames < 60
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.gif", "b.mkv", "b.mp4"]
+
+
+def test_a_result_named_like_an_unfinished_film(film, tmp_path):
+    result = tmp_path / "b.partial.mkv"
+    interrupted(film, result, signal.SIGTERM)
+    animegan_tf.stylize_video(film, result, negative, resume=True)
+    assert len(look(result).times) == 60
 
 
 def test_an_animation_goes_on(film, tmp_path):
@@ -216,9 +240,10 @@ def test_a_full_disk(film, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(writer.Writer, "_mux", full)
-        with pytest.raises(OSError, match=r"b\.mkv: No space left on device; .*b\.partial\.mkv"):
+        message = r"b\.mkv: No space left on device; .*b\.mkv\.partial\.mkv"
+        with pytest.raises(OSError, match=message):
             animegan_tf.stylize_video(film, result, negative)
-    assert len(look(tmp_path / "b.partial.mkv").times) >= 24
+    assert len(look(tmp_path / "b.mkv.partial.mkv").times) >= 24
     animegan_tf.stylize_video(film, result, negative, resume=True)
     check_whole(film, result, tmp_path)
 
@@ -277,6 +302,75 @@ def test_an_error_of_the_stylizer(film, tmp_path):
     with pytest.raises(InputError, match="not finite"):
         animegan_tf.stylize_video(film, tmp_path / "b.mkv", fails)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
+
+
+def test_another_version_of_the_encoder(film, tmp_path):
+    """What is refused leaves what was there, and nothing more."""
+    result = tmp_path / "b.mkv"
+    interrupted(film, result, signal.SIGKILL)
+    record = record_path(result)
+    header, *segments = record.read_text().splitlines()
+    journal = json.loads(header)
+    journal["job"]["encoder"] = "00"
+    record.write_text("\n".join([json.dumps(journal), *segments]) + "\n")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(InputError, match="made with another version of the encoder"):
+        animegan_tf.stylize_video(film, result, negative, resume=True)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_full_disk_while_going_on(film, tmp_path, monkeypatch):
+    """The old file stays, and the error names it."""
+    result = tmp_path / "b.mkv"
+    interrupted(film, result, signal.SIGKILL)
+    before = sorted(tmp_path.iterdir())
+
+    def full(*_):
+        raise av.error.OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writer.Writer, "take", full)
+    with pytest.raises(OSError, match=r"can be played in .*b\.mkv\.partial\.mkv, and --resume"):
+        animegan_tf.stylize_video(film, result, negative, resume=True)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_animation_that_cannot_be_written(film, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(animation, "_encode", full)
+        with pytest.raises(OSError, match="No space left on device; what was done"):
+            animegan_tf.stylize_video(film, tmp_path / "b.gif", negative)
+    names = ["a.mkv", "b.gif.partial.jsonl", "b.gif.partial.mkv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    report = animegan_tf.stylize_video(film, tmp_path / "b.gif", negative, resume=True)
+    assert report.frames == 60
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are not listed here")
+@pytest.mark.parametrize(
+    ("owner", "name"),
+    [
+        (source, "_colours"),
+        (copies, "_chapters"),
+        (encoder.Spec, "converter"),
+        (video_file.VideoFile, "_pick_stream"),
+    ],
+)
+def test_nothing_stays_open_or_lies_about(film, tmp_path, monkeypatch, owner, name):
+    """Whatever is being made when it fails."""
+
+    def fails(*_):
+        raise InputError("it fails here")
+
+    monkeypatch.setattr(owner, name, fails)
+    with pytest.raises(InputError, match="it fails here") as raised:
+        animegan_tf.stylize_video(film, tmp_path / "b.mkv", negative)
+    assert raised  # which still holds whatever was being made
+    descriptors = Path("/proc/self/fd").iterdir()
+    assert not [one for one in map(os.path.realpath, descriptors) if one.startswith(str(tmp_path))]
+    assert list(tmp_path.iterdir()) == [film]
 
 
 def test_a_record_that_was_cut(tmp_path):

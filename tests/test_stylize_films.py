@@ -1,8 +1,10 @@
 """Films among photos: folders, names, the command line."""
 
+import errno
 import signal
 import sys
 
+import av
 import commands
 import cv2
 import numpy as np
@@ -13,7 +15,7 @@ from sound_films import look, shifting
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.stylizer import stylize_paths
-from animegan_tf.video import film
+from animegan_tf.video import film, webp, writer
 from animegan_tf.video.options import VideoOptions, is_video, result_suffix
 
 
@@ -70,6 +72,8 @@ def test_which_are_films(mixed):
         ("a.mp4", {"codec": "ffv1"}, ".mkv"),
         ("a.webm", {"codec": "vp9"}, ".mkv"),
         ("a.mov", {"codec": "vp9"}, ".webm"),
+        ("a.gif", {"codec": "hevc", "crf": 3}, ".mp4"),
+        ("a.gif", {"container": "mp4", "crf": 3}, ".mp4"),
     ],
 )
 def test_the_container_of_a_result(name, options, suffix):
@@ -101,6 +105,38 @@ def test_a_damaged_film_is_written_and_reported(mixed, tmp_path):
     assert f"has the {count} frames read" in report.failed[0][1]
     assert tmp_path / "out" / "cut.mkv" in report.written
     assert len(report.written) == 7
+
+
+def test_films_that_cannot_be_opened_do_not_end_the_run(mixed, tmp_path, monkeypatch):
+    """One by FFmpeg, one by the reader of WebP; whoever runs this may be allowed everything."""
+    opened = av.open
+
+    def guarded(path, *arguments, **options):
+        if str(path).endswith("film.mpg"):
+            raise av.error.PermissionError(errno.EACCES, "Permission denied", path)
+        return opened(path, *arguments, **options)
+
+    def fails(path):
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    monkeypatch.setattr(av, "open", guarded)
+    monkeypatch.setattr(webp, "Animation", fails)
+    report = stylize_paths(make, mixed, tmp_path / "out")
+    names = ["moving.gif", "photo.png", "still.png", "still.webp"]
+    assert [path.name for path in report.written] == names
+    assert report.failed == (
+        (mixed / "film.mpg", f"{mixed / 'film.mpg'}: Permission denied"),
+        (mixed / "moving.webp", f"{mixed / 'moving.webp'}: Input/output error"),
+    )
+
+
+def test_a_full_disk_ends_the_run(mixed, tmp_path, monkeypatch):
+    def full(*_):
+        raise av.error.OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writer.Writer, "_mux", full)
+    with pytest.raises(OSError, match=r"film\.mp4: No space left on device"):
+        stylize_paths(make, mixed, tmp_path / "out")
 
 
 def test_a_stopped_film_ends_the_run(mixed, tmp_path, monkeypatch):
@@ -166,7 +202,9 @@ def test_command_line(run, mixed, tmp_path):
     ("arguments", "message"),
     [
         (["--crf=70"], "error: crf: expected 0 to 51 for h264, received 70"),
+        (["--container=webm", "--crf=70"], "error: crf: expected 0 to 63 for vp9, received 70"),
         (["--container=gif", "--crf=3"], "error: crf: expected none for the container gif"),
+        (["--crf=3"], "moving.gif, which stays a gif, received 3; the container mp4 makes a film"),
         (["--start=soon"], "error: start: expected seconds or h:mm:ss, received 'soon'"),
         (["--camera=0"], "error: camera: expected no photos or films with --camera, received "),
     ],

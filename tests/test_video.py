@@ -1,5 +1,6 @@
 """Reading films: exact times, seeking, orientation, colours, interlacing, damage, refusals."""
 
+import errno
 import itertools
 from fractions import Fraction
 
@@ -361,3 +362,12 @@ def test_deinterlace_is_checked(tmp_path):
 
 def test_deinterlacing_choices_are_those_of_the_flag():
     assert video_file.DEINTERLACE is video_names.DEINTERLACE
+
+
+def test_a_film_without_permission(tmp_path, monkeypatch):
+    def refused(path, **_):
+        raise av.error.PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(av, "open", refused)
+    with pytest.raises(InputError, match=r"a\.mkv: Permission denied$"):
+        VideoReader(tmp_path / "a.mkv")

@@ -106,5 +106,20 @@ def test_batches_within_memory():
     for _ in range(4):
         sizes.took(sizes.now(), 1.0)
     assert sizes.now() == 2
-    sizes.too_large(2)
+    sizes.limit(1)
     assert sizes.now() == 1
+
+
+def test_a_limit_while_sizes_are_measured():
+    """What was not measured is not chosen."""
+    for largest in (1, 2):
+        sizes = BatchSize(8)
+        while sizes.now() < 4:
+            sizes.took(sizes.now(), 1.0)
+        sizes.limit(largest)
+        assert sizes.now() == sizes.best == largest
+    sizes = BatchSize(8)
+    sizes.limit(4)
+    while sizes.best is None:
+        sizes.took(sizes.now(), 1.0)
+    assert sizes.best == 4

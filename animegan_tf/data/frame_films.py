@@ -39,7 +39,7 @@ class Film:
 
     @property
     def identity(self):
-        """Name and bytes, by which the film is known again when it was moved."""
+        """Name and size in bytes, by which the film is known again when it was moved."""
         return [self.path.name, self.path.stat().st_size]
 
     def picture_size(self):

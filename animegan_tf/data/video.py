@@ -44,7 +44,7 @@ class VideoReader:
             deinterlace: "auto" (frames that say they are interlaced), "on" (all) or "off".
             threads: how FFmpeg decodes, "AUTO" in several threads or "NONE" in the caller's.
 
-        Raises `InputError` when it is no film or none of its frames can be decoded.
+        Raises `InputError` when it cannot be read, is no film or none of its frames can be decoded.
         """
         self._deinterlace = deinterlace
         self._file = VideoFile(path, deinterlace, threads)

@@ -56,6 +56,26 @@ class VideoInfo:
         return f"{self.path.name}: {self.width}x{self.height}{rate}{length}, {kind}"
 
 
+def open_film(path):
+    """PyAV's container for the film at `path`; closed by whoever asked for it.
+
+    Raises `InputError` for what is no film and what cannot be read: not `OSError`, which is a
+    result's that cannot be written.
+    """
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except (av.error.FileNotFoundError, av.error.IsADirectoryError):
+        found = "a folder" if pathlib.Path(path).is_dir() else "nothing"
+        raise InputError(f"video: expected a film, found {found} at {path}") from None
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise InputError(f"{path}: {error.strerror}") from error
+        raise InputError(
+            f"{path}: expected a film, received something else or one damaged beyond reading "
+            f"({error.strerror})"
+        ) from error
+
+
 class VideoFile:
     """An open film.
 
@@ -82,8 +102,8 @@ class VideoFile:
         self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
         self.container, self._converter = None, None
         self.problems, self.clean_times = [], True
-        self.start_over()
         try:
+            self.start_over()
             self._probe()
         except BaseException:
             self.close()
@@ -100,26 +120,12 @@ class VideoFile:
     def start_over(self):
         """Open the file anew, at its beginning."""
         self.close()
-        self.container = self._open()
+        self.container = open_film(self.path)
         self.stream = self._pick_stream()
         self.stream.thread_type = self._threads
         self.time_base = self.stream.time_base
         self.last = None
         self.damaged, self.first_damage, self.encrypted = 0, None, False
-
-    def _open(self):
-        try:
-            return av.open(str(self.path), metadata_errors="replace")
-        except (av.error.FileNotFoundError, av.error.IsADirectoryError):
-            found = "a folder" if self.path.is_dir() else "nothing"
-            raise InputError(f"video: expected a film, found {found} at {self.path}") from None
-        except av.error.FFmpegError as error:
-            if isinstance(error, OSError):
-                raise
-            raise InputError(
-                f"{self.path}: expected a film, received something else or one damaged beyond "
-                f"reading ({error.strerror})"
-            ) from error
 
     def _pick_stream(self):
         """The video stream with the largest picture; covers of music files do not count."""

@@ -21,12 +21,16 @@ from animegan_tf.video.encoder import Spec
 from animegan_tf.video.frames import FrameStylizer
 from animegan_tf.video.making import SEGMENT, Signals
 from animegan_tf.video.options import ANIMATIONS
+from animegan_tf.video.pipeline import Feeder
 from animegan_tf.video.source import Colours
 from animegan_tf.video.writer import Writer
 
 _TITLE = "animegan_tf (q ends)"
 _TICK = Fraction(1, 1000)
 _ESCAPE = 27
+# Seconds. Where nothing comes, it is looked this often whether to end; and so long is the reader
+# waited for then, which OpenCV keeps for half a minute where a stream stalls.
+_PATIENCE, _PARTING = 0.25, 0.5
 
 
 def run(camera, make, output_dir, options, compare=False, progress=False):
@@ -48,25 +52,34 @@ def run(camera, make, output_dir, options, compare=False, progress=False):
     if options.container in ANIMATIONS:
         raise InputError(f"container: expected a film for a camera, received {options.container}")
     number = int(camera) if str(camera).isdecimal() else str(camera)
-    capture = cv2.VideoCapture(number)
+    capture = _opened(number)
     try:
         if not capture.isOpened():
             raise InputError(f"camera: expected a camera or stream, found none at {camera}")
         stylizer = FrameStylizer(make(), options.stabilize, options.engine)
         recording = _Recording(output_dir, options) if output_dir else None
         show = _Window().show if window else None
-        with Signals() as signals:
-            return loop(
-                capture,
-                stylizer,
-                show,
-                recording,
-                compare=compare,
-                progress=progress,
-                stopped=lambda: signals.received is not None,
-            )
-    finally:
+    except BaseException:
         capture.release()
+        raise
+    with Signals() as signals:
+        return loop(
+            capture,
+            stylizer,
+            show,
+            recording,
+            compare=compare,
+            progress=progress,
+            stopped=lambda: signals.received is not None,
+        )
+
+
+def _opened(camera):
+    """OpenCV's capture of a camera's number or a stream's address."""
+    if isinstance(camera, int):
+        return cv2.VideoCapture(camera)
+    # In a thread: a stream that does not answer is waited for, but Ctrl-C is not to wait for it.
+    return next(iter(Feeder((cv2.VideoCapture(one) for one in [camera]), 1)))
 
 
 def has_display():
@@ -79,26 +92,27 @@ def has_display():
 def loop(capture, stylizer, show, recording, *, compare=False, progress=False, stopped=None):
     """Stylise the newest frame of `capture` again and again; returns a line about it.
 
-    capture: like `cv2.VideoCapture`: `read()` gives (whether there is one, BGR frame).
-    show: a function that is given RGB and says whether to go on, or None.
+    capture: like `cv2.VideoCapture`: `read()` gives (whether there is one, BGR frame). It is
+        released at the end, though later where `read` does not return.
+    show: a function that is given RGB and says whether to go on, or None. While nothing comes it is
+        given the last result again.
     recording: has `add(rgb, seconds)` and `close()`, or None.
     stopped: says whether to end.
     """
-    newest, count, began = _Newest(capture), 0, time.monotonic()
+    newest, count, began, result = _Newest(capture), 0, time.monotonic(), None
     bar = tqdm(unit="frame", disable=None if progress else True)
     try:
         with bar:
             for rgb, at in newest:
-                prepared = stylizer.prepare(rgb, at - began)
-                result = stylizer.finish(prepared, stylizer.answer([prepared])[0])
-                if compare:
-                    photo = images.resize(prepared.photo, *result.shape[:2])
-                    result = images.side_by_side(photo, result)
-                count += 1
-                bar.update()
-                if recording is not None:
-                    recording.add(result, at)
-                if (show is not None and not show(result)) or (stopped is not None and stopped()):
+                if rgb is not None:
+                    result = _stylized(stylizer, rgb, at - began, compare)
+                    count += 1
+                    bar.update()
+                    if recording is not None:
+                        recording.add(result, at)
+                if show is not None and result is not None and not show(result):
+                    break
+                if stopped is not None and stopped():
                     break
     finally:
         newest.stop()
@@ -109,8 +123,19 @@ def loop(capture, stylizer, show, recording, *, compare=False, progress=False, s
     return f"{count} frames, {rate:.3g} frames/s{where}"
 
 
+def _stylized(stylizer, rgb, seconds, compare):
+    prepared = stylizer.prepare(rgb, seconds)
+    result = stylizer.finish(prepared, stylizer.answer([prepared])[0])
+    if not compare:
+        return result
+    return images.side_by_side(images.resize(prepared.photo, *result.shape[:2]), result)
+
+
 class _Newest:
-    """Iterates over the frames of a capture as (RGB, time), leaving out those that are old."""
+    """Iterates over the frames of a capture as (RGB, time), leaving out those that are old.
+
+    Whenever none has come for a while it gives (None, None).
+    """
 
     def __init__(self, capture):
         self._capture, self._frame, self._ended = capture, None, False
@@ -119,30 +144,37 @@ class _Newest:
         self._thread.start()
 
     def _read(self):
-        while not self._stopped:
-            there, frame = self._capture.read()
-            with self._changed:
-                if there:
+        try:
+            while not self._stopped:
+                there, frame = self._capture.read()
+                if not there:
+                    break
+                with self._changed:
                     self._frame = frame, time.monotonic()
-                else:
-                    self._ended = True
+                    self._changed.notify()
+        finally:
+            # Here, for nobody else may while it reads.
+            self._capture.release()
+            with self._changed:
+                self._ended = True
                 self._changed.notify()
-                if self._ended:
-                    return
 
     def __iter__(self):
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._frame is not None or self._ended)
-                if self._frame is None:
-                    return
-                (frame, at), self._frame = self._frame, None
-            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), at
+                self._changed.wait_for(lambda: self._frame is not None or self._ended, _PATIENCE)
+                came, self._frame, ended = self._frame, None, self._ended
+            if came is not None:
+                yield cv2.cvtColor(came[0], cv2.COLOR_BGR2RGB), came[1]
+            elif ended:
+                return
+            else:
+                yield None, None
 
     def stop(self):
-        """End the thread."""
+        """End the thread, if the capture lets it."""
         self._stopped = True
-        self._thread.join()
+        self._thread.join(_PARTING)
 
 
 class _Window:

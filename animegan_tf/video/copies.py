@@ -11,6 +11,8 @@ from fractions import Fraction
 
 import av
 
+from animegan_tf.data.video_file import open_film
+
 # Packets that FFmpeg would put into MP4, but that players do not know there.
 _NOT_IN_MP4 = ("vorbis",)
 _SOUND_FOR = {"mp4": "aac", "mov": "aac", "matroska": "flac", "webm": "libopus"}
@@ -35,9 +37,16 @@ class Copies:
         cut: whether what is before `begin` is left out.
         """
         self.notes, self._tracks, self._packets = [], {}, iter(())
-        self._source = av.open(str(path), metadata_errors="replace")
+        self._source = open_film(path)
         self._output = output
-        span = _Span(begin, end, cut)
+        try:
+            self._add_streams(begin, end, cut)
+        except BaseException:
+            self.close()
+            raise
+
+    def _add_streams(self, begin, end, cut):
+        output, span = self._output, _Span(begin, end, cut)
         for stream in self._source.streams:
             if stream.type in ("audio", "subtitle"):
                 track = self._track(stream, span)

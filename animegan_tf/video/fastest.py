@@ -4,6 +4,7 @@ import statistics
 import time
 
 from animegan_tf.errors import InputError
+from animegan_tf.video.pipeline import Stopwatch
 
 # Converting a network and trying both takes about this long: shorter films are done without.
 _WORTH_SECONDS = 60.0
@@ -17,6 +18,8 @@ class FastestNetwork:
 
     Attributes:
         note: what was measured, a sentence, or None.
+        one_by_one: whether several frames at once are done one after the other, as LiteRT does.
+        watch: the `Stopwatch` of the frames' own work, without what choosing took.
     """
 
     def __init__(self, keras_network, make_litert, engine="auto", frames=None, on_gpu=None):
@@ -27,10 +30,10 @@ class FastestNetwork:
         """
         self._keras, self._make = keras_network, make_litert
         self._network = keras_network
-        self._engine, self._frames = engine, frames
+        self._engine, self._left = engine, float("inf") if frames is None else frames
         self._on_gpu = on_gpu or _gpu_in_tensorflow
-        self._seconds, self._settled = [], engine == "keras"
-        self.note = None
+        self._calls, self._seconds, self._settled = 0, 0.0, engine == "keras"
+        self.note, self.one_by_one, self.watch = None, engine == "litert", Stopwatch()
 
     @property
     def memory(self):
@@ -45,13 +48,15 @@ class FastestNetwork:
             self._settle(batch, rates)
         if getattr(self._network, "size", batch.shape[1:3]) != batch.shape[1:3]:
             self._use(self._keras)  # frames of a film may change their size
-        start = time.perf_counter()
-        result = self._network(batch, rates)
-        self._seconds.append((time.perf_counter() - start) / len(batch))
+        with self.watch:
+            result = self._network(batch, rates)
+        self._calls, self._left = self._calls + 1, self._left - len(batch)
+        self._seconds = self.watch.last / len(batch)
         return result
 
     def _use(self, network):
         network.memory, self._network = self._network.memory, network
+        self.one_by_one = network is not self._keras
 
     def _settle(self, batch, rates):
         if self._engine == "litert":
@@ -59,11 +64,10 @@ class FastestNetwork:
             self._use(self._make(*batch.shape[1:3]))
             return
         # The first call is slow whatever comes, and the second is the first to be believed.
-        if len(self._seconds) < 2:
+        if self._calls < 2:
             return
         self._settled = True
-        left = float("inf") if self._frames is None else self._frames - len(self._seconds)
-        if self._on_gpu() or left * self._seconds[-1] < _WORTH_SECONDS:
+        if self._on_gpu() or self._left * self._seconds < _WORTH_SECONDS:
             return
         try:
             litert = self._make(*batch.shape[1:3])

@@ -25,15 +25,15 @@ def stylize_video(
     overwrite: replace a result that exists, and begin anew where an earlier run was interrupted.
     progress: show a bar and notes on the standard error stream.
     options: the fields of `video.options.VideoOptions`: codec, crf, start, end, stabilize,
-        resume, engine.
+        resume, engine; container, which the suffix says, only as the same.
 
     SIGINT and SIGTERM (in the main thread) end it early with a playable result of what was done,
     `stopped` in the report; the same call with `resume` goes on. After a kill there are
-    NAME.partial.SUFFIX, also playable, and NAME.partial.jsonl, from which `resume` goes on too.
+    OUTPUT.partial.SUFFIX, also playable, and OUTPUT.partial.jsonl, from which `resume` goes on too.
 
     Raises `InputError` before any work for a mistake in the arguments and a source that is no film,
-    is encrypted or damaged altogether; `OSError` when the result cannot be written, for instance on
-    a full disk, when what was done is kept for `resume`.
+    cannot be read, is encrypted or damaged altogether; `OSError` when the result cannot be written,
+    for instance on a full disk, when what was done is kept for `resume`.
     """
     output = pathlib.Path(output)
     suffix = output.suffix.lower().removeprefix(".")

@@ -12,6 +12,7 @@ import numpy as np
 from animegan_tf import images
 from animegan_tf.video import steady
 from animegan_tf.video.fastest import FastestNetwork
+from animegan_tf.video.pipeline import Stopwatch
 from animegan_tf.video.steady import decoded, encoded
 
 # Float32 pixels of the network's input that a batch may have; one frame may always have more.
@@ -55,6 +56,7 @@ class FrameStylizer:
     Attributes:
         batches: whether several frames may be answered at once.
         stabilize: whether results are kept from flickering.
+        watch: the `Stopwatch` of the network's work, or that of the function in its place.
     """
 
     def __init__(self, stylizer, stabilize=True, engine="keras", frames=None):
@@ -67,6 +69,7 @@ class FrameStylizer:
         self.stabilize = stabilize and getattr(stylizer, "model", None) is not None
         self._max_side = stylizer.max_side if self.batches else None
         self._network = self._make_network(engine, frames) if self.batches else None
+        self.watch = self._network.watch if self.batches else Stopwatch()
         self._shots, self._still = steady.Shots(), steady.Still()
         self._brightness = steady.Brightness()
 
@@ -77,8 +80,6 @@ class FrameStylizer:
             from animegan_tf.stabilize import StableNetwork
 
             network = StableNetwork(model)
-        if model is None:
-            return network
 
         def make_litert(height, width):
             from animegan_tf.engines import refuse_large_for_litert
@@ -87,6 +88,8 @@ class FrameStylizer:
             refuse_large_for_litert(model, height, width)
             return StableLiteRT(model, height, width)
 
+        # An export stays what it is.
+        engine = "keras" if model is None else engine
         return FastestNetwork(network, make_litert, engine, frames)
 
     @property
@@ -104,7 +107,7 @@ class FrameStylizer:
 
     def largest_batch(self, prepared):
         """How many frames like this one may be answered at once."""
-        if not self.batches:
+        if not self.batches or self._network.one_by_one:
             return 1
         return max(1, _BATCH_PIXELS // (prepared.batch.shape[1] * prepared.batch.shape[2]))
 
@@ -126,7 +129,8 @@ class FrameStylizer:
         """The network's answers (1, H, W, 3) to some `Prepared`, of which only the last may keep
         its state. For a plain function, the results."""
         if not self.batches:
-            return [self._stylizer(one.photo) for one in prepared]
+            with self.watch:
+                return [self._stylizer(one.photo) for one in prepared]
         batch = np.concatenate([one.batch for one in prepared])
         answers = self._network(batch, [one.rate for one in prepared])
         last = prepared[-1]

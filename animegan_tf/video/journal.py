@@ -8,9 +8,18 @@ from animegan_tf import storage
 _VERSION = 1
 
 
+def partial_path(output, suffix, number=1):
+    """The file of this kind while the film at `output` is made, clip.mp4.partial.mkv for instance.
+
+    The whole name is in it: clip.mp4, clip.mkv and clip.gif of one folder share none.
+    """
+    output = pathlib.Path(output)
+    return output.with_name(f"{output.name}.partial{'' if number == 1 else f'-{number}'}.{suffix}")
+
+
 def record_path(output):
     """Where the record of the film at `output` is kept."""
-    return pathlib.Path(output).with_suffix(".partial.jsonl")
+    return partial_path(output, "jsonl")
 
 
 def unfinished(output):

@@ -11,14 +11,14 @@ from fractions import Fraction
 
 from tqdm import tqdm
 
-from animegan_tf import images
+from animegan_tf import images, storage
 from animegan_tf.errors import InputError
 from animegan_tf.video import animation, writer
 from animegan_tf.video.copies import Copies
 from animegan_tf.video.encoder import Spec
-from animegan_tf.video.journal import Journal, record_path
+from animegan_tf.video.journal import Journal, partial_path, record_path
 from animegan_tf.video.options import ANIMATIONS
-from animegan_tf.video.pipeline import BatchSize, Drain, Feeder, Stopwatch
+from animegan_tf.video.pipeline import BatchSize, Drain, Feeder
 
 # A kill loses at most the frames since the last multiple of this.
 SEGMENT = 96
@@ -38,7 +38,8 @@ class VideoReport:
         frames: how many are in it.
         new_frames: how many of them this run made.
         seconds: that this took, from the first frame to the complete file.
-        network_seconds: of these, how many the network worked.
+        network_seconds: of these, how many the network worked on frames, choosing an engine
+            left out.
         batch: how many frames the network was given at once.
         notes: what is not as one might expect, a sentence each.
         problems: what was wrong with the source, a sentence each; the frames before are there.
@@ -140,21 +141,19 @@ class Making:
             desc=self._facts.path.name, total=max(total, done) if total else None, initial=done,
             unit="frame", disable=None if progress else True, bar_format=_BAR if total else None,
         )  # fmt: skip
-        watch = Stopwatch()
         with bar, Signals() as signals:
             try:
-                batch = self._through(bar, watch, signals)
-                return self._finish(signals.received, watch, batch)
-            except OSError as error:
-                raise OSError(self._what_is_kept(error)) from error
-            finally:
-                if self._writer is not None:
-                    self._writer.abandon()
-                    self._tidy()
+                batch = self._through(bar, signals)
+                return self._finish(signals.received, batch)
+            except BaseException as error:
+                self._give_up()
+                if isinstance(error, OSError):
+                    raise OSError(self._what_is_kept(error)) from error
+                raise
 
     # --- the way of a frame ---
 
-    def _through(self, bar, watch, signals):
+    def _through(self, bar, signals):
         """Do all frames, in three threads; returns how many were answered at once."""
         feeder = Feeder(self._prepared(), _DEPTH)
         drain = Drain(lambda item: self._write(*item, bar), _DEPTH)
@@ -164,12 +163,12 @@ class Making:
                 sizes = sizes or BatchSize(self._stylizer.largest_batch(prepared))
                 group.append((frame, prepared))
                 if len(group) >= sizes.now() or prepared.state is not None or signals.received:
-                    self._answer(group, sizes, watch, drain)
+                    self._answer(group, sizes, drain)
                     group = []
                 if signals.received:
                     break
             if group:
-                self._answer(group, sizes, watch, drain)
+                self._answer(group, sizes, drain)
         finally:
             feeder.stop()
             drain.finish()
@@ -195,19 +194,21 @@ class Making:
                 last = index % SEGMENT == 0
                 yield frame, self._stylizer.prepare(frame.rgb, frame.time, keep_state=last)
 
-    def _answer(self, group, sizes, watch, drain):
+    def _answer(self, group, sizes, drain):
         """Give frames to the network, fewer at once if they do not fit into memory."""
+        watch = self._stylizer.watch
         while group:
             part = group[: sizes.now()]
             try:
-                with watch:
-                    answers = self._stylizer.answer([prepared for _, prepared in part])
+                answers = self._stylizer.answer([prepared for _, prepared in part])
             except MemoryError:
                 if len(part) == 1:
                     raise
-                sizes.too_large(len(part))
+                sizes.limit(len(part) // 2)
                 continue
             sizes.took(len(part), watch.last)
+            # What runs the network may be another from now on.
+            sizes.limit(self._stylizer.largest_batch(part[0][1]))
             for (frame, prepared), answer in zip(part, answers, strict=True):
                 drain.put((frame, prepared, answer))
             group = group[len(part) :]
@@ -272,9 +273,10 @@ class Making:
             self._writer.take(self._old.film_path, taken)
         else:
             # With --overwrite of what was interrupted, the old one ends here.
-            self._forget(Journal.load(self._record))
+            before = Journal.load(self._record)
             self._journal.write()
             self._recorded = True
+            self._forget(before)
 
     def _copies(self, base, end):
         cut = bool(self._start)
@@ -282,10 +284,8 @@ class Making:
 
     def _partial_name(self):
         """Another one than that of the file that is gone on from."""
-        stem = self._output.with_suffix("").name
-        name = f"{stem}.partial.{self._container}"
-        taken = self._old is not None and self._old.film == name
-        return f"{stem}.partial-2.{self._container}" if taken else name
+        first, second = (partial_path(self._output, self._container, n).name for n in (1, 2))
+        return second if self._old is not None and self._old.film == first else first
 
     def _end_segment(self, state):
         self._writer.end_segment()
@@ -306,15 +306,13 @@ class Making:
 
     def _forget(self, journal):
         """Remove the unfinished film of an earlier run; a result stays until it is replaced."""
-        if journal is None:
-            return
         mine = self._journal.film if self._journal else None
-        if ".partial" in journal.film and journal.film != mine:
+        if journal is not None and journal.film not in (mine, self._output.name):
             journal.film_path.unlink(missing_ok=True)
 
     # --- the end ---
 
-    def _finish(self, stopped, watch, batch):
+    def _finish(self, stopped, batch):
         """Complete the file and put it in its place; returns the `VideoReport`."""
         problems = tuple(self._source.problems)
         if self._writer is None and self._done and not stopped:
@@ -336,9 +334,8 @@ class Making:
         if self._animated:
             kind = self._options.container
             notes = (*notes, *animation.notes(kind, self._facts.rate))
-            aside = self._output.with_suffix(f".partial.{kind}")
-            animation.write_animation(finished, aside, kind)
-            os.replace(aside, self._output)
+            with storage.aside(self._output, f".{kind}") as aside:
+                animation.write_animation(finished, aside, kind)
         else:
             os.replace(finished, self._output)
         self._writer = None
@@ -357,8 +354,8 @@ class Making:
         done = sum(len(one["frames"]) for one in self._done)
         counted = max(0, film.frames - done - self._uncounted)
         return VideoReport(
-            self._output, film.frames, counted, seconds, watch.seconds, batch, notes, problems,
-            stopped,
+            self._output, film.frames, counted, seconds, self._stylizer.watch.seconds, batch,
+            notes, problems, stopped,
         )  # fmt: skip
 
     def _size_notes(self):
@@ -372,15 +369,24 @@ class Making:
 
     def _what_is_kept(self, error):
         reason = getattr(error, "strerror", None) or error
-        if self._journal is None:
+        kept = self._journal if self._recorded else self._old
+        if kept is None or not kept.film_path.exists():
             return f"{self._output}: {reason}"
         return (
-            f"{self._output}: {reason}; what was done can be played in {self._journal.film_path}, "
+            f"{self._output}: {reason}; what was done can be played in {kept.film_path}, "
             "and --resume goes on from its last whole segment"
         )
 
-    def _tidy(self):
-        """Leave no record of a run that has not got anywhere."""
-        if self._writer.frames == 0 and not self._done:
+    def _give_up(self):
+        """Close what is open, and leave nothing that no run could go on from."""
+        if self._journal is None:
+            return
+        frames = 0
+        if self._writer is not None:
+            self._writer.abandon()
+            frames = self._writer.frames
+        begun = frames > 0 or self._done
+        if self._recorded and not begun:
             self._record.unlink(missing_ok=True)
+        if not (self._recorded and begun):
             self._journal.film_path.unlink(missing_ok=True)

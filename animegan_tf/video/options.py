@@ -64,7 +64,7 @@ class VideoOptions:
 
     Attributes:
         codec: one of `CODECS`; by default h264, in WebM vp9.
-        crf: quality, smaller is better, by default the codec's (18 for h264).
+        crf: quality, smaller is better, by default the codec's (18 for h264); animations have none.
         container: "mp4", "mov", "mkv", "webm", "gif" or "webp"; by default the source's where it
             takes H.264 (WebM becomes MKV), for others MP4.
         start, end: the part to do, in seconds from the film's first frame or as h:mm:ss; `end` is
@@ -105,19 +105,26 @@ class VideoOptions:
                     f"container: expected one of {', '.join(holds)} for the codec {self.codec}, "
                     f"received {container}"
                 )
-        codec = CODECS[self.codec or _default_codec(container)]
+        name = self.codec or _default_codec(container)
+        codec = CODECS[name]
         if self.crf is not None and not (codec.crf is not None and 0 <= self.crf <= codec.worst):
             expected = f"0 to {codec.worst}" if codec.crf is not None else "none (it is lossless)"
-            raise InputError(
-                f"crf: expected {expected} for {self.codec or 'h264'}, received {self.crf}"
-            )
+            raise InputError(f"crf: expected {expected} for {name}, received {self.crf}")
         return dataclasses.replace(self, start=start, end=end)
 
     def container_for(self, path):
-        """The container of the result of the film at `path`."""
+        """The container of the result of the film at `path`.
+
+        Raises `InputError` for a `crf` where that is an animation.
+        """
         if self.container is not None:
             return self.container
         container = _KEPT.get(pathlib.Path(path).suffix.lower(), "mp4")
+        if self.codec is None and self.crf is not None and container in ANIMATIONS:
+            raise InputError(
+                f"crf: expected none for {path}, which stays a {container}, received {self.crf}; "
+                "the container mp4 makes a film of it"
+            )
         if self.codec is None or container in CODECS[self.codec].containers:
             return container
         # An animation that a codec is asked for, or what only Matroska holds.

@@ -5,6 +5,7 @@ a `Drain` encodes behind it, each in a thread of its own. Queues are bounded, so
 depend on the film's length.
 """
 
+import contextlib
 import queue
 import threading
 import time
@@ -46,8 +47,14 @@ class Feeder:
                 continue
         return None
 
+    def _get(self):
+        # A wait without an end would not let Ctrl-C through on every system.
+        while True:
+            with contextlib.suppress(queue.Empty):
+                return self._queue.get(timeout=0.1)
+
     def __iter__(self):
-        while (item := self._queue.get()) is not _END:
+        while (item := self._get()) is not _END:
             if isinstance(item, BaseException):
                 raise item
             yield item
@@ -122,14 +129,21 @@ class BatchSize:
             self._waiting = [size]  # larger ones will not be faster either
         self._waiting.pop(0)
         if not self._waiting:
-            self.best = 1
-            for one in sorted(self._seconds):
-                if self._seconds[one] < self._WORTH * self._seconds[self.best]:
-                    self.best = one
+            self._choose()
 
-    def too_large(self, size):
-        """A batch did not fit into memory."""
-        self.best = max(1, size // 2)
+    def _choose(self):
+        self.best = 1
+        for one in sorted(self._seconds):
+            if self._seconds[one] < self._WORTH * self._seconds[self.best]:
+                self.best = one
+
+    def limit(self, largest):
+        """No more than `largest` from now on: memory is full, or more at once are no faster."""
+        self._waiting = [size for size in self._waiting if size <= largest]
+        if self.best is None and not self._waiting:
+            self._choose()
+        if self.best is not None:
+            self.best = min(self.best, largest)
 
 
 class Stopwatch:

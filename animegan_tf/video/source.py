@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from animegan_tf.data.video import VideoReader
+from animegan_tf.data.video_file import open_film
 from animegan_tf.data.video_frame import Converter, Orientation
 from animegan_tf.errors import InputError
 from animegan_tf.video import webp
@@ -103,7 +104,15 @@ class FilmSource:
         Raises `InputError` when it is no film, has no video, is encrypted or damaged altogether.
         """
         self._reader = VideoReader(path)
-        self._short, self._square = [], square_pixels
+        self._short = []
+        try:
+            self._look(path, square_pixels)
+        except BaseException:
+            self._reader.close()
+            raise
+
+    def _look(self, path, square_pixels):
+        """Find the `facts`, by the first frame too."""
         info = self._reader.info
         with contextlib.closing(self._reader.frames(as_stored=True)) as frames:
             frame = next(frames)
@@ -199,7 +208,10 @@ class WebpSource:
     exact_times = True
 
     def __init__(self, path):
-        self._animation = webp.Animation(path)
+        try:
+            self._animation = webp.Animation(path)
+        except OSError as error:
+            raise InputError(f"{path}: {error.strerror or error}") from error
         durations = self._animation.durations
         total = sum(durations) / 1000
         self.problems = ()
@@ -234,26 +246,23 @@ class WebpSource:
                 if time >= start:
                     yield SourceFrame(time, duration, rgb)
                 time += duration
-        except InputError as error:
+        except (InputError, OSError) as error:
             self.problems = (str(error),)
 
 
 def open_source(path, square_pixels=False):
-    """A `FilmSource`, or a `WebpSource` for that kind of file. Raises `InputError`, `OSError`."""
+    """A `FilmSource`, or a `WebpSource` for that kind of file.
+
+    Raises `InputError` for what is no film and what cannot be read, as without permission.
+    """
     if pathlib.Path(path).suffix.lower() == ".webp":
         return WebpSource(path)
     return FilmSource(path, square_pixels)
 
 
-def limited_size(height, width, max_side):
-    """(height, width) as `images.limit_side` makes it."""
-    scale = min(1.0, (max_side or max(height, width)) / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
 def _streams(path):
     """(the sample aspect ratio of the largest video stream, when the first stream begins)."""
-    with av.open(str(path), metadata_errors="replace") as container:
+    with open_film(path) as container:
         cover = av.stream.Disposition.attached_pic
         streams = [
             one

@@ -38,7 +38,15 @@ class Writer:
         self._output = av.open(
             str(path), "w", format=CONTAINERS[container], container_options=options
         )
-        self._spec = spec
+        self._spec, self._copies, self._last, self.frames = spec, None, None, 0
+        try:
+            self._begin(copies)
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _begin(self, copies):
+        spec = self._spec
         self._stream = self._output.add_stream(spec.codec.encoder, rate=spec.rate)
         spec.set_up(self._stream.codec_context)
         self._copies = copies(self._output) if copies else None
@@ -47,8 +55,6 @@ class Writer:
         self.extradata = bytes(self._encoder.extradata or b"")
         self._stamps = Stamps(max(self._encoder.reorder_depth, spec.codec.reorder))
         self._convert = spec.converter()
-        self.frames = 0
-        self._last = None
 
     @property
     def notes(self):
