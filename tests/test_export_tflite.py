@@ -1,4 +1,7 @@
+import builtins
 import json
+import runpy
+import sys
 
 import numpy as np
 import pytest
@@ -161,6 +164,20 @@ def test_a_process_that_dies(tmp_path):
     path.write_bytes(b"no model")
     with pytest.raises(check.ExportError, match="does not run in a process of its own"):
         check.run_alone("tflite", path, {"stylize": [np.zeros((1, 8, 8, 3), np.float32)]})
+
+
+def test_a_system_without_resource_and_proc(monkeypatch):
+    """As Windows: a check leaves the memory out there."""
+
+    def no_proc(path, *options, **named):
+        if str(path).startswith("/proc"):
+            raise FileNotFoundError(path)
+        return original(path, *options, **named)
+
+    original = builtins.open
+    monkeypatch.setattr(builtins, "open", no_proc)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert runpy.run_path(alone.__file__)["peak_megabytes"]() is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ answers under the same names to `outputs`, an .npz, and what it measured to `mea
 import collections
 import json
 import os
-import resource
 import sys
 import time
 
@@ -77,13 +76,21 @@ def _run_saved_model(request, photos):
 
 
 def peak_megabytes():
-    """Not ru_maxrss on Linux, which counts the memory of whoever started the process."""
+    """The most memory that this process took, or None where the system does not tell.
+
+    Not ru_maxrss on Linux, which counts the memory of whoever started the process.
+    """
     try:
         with open("/proc/self/status", encoding="ascii") as file:
             (line,) = (line for line in file if line.startswith("VmHWM:"))
         return int(line.split()[1]) / 1024
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def main(path):
