@@ -1,6 +1,6 @@
 """Runs an exported model where this project does not exist. Started by `check`.
 
-    python -I alone.py REQUEST.json
+    python alone.py REQUEST.json
 
 Reads the pictures of the request's `inputs`, an .npz of arrays named SIGNATURE:NUMBER; writes the
 answers under the same names to `outputs`, an .npz, and what it measured to `measured`, JSON.
@@ -109,5 +109,8 @@ def main(path):
 if __name__ == "__main__":
     # Any import of the project fails from here on, as it would on a server or a phone.
     sys.modules["animegan_tf"] = None
+    # Nor are the modules beside this file in the way of installed ones of the same names.
+    if not getattr(sys.flags, "safe_path", False):  # which Python 3.10 does not know
+        del sys.path[0]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main(sys.argv[1])
