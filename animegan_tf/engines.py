@@ -273,7 +273,7 @@ class LiteRTEngine(_Engine):
         try:
             self._model = path if isinstance(path, bytes) else Path(path).read_bytes()
             self._new = lambda: Interpreter(
-                model_content=self._model, num_threads=threads or os.cpu_count()
+                model_content=self._model, num_threads=threads or memory.cores()
             )
             self._interpreter = self._new()
         except OSError as error:

@@ -1,7 +1,5 @@
 """`StableNetwork` under LiteRT: the processor's faster engine for the frames of a film."""
 
-import os
-
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
@@ -9,6 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 from animegan_tf.errors import InputError
 from animegan_tf.export.convert import SIGNATURE, convert_function, with_constants
 from animegan_tf.layers import LayerNorm2D
+from animegan_tf.memory import cores
 from animegan_tf.networks.portable import PortableLayerNorm2D, portable_generator
 from animegan_tf.stabilize import BlendedStatistics
 
@@ -74,7 +73,7 @@ class StableLiteRT:
             tf.TensorSpec((self._averages.count,), tf.float32, "memory"),
         ]
         interpreter = Interpreter(
-            model_content=convert_function(stylize, specs), num_threads=threads or os.cpu_count()
+            model_content=convert_function(stylize, specs), num_threads=threads or cores()
         )
         self._run = interpreter.get_signature_runner(SIGNATURE)
         self.size = (height, width)

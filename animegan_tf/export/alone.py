@@ -2,8 +2,9 @@
 
     python alone.py REQUEST.json
 
-Reads the pictures of the request's `inputs`, an .npz of arrays named SIGNATURE:NUMBER; writes the
-answers under the same names to `outputs`, an .npz, and what it measured to `measured`, JSON.
+Runs the request's `model` of the `kind` "tflite", with that many `threads`, or "saved_model". Reads
+the pictures of its `inputs`, an .npz of arrays named SIGNATURE:NUMBER; writes the answers under the
+same names to `outputs`, an .npz, and what it measured to `measured`, JSON.
 """
 
 import collections
@@ -21,7 +22,7 @@ def _run_tflite(request, photos):
     answers, seconds, placed = {}, {}, {}
     for name, photo in photos.items():
         # A new one each: sizes differ, and an application starts with a new one too.
-        interpreter = Interpreter(request["model"], num_threads=os.cpu_count())
+        interpreter = Interpreter(request["model"], num_threads=request["threads"])
         given, made = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         if list(given["shape"]) != list(photo.shape):
             interpreter.resize_tensor_input(given["index"], photo.shape, strict=True)

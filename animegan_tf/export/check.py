@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from animegan_tf import images
+from animegan_tf import images, memory
 from animegan_tf.errors import InputError
 
 _ALONE = Path(__file__).with_name("alone.py")
@@ -72,6 +72,7 @@ def run_alone(kind, model, pictures):
     with tempfile.TemporaryDirectory() as folder:
         request = {key: f"{folder}/{key}.npz" for key in ("inputs", "outputs", "measured")}
         request |= {"kind": kind, "model": str(Path(model).resolve())}
+        request["threads"] = memory.cores()
         np.savez(request["inputs"], **named)
         asked = Path(folder, "request.json")
         asked.write_text(json.dumps(request), "utf-8")
