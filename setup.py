@@ -41,7 +41,8 @@ setup(
         "h5py>=3.11",
         "tqdm>=4.66",
         "tensorboard>=2.20",
-        "av>=17",
+        # Every major version of it changes what its callers meet.
+        "av>=17,<19",
         "ai-edge-litert>=2.0",
         "flatbuffers>=24",
     ],

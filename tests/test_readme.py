@@ -1,7 +1,12 @@
-"""What the README says is there is there, and CI runs what it says."""
+"""What the README and setup.py say is there is there, and CI runs what they say."""
 
 import re
+import runpy
 from pathlib import Path
+
+import pytest
+import setuptools
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -28,3 +33,19 @@ def test_flags_that_are_named_exist():
     fields = set(re.findall(r"^    (\w+): ", text, re.MULTILINE))
     defined = set(re.findall(r'DEFINE_\w+\(\s*"(\w+)"', text)) | fields | others
     assert {name for name in re.findall(r"--([a-z_]+)", README) if name not in defined} == set()
+
+
+@pytest.fixture
+def package(monkeypatch):
+    """What setup.py gives to setuptools."""
+    given = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **options: given.update(options))
+    runpy.run_path(str(ROOT / "setup.py"))
+    return given
+
+
+def test_versions_of_pyav(package):
+    """Version 19 changes how films are opened and what their rational numbers are."""
+    wanted = {one.name: one.specifier for one in map(Requirement, package["install_requires"])}
+    tried = [version for version in ("16.1", "17.0", "18.1", "19.0") if version in wanted["av"]]
+    assert tried == ["17.0", "18.1"]

@@ -56,6 +56,17 @@ class VideoInfo:
         return f"{self.path.name}: {self.width}x{self.height}{rate}{length}, {kind}"
 
 
+def open_film(path):
+    """PyAV's container of a film, open; tags in another encoding than UTF-8 are no hindrance.
+
+    Raises what PyAV does.
+    """
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except TypeError:  # from PyAV 19 on it takes such tags as they are
+        return av.open(str(path))
+
+
 class VideoFile:
     """An open film.
 
@@ -103,13 +114,13 @@ class VideoFile:
         self.container = self._open()
         self.stream = self._pick_stream()
         self.stream.thread_type = self._threads
-        self.time_base = self.stream.time_base
+        self.time_base = Fraction(self.stream.time_base)
         self.last = None
         self.damaged, self.first_damage, self.encrypted = 0, None, False
 
     def _open(self):
         try:
-            return av.open(str(self.path), metadata_errors="replace")
+            return open_film(self.path)
         except (av.error.FileNotFoundError, av.error.IsADirectoryError):
             found = "a folder" if self.path.is_dir() else "nothing"
             raise InputError(f"video: expected a film, found {found} at {self.path}") from None
@@ -165,7 +176,7 @@ class VideoFile:
             path=self.path,
             height=height,
             width=width,
-            frame_rate=stream.average_rate or None,
+            frame_rate=Fraction(stream.average_rate or 0) or None,
             duration=self.declared_duration()[0],
             interlaced=self._deinterlace == "on" or decoded.interlaced_frame,
             hdr=decoded.color_trc in _HDR,

@@ -11,6 +11,8 @@ from fractions import Fraction
 
 import av
 
+from animegan_tf.data.video_file import open_film
+
 # Packets that FFmpeg would put into MP4, but that players do not know there.
 _NOT_IN_MP4 = ("vorbis",)
 _SOUND_FOR = {"mp4": "aac", "mov": "aac", "matroska": "flac", "webm": "libopus"}
@@ -35,7 +37,7 @@ class Copies:
         cut: whether what is before `begin` is left out.
         """
         self.notes, self._tracks, self._packets = [], {}, iter(())
-        self._source = av.open(str(path), metadata_errors="replace")
+        self._source = open_film(path)
         self._output = output
         span = _Span(begin, end, cut)
         for stream in self._source.streams:
@@ -129,7 +131,7 @@ class _Track:
 
     def __init__(self, stream, target, span):
         self.stream, self.target, self.span = stream, target, span
-        self.tick = stream.time_base
+        self.tick = Fraction(stream.time_base)
         self.offset = round(span.begin / self.tick)
 
     def time(self, packet):

@@ -9,6 +9,7 @@ import av
 import numpy as np
 
 from animegan_tf.data.video import VideoReader
+from animegan_tf.data.video_file import open_film
 from animegan_tf.data.video_frame import Converter, Orientation
 from animegan_tf.errors import InputError
 from animegan_tf.video import webp
@@ -112,7 +113,8 @@ class FilmSource:
         orientation = Orientation.of(decoded)
         height, width = decoded.height, decoded.width
         aspect, earliest = _streams(path)
-        origin = Fraction(0) if pts is None else pts * decoded.time_base - frame.time
+        tick = Fraction(decoded.time_base)
+        origin = Fraction(0) if pts is None else pts * tick - frame.time
         first = max(Fraction(0), min(origin, earliest if earliest is not None else origin))
         if orientation.transposed:
             height, width, aspect = width, height, 1 / aspect
@@ -126,9 +128,9 @@ class FilmSource:
             aspect=aspect,
             rate=info.frame_rate,
             duration=info.duration,
-            tick=decoded.time_base,
+            tick=tick,
             origin=origin,
-            begin=first // decoded.time_base * decoded.time_base,
+            begin=first // tick * tick,
             colours=_colours(decoded),
             notes=_notes(info),
         )
@@ -253,7 +255,7 @@ def limited_size(height, width, max_side):
 
 def _streams(path):
     """(the sample aspect ratio of the largest video stream, when the first stream begins)."""
-    with av.open(str(path), metadata_errors="replace") as container:
+    with open_film(path) as container:
         cover = av.stream.Disposition.attached_pic
         streams = [
             one
