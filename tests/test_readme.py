@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import setuptools
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -49,3 +50,17 @@ def test_versions_of_pyav(package):
     wanted = {one.name: one.specifier for one in map(Requirement, package["install_requires"])}
     tried = [version for version in ("16.1", "17.0", "18.1", "19.0") if version in wanted["av"]]
     assert tried == ["17.0", "18.1"]
+
+
+def test_versions_of_python(package):
+    """What pip looks at and what the package index shows."""
+    allowed = SpecifierSet(package["python_requires"])
+    pip = [minor for minor in range(20) if f"3.{minor}.1" in allowed]
+    found = (
+        re.fullmatch(r"Programming Language :: Python :: 3\.(\d+)", name)
+        for name in package["classifiers"]
+    )
+    assert [int(match[1]) for match in found if match] == pip == [10, 11, 12, 13]
+    assert "4.0" not in allowed
+    ruff = re.search(r'target-version = "py3(\d+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
+    assert int(ruff[1]) == pip[0]
