@@ -24,7 +24,7 @@ _WORTH_SECONDS = 20.0
 # Of converted networks; each is as large as its weights.
 _KEPT = 8
 # Part of their names: a change of what is converted, or how, needs another number.
-_FORMAT = 2
+_FORMAT = 3
 # Nobody asked for an engine that takes more than this much of the free memory.
 _MEMORY_SHARE = 0.5
 _TRIED_SIDE, _ROUNDS, _TOLERANCE = 256, 2, 1e-3
@@ -69,6 +69,7 @@ class AutoEngine:
     """
 
     size = None
+    has_model = True
 
     def __init__(self, file, quietly=contextlib.nullcontext):
         self._file = Path(file)
@@ -120,7 +121,12 @@ class AutoEngine:
 
     def identity(self):
         """See `animegan_tf.engines`."""
-        return self.keras.identity()
+        return (self._litert or self.keras).identity()
+
+    @property
+    def on_litert(self):
+        """Whether LiteRT does what fits into memory that way."""
+        return self._litert is not None
 
     def refuse_too_large(self, height, width):
         """Raise `InputError` for a picture that is known to be too large for the memory."""
@@ -155,7 +161,8 @@ class AutoEngine:
         from animegan_tf.networks.generator import properties
 
         try:
-            made = metadata.add_own(convert.convert(self.model, "none"), properties(self.model))
+            own = {**properties(self.model), "weights": self.keras.identity()}
+            made = metadata.add_own(convert.convert(self.model, "none"), own)
             litert = _load(made)
             if not _equal_and_faster(litert, self.keras):
                 return None

@@ -269,6 +269,19 @@ def test_frames_stay_with_keras(file, used):
     assert frames.identity() == FrameStylizer(Stylizer(file, engine="keras")).identity()
 
 
+def test_frames_as_photos_use_what_is_kept(file, used, monkeypatch):
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    expected = stylizer(PHOTO)
+    known = FrameStylizer(Stylizer(file, engine="keras")).identity()
+    monkeypatch.setattr(weights, "load_generator", None)
+    frames = FrameStylizer(Stylizer(file), stabilize=False, engine="auto")
+    prepared = frames.prepare(PHOTO, 0)
+    np.testing.assert_array_equal(frames.finish(prepared, *frames.answer([prepared])), expected)
+    assert used == ["KerasEngine", "LiteRTEngine", "LiteRTEngine"]
+    assert frames.identity() == known
+
+
 _WITHOUT_TENSORFLOW = """
 import sys
 from animegan_tf import auto_engine, stylize

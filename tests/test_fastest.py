@@ -5,8 +5,9 @@ from conftest import toy_generator
 from pictures import noise, ramps
 
 import animegan_tf
-from animegan_tf import memory
+from animegan_tf import memory, stabilize_litert
 from animegan_tf.errors import InputError
+from animegan_tf.export import convert
 from animegan_tf.stabilize import StableNetwork
 from animegan_tf.stabilize_litert import StableLiteRT
 from animegan_tf.stylizer import Stylizer
@@ -141,9 +142,10 @@ def test_pictures_too_large_for_litert(monkeypatch):
     stylizer = Stylizer(toy_generator("lite"), engine="litert")
     monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264 - 1)
     message = "engine: litert takes 0.1 GB for 264x256, and 0.1 GB are there for it; keras takes"
-    frames = FrameStylizer(stylizer, engine="litert")
-    with pytest.raises(InputError, match=message):
-        frames.answer([frames.prepare(noise(256, 264), 0)])
+    for stabilize in (True, False):
+        frames = FrameStylizer(stylizer, stabilize, engine="litert")
+        with pytest.raises(InputError, match=message):
+            frames.answer([frames.prepare(noise(256, 264), 0)])
     with pytest.raises(InputError, match=message):
         stylizer(noise(256, 264))
     monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264)
@@ -169,6 +171,39 @@ def test_frames_by_litert(stabilize):
             made.append(frames.finish(prepared, frames.answer([prepared])[0]).astype(int))
         results.append(np.array(made))
     assert np.abs(results[0] - results[1]).max() <= 2
+
+
+@pytest.fixture
+def conversions(monkeypatch):
+    """One item for each network that is converted."""
+    made, real = [], convert.convert_function
+
+    def count(*arguments):
+        made.append(arguments)
+        return real(*arguments)
+
+    for module in (convert, stabilize_litert):
+        monkeypatch.setattr(module, "convert_function", count)
+    return made
+
+
+def test_a_stabilized_film_is_converted_once(conversions):
+    """The network for photos is left out, as there are none."""
+    frames = FrameStylizer(Stylizer(toy_generator("lite"), engine="litert"), engine="litert")
+    for number in range(2):
+        frames.answer([frames.prepare(noise(256, 264, seed=number), number)])
+    assert len(conversions) == 1
+
+
+def test_films_that_are_not_stabilized_share_what_photos_have(conversions):
+    stylizer = Stylizer(toy_generator("lite"), engine="litert")
+    photo = noise(256, 264)
+    for _ in range(2):
+        frames = FrameStylizer(stylizer, stabilize=False, engine="litert")
+        prepared = frames.prepare(photo, 0)
+        result = frames.finish(prepared, frames.answer([prepared])[0])
+    np.testing.assert_array_equal(result, stylizer(photo))
+    assert len(conversions) == 1
 
 
 def test_photos_by_litert():

@@ -41,12 +41,13 @@ class PlainNetwork:
     # What a network that is made in its place may leave here; nothing is remembered.
     memory = None
 
-    def __init__(self, stylizer):
-        self._stylizer = stylizer
+    def __init__(self, stylizer, engine):
+        self._stylizer, self._engine = stylizer, engine
 
     def __call__(self, batch, rates):
         del rates
-        return self._stylizer.network(batch)
+        self._engine.refuse_too_large(*batch.shape[1:3])
+        return self._stylizer.network(batch, self._engine)
 
 
 class FrameStylizer:
@@ -64,21 +65,25 @@ class FrameStylizer:
         self._stylizer = stylizer
         self.batches = hasattr(stylizer, "prepare")
         # A network of another engine has no statistics that could be averaged.
-        self.stabilize = stabilize and getattr(stylizer, "model", None) is not None
+        self.stabilize = stabilize and self.batches and stylizer.engine.has_model
         self._max_side = stylizer.max_side if self.batches else None
         self._network = self._make_network(engine, frames) if self.batches else None
         self._shots, self._still = steady.Shots(), steady.Still()
         self._brightness = steady.Brightness()
 
     def _make_network(self, engine, frames):
-        model = getattr(self._stylizer, "model", None)
-        network = PlainNetwork(self._stylizer)
+        own = self._stylizer.engine
+        # What does photos by LiteRT does such frames too; nothing is converted again.
+        by_litert = engine != "keras" and own.on_litert and not self.stabilize
+        if by_litert or not own.has_model:
+            return PlainNetwork(self._stylizer, own)
+        model = own.model
+        # What it is now: engines that change would change in the middle of a film.
+        network = PlainNetwork(self._stylizer, getattr(own, "keras", own))
         if self.stabilize:
             from animegan_tf.stabilize import StableNetwork
 
             network = StableNetwork(model)
-        if model is None:
-            return network
 
         def make_litert(height, width):
             from animegan_tf.engines import refuse_large_for_litert
