@@ -68,17 +68,11 @@ def _of_model(model, engine, strip_memory, quietly):
     return KerasEngine(model, strip_memory)
 
 
-def refuse_large_for_litert(model, height, width):
-    """Raise `InputError` for a picture that `model` would not fit into memory with under LiteRT."""
-    from animegan_tf.networks.generator import generator_arch
+def refuse_large_for_litert(arch, height, width, held_pixels=0, share=1.0):
+    """Raise `InputError` for a picture that would not fit into memory with LiteRT and a network.
 
-    _refuse_large(generator_arch(model), height, width)
-
-
-def _refuse_large(arch, height, width, held_pixels=0, share=1.0):
-    """held_pixels: of the picture whose memory will be given back for this one.
-
-    share: how much of the free memory may be taken.
+    held_pixels: of the picture whose memory will be given back for this one. share: how much of the
+    free memory may be taken.
     """
     free, per_pixel = memory.available(), _LITERT_BYTES_PER_PIXEL[arch]
     if free is None:
@@ -309,7 +303,7 @@ class LiteRTEngine(_Engine):
         if self._arch is not None:
             # LiteRT keeps the memory of the last picture's size.
             held = self._shape[1] * self._shape[2] if self._used else 0
-            _refuse_large(self._arch, height, width, held, share)
+            refuse_large_for_litert(self._arch, height, width, held, share)
 
     def fits(self, height, width, share=1.0):
         """Whether such a picture fits into that share of the free memory, as far as is known."""
@@ -361,11 +355,11 @@ class ConvertedEngine(_Engine):
     has_model = on_litert = True
 
     def __init__(self, model, quietly=contextlib.nullcontext):
-        from animegan_tf.networks.generator import matches_brightness, size_multiple
+        from animegan_tf.networks.generator import properties
 
-        self.model = model
-        self.multiple = size_multiple(model)
-        self.match_brightness = matches_brightness(model)
+        facts = properties(model)
+        self.model, self._arch = model, facts["arch"]
+        self.multiple, self.match_brightness = facts["multiple"], facts["match_brightness"]
         self._quietly, self._litert, self._lock = quietly, None, threading.Lock()
 
     def identity(self):
@@ -373,7 +367,7 @@ class ConvertedEngine(_Engine):
 
     def refuse_too_large(self, height, width):
         if self._litert is None:
-            refuse_large_for_litert(self.model, height, width)
+            refuse_large_for_litert(self._arch, height, width)
         else:
             self._litert.refuse_too_large(height, width)
 
@@ -385,8 +379,7 @@ class ConvertedEngine(_Engine):
 
     def _converted(self):
         from animegan_tf.export import convert
-        from animegan_tf.networks.generator import generator_arch
 
         with self._quietly():
             made = convert.convert(self.model, "none")
-            return LiteRTEngine(made, multiple=self.multiple, arch=generator_arch(self.model))
+            return LiteRTEngine(made, multiple=self.multiple, arch=self._arch)

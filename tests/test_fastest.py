@@ -5,11 +5,11 @@ from conftest import toy_generator
 from pictures import noise, ramps
 
 import animegan_tf
-from animegan_tf import memory, stabilize_litert
+from animegan_tf import memory, stabilize_convert
 from animegan_tf.errors import InputError
 from animegan_tf.export import convert
 from animegan_tf.stabilize import StableNetwork
-from animegan_tf.stabilize_litert import StableLiteRT
+from animegan_tf.stabilize_convert import stable_litert
 from animegan_tf.stylizer import Stylizer
 from animegan_tf.video import fastest
 from animegan_tf.video.fastest import FastestNetwork
@@ -53,7 +53,7 @@ def run(keras_seconds, litert_seconds, count=5, **options):
         made.append(size)
         return litert
 
-    network = FastestNetwork(keras, make, on_gpu=lambda: False, **options)
+    network = FastestNetwork(lambda: keras, make, on_gpu=lambda: False, **options)
     for _ in range(count):
         network(FRAME, [1.0])
     return network, keras, litert, made
@@ -83,7 +83,7 @@ def test_short_films_and_those_who_say_so_stay_with_keras(options):
 
 def test_a_gpu_stays_with_keras():
     keras = Network(1.0)
-    network = FastestNetwork(keras, None, on_gpu=lambda: True)
+    network = FastestNetwork(lambda: keras, None, on_gpu=lambda: True)
     for _ in range(4):
         network(FRAME, [1.0])
     assert keras.calls == 4
@@ -92,6 +92,42 @@ def test_a_gpu_stays_with_keras():
 def test_litert_at_once():
     _, keras, litert, _ = run(0.1, 0.5, engine="litert", frames=10)
     assert (keras.calls, litert.calls) == (0, 5)
+
+
+class Cache:
+    def __init__(self, network=None):
+        self.network = network
+
+    def kept_for_frames(self, height, width):
+        return self.network if (height, width) == (8, 8) else None
+
+    def keep_for_frames(self, network):
+        self.network = network
+
+
+def test_what_was_faster_is_kept_for_the_next_film():
+    cache = Cache()
+    _, _, litert, _ = run(0.5, 0.2, frames=1000, cache=cache)
+    assert cache.network is litert
+    litert.memory = 0
+    network, keras, other, made = run(0.5, 0.2, frames=1000, cache=cache)
+    assert (keras.calls, other.calls, made, network.memory) == (0, 0, [], 5)
+
+
+def test_what_was_slower_is_not_kept():
+    cache = Cache()
+    run(0.2, 0.5, frames=1000, cache=cache)
+    assert cache.network is None
+
+
+def test_a_memory_from_before_the_first_frame():
+    """As a resumed film has it; no network is made for it."""
+    keras = Network(0.1)
+    network = FastestNetwork(lambda: keras, None, engine="keras")
+    network.memory = 7
+    assert (network.memory, keras.memory) == (7, 0)
+    network(FRAME, [1.0])
+    assert network.memory == 8
 
 
 def test_frames_of_another_size():
@@ -106,7 +142,7 @@ def test_a_network_that_cannot_be_made(error):
         raise error("no memory")
 
     keras = Network(1.0)
-    network = FastestNetwork(keras, make, on_gpu=lambda: False)
+    network = FastestNetwork(lambda: keras, make, on_gpu=lambda: False)
     for _ in range(4):
         network(FRAME, [1.0])
     assert keras.calls == 4
@@ -116,7 +152,7 @@ def test_a_network_that_cannot_be_made(error):
 def test_litert_does_what_keras_does(arch):
     """Both kinds of norms, rates between, and cuts."""
     model = animegan_tf.build_generator(arch)
-    keras, litert = StableNetwork(model), StableLiteRT(model, 16, 24)
+    keras, litert = StableNetwork(model), stable_litert(model, 16, 24)
     rng = np.random.default_rng(0)
     for rates in ([1.0], [0.3], [0.2, 0.5], [1.0]):
         batch = rng.uniform(-1, 1, (len(rates), 16, 24, 3)).astype(np.float32)
@@ -131,7 +167,7 @@ def test_litert_does_what_keras_does(arch):
 
 
 def test_answers_that_are_not_finite():
-    litert = StableLiteRT(toy_generator("lite"), 16, 16)
+    litert = stable_litert(toy_generator("lite"), 16, 16)
     with pytest.raises(InputError, match="not finite"):
         litert(np.full((1, 16, 16, 3), np.nan, np.float32), [1.0])
     assert all(np.isfinite(values).all() for values in litert.memory.values())
@@ -182,7 +218,7 @@ def conversions(monkeypatch):
         made.append(arguments)
         return real(*arguments)
 
-    for module in (convert, stabilize_litert):
+    for module in (convert, stabilize_convert):
         monkeypatch.setattr(module, "convert_function", count)
     return made
 

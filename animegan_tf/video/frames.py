@@ -77,22 +77,22 @@ class FrameStylizer:
         by_litert = engine != "keras" and own.on_litert and not self.stabilize
         if by_litert or not own.has_model:
             return PlainNetwork(self._stylizer, own)
-        model = own.model
-        # What it is now: engines that change would change in the middle of a film.
-        network = PlainNetwork(self._stylizer, getattr(own, "keras", own))
-        if self.stabilize:
+
+        def make_keras():
+            if not self.stabilize:
+                # What it is now: engines that change would change in the middle of a film.
+                return PlainNetwork(self._stylizer, getattr(own, "keras", own))
             from animegan_tf.stabilize import StableNetwork
 
-            network = StableNetwork(model)
+            return StableNetwork(own.model)
 
         def make_litert(height, width):
-            from animegan_tf.engines import refuse_large_for_litert
-            from animegan_tf.stabilize_litert import StableLiteRT
+            from animegan_tf.stabilize_convert import stable_litert
 
-            refuse_large_for_litert(model, height, width)
-            return StableLiteRT(model, height, width)
+            return stable_litert(own.model, height, width)
 
-        return FastestNetwork(network, make_litert, engine, frames)
+        cache = own if hasattr(own, "kept_for_frames") else None
+        return FastestNetwork(make_keras, make_litert, engine, frames, cache=cache)
 
     @property
     def note(self):
@@ -169,6 +169,5 @@ class FrameStylizer:
             self._shots.restore(state["shots"])
             self._brightness.logarithm = state["brightness"]
             self._network.memory = {
-                name: decoded(text, np.float32, self._network.memory[name].shape)
-                for name, text in state["memory"].items()
+                name: decoded(text, np.float32, (1, -1)) for name, text in state["memory"].items()
             }
