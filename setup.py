@@ -9,6 +9,8 @@ HERE = Path(__file__).parent
 VERSION = re.search(
     r'__version__ = "([^"]+)"', (HERE / "animegan_tf" / "__init__.py").read_text("utf-8")
 )[1]
+# Those that releases of TensorFlow 2.20 and 2.21 are built for.
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = {
     # TFLite files in int8 and int16x8.
     "quantize": ["ai-edge-quantizer>=0.10"],
@@ -24,6 +26,21 @@ setup(
     long_description=(HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: End Users/Desktop",
+        "Operating System :: MacOS",
+        "Operating System :: Microsoft :: Windows",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3 :: Only",
+        *(f"Programming Language :: Python :: {version}" for version in PYTHONS),
+        "Topic :: Artistic Software",
+        "Topic :: Multimedia :: Graphics :: Graphics Conversion",
+        "Topic :: Multimedia :: Video :: Conversion",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
     # Shipped styles stay in checkpoints/ of a checkout; an installation has them as a package.
     packages=[*find_packages(include=["animegan_tf", "animegan_tf.*"]), "animegan_tf.shipped"],
     package_dir={"animegan_tf.shipped": "checkpoints"},
@@ -31,7 +48,7 @@ setup(
         "animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"],
         "animegan_tf.export": ["photos/*"],
     },
-    python_requires=">=3.10",
+    python_requires=">=3.10,<3.14",
     install_requires=[
         "tensorflow>=2.20",
         "keras>=3.10",
@@ -41,7 +58,8 @@ setup(
         "h5py>=3.11",
         "tqdm>=4.66",
         "tensorboard>=2.20",
-        "av>=17",
+        # Every major version of it changes what its callers meet.
+        "av>=17,<19",
         "ai-edge-litert>=2.0",
         "flatbuffers>=24",
     ],

@@ -2,7 +2,8 @@
 
 A network that has worked for a while is converted for LiteRT, which is faster on most processors;
 the converted file is kept in the user's cache, where the next run finds it and begins at once,
-without TensorFlow. Nothing of this happens where there is a GPU.
+without TensorFlow. So are the networks for frames that films measured to be faster. Nothing of this
+happens where there is a GPU.
 """
 
 import contextlib
@@ -16,18 +17,24 @@ from pathlib import Path
 import numpy as np
 
 from animegan_tf import storage
-from animegan_tf.engines import TFLITE_SUFFIX, KerasEngine, LiteRTEngine
+from animegan_tf.engines import (
+    TFLITE_SUFFIX,
+    KerasEngine,
+    LiteRTEngine,
+    refuse_large_for_litert,
+)
 from animegan_tf.errors import InputError
 
 # Converting and trying a network takes about half of this on two cores.
 _WORTH_SECONDS = 20.0
 # Of converted networks; each is as large as its weights.
-_KEPT = 8
+_KEPT = 16
 # Part of their names: a change of what is converted, or how, needs another number.
-_FORMAT = 2
+_FORMAT = 3
 # Nobody asked for an engine that takes more than this much of the free memory.
 _MEMORY_SHARE = 0.5
 _TRIED_SIDE, _ROUNDS, _TOLERANCE = 256, 2, 1e-3
+_NOT_READABLE = (InputError, OSError, KeyError, ValueError, RuntimeError, struct.error)
 _GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _GPU_PACKAGE = "tensorflow-metal"
 
@@ -69,6 +76,7 @@ class AutoEngine:
     """
 
     size = None
+    has_model = True
 
     def __init__(self, file, quietly=contextlib.nullcontext):
         self._file = Path(file)
@@ -120,7 +128,12 @@ class AutoEngine:
 
     def identity(self):
         """See `animegan_tf.engines`."""
-        return self.keras.identity()
+        return (self._litert or self.keras).identity()
+
+    @property
+    def on_litert(self):
+        """Whether LiteRT does what fits into memory that way."""
+        return self._litert is not None
 
     def refuse_too_large(self, height, width):
         """Raise `InputError` for a picture that is known to be too large for the memory."""
@@ -149,13 +162,38 @@ class AutoEngine:
         self._seconds += time.perf_counter() - start
         return result
 
+    def kept_for_frames(self, height, width):
+        """The `StableLiteRT` that `keep_for_frames` kept for that size, or None."""
+        if self._kept is None or gpu_in_sight():
+            return None
+        from animegan_tf.stabilize_litert import StableLiteRT
+
+        path = self._file_for_frames(height, width)
+        try:
+            made = StableLiteRT(path.read_bytes())
+            refuse_large_for_litert(made.arch, height, width, share=_MEMORY_SHARE)
+            path.touch()
+        except _NOT_READABLE:
+            return None
+        return made
+
+    def keep_for_frames(self, network):
+        """Keep a `StableLiteRT` of these weights for the next film with frames of its size."""
+        if self._kept is not None and self._unchanged():
+            with contextlib.suppress(OSError):
+                _keep(self._file_for_frames(*network.size), network.made)
+
+    def _file_for_frames(self, height, width):
+        return self._kept.with_name(f"{self._kept.stem}-{width}x{height}{TFLITE_SUFFIX}")
+
     def _converted(self):
         """The network under LiteRT, kept for the next time, if it is equal and faster; or None."""
         from animegan_tf.export import convert, metadata
         from animegan_tf.networks.generator import properties
 
         try:
-            made = metadata.add_own(convert.convert(self.model, "none"), properties(self.model))
+            own = {**properties(self.model), "weights": self.keras.identity()}
+            made = metadata.add_own(convert.convert(self.model, "none"), own)
             litert = _load(made)
             if not _equal_and_faster(litert, self.keras):
                 return None
@@ -179,7 +217,7 @@ def _load_kept(path):
     try:
         made = _load(path.read_bytes())
         path.touch()
-    except (InputError, OSError, KeyError, ValueError, struct.error):
+    except _NOT_READABLE:
         return None
     return made
 

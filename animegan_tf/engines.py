@@ -3,7 +3,8 @@
 An engine is called with float32 RGB in [-1, 1], (N, H, W, 3), and answers with the same. Its
 `multiple` is what H and W must be multiples of; its `size` is the one (height, width) that it
 takes, or None for any; its `match_brightness` whether the style wants its results to have their
-photo's brightness; its `identity()` a text that tells networks apart.
+photo's brightness; its `identity()` a text that tells networks apart; `has_model` whether it has
+the Keras model as `model`; `on_litert` whether that is done by LiteRT.
 """
 
 import contextlib
@@ -37,7 +38,7 @@ def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib
     engine: "litert" has a Keras network converted for LiteRT, "keras" leaves it to Keras; "auto" is
         an `AutoEngine` for weights files and run directories, else Keras.
     strip_memory: see `KerasEngine`; not for exports, nor with "litert"; with "auto" it is Keras.
-    quietly: see `AutoEngine`.
+    quietly: see `AutoEngine` and `ConvertedEngine`.
 
     A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or what
     `animegan_tf.weights.load_generator` takes. Raises `InputError` for anything else.
@@ -45,7 +46,7 @@ def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib
     if engine not in ENGINES:
         raise InputError(f"engine: expected one of {', '.join(ENGINES)}, received {engine!r}")
     if not isinstance(checkpoint, (str, os.PathLike)):
-        return _of_model(checkpoint, engine, strip_memory)
+        return _of_model(checkpoint, engine, strip_memory, quietly)
     path = Path(checkpoint)
     if path.suffix == TFLITE_SUFFIX:
         return LiteRTEngine(path)
@@ -58,34 +59,20 @@ def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib
         from animegan_tf.auto_engine import AutoEngine
 
         return AutoEngine(file, quietly)
-    return _of_model(load_generator(path), engine, strip_memory)
+    return _of_model(load_generator(path), engine, strip_memory, quietly)
 
 
-def _of_model(model, engine, strip_memory):
-    if engine != "litert":
-        return KerasEngine(model, strip_memory)
-    from animegan_tf.export import convert
-    from animegan_tf.networks.generator import generator_arch, matches_brightness, size_multiple
-
-    engine = LiteRTEngine(
-        convert.convert(model, "none"), multiple=size_multiple(model), arch=generator_arch(model)
-    )
-    engine.model = model
-    engine.match_brightness = matches_brightness(model)
-    return engine
+def _of_model(model, engine, strip_memory, quietly):
+    if engine == "litert":
+        return ConvertedEngine(model, quietly)
+    return KerasEngine(model, strip_memory)
 
 
-def refuse_large_for_litert(model, height, width):
-    """Raise `InputError` for a picture that `model` would not fit into memory with under LiteRT."""
-    from animegan_tf.networks.generator import generator_arch
+def refuse_large_for_litert(arch, height, width, held_pixels=0, share=1.0):
+    """Raise `InputError` for a picture that would not fit into memory with LiteRT and a network.
 
-    _refuse_large(generator_arch(model), height, width)
-
-
-def _refuse_large(arch, height, width, held_pixels=0, share=1.0):
-    """held_pixels: of the picture whose memory will be given back for this one.
-
-    share: how much of the free memory may be taken.
+    held_pixels: of the picture whose memory will be given back for this one. share: how much of the
+    free memory may be taken.
     """
     free, per_pixel = memory.available(), _LITERT_BYTES_PER_PIXEL[arch]
     if free is None:
@@ -158,6 +145,7 @@ class _Engine:
     """What engines have in common."""
 
     size = None
+    has_model = on_litert = False
 
     def refuse_too_large(self, height, width):
         """Raise `InputError` for a picture that is known to be too large for the memory."""
@@ -173,6 +161,8 @@ class KerasEngine(_Engine):
 
     A picture that fits neither way is an `InputError`.
     """
+
+    has_model = True
 
     def __init__(self, model, strip_memory=None):
         import tensorflow as tf
@@ -265,15 +255,13 @@ class LiteRTEngine(_Engine):
     into memory. May be called by several threads.
     """
 
-    model = None
-
     def __init__(self, path, threads=None, multiple=None, arch=None):
         from ai_edge_litert.interpreter import Interpreter
 
         try:
             self._model = path if isinstance(path, bytes) else Path(path).read_bytes()
             self._new = lambda: Interpreter(
-                model_content=self._model, num_threads=threads or os.cpu_count()
+                model_content=self._model, num_threads=threads or memory.cores()
             )
             self._interpreter = self._new()
         except OSError as error:
@@ -285,7 +273,7 @@ class LiteRTEngine(_Engine):
         own = self._properties()
         self.multiple = multiple or own.get("multiple", _UNKNOWN_MULTIPLE)
         self.match_brightness = own.get("match_brightness", True)
-        self._arch = arch
+        self._weights, self._arch = own.get("weights"), arch
         self._lock = threading.Lock()
         # So that its delegate speaks up now, not in the middle of the user's photos.
         self._prepare((1, *(self.size or (_FIRST_SIDE, _FIRST_SIDE)), 3))
@@ -309,13 +297,13 @@ class LiteRTEngine(_Engine):
         return metadata.read_own(self._model)
 
     def identity(self):
-        return _weights_digest(self.model) if self.model else _digest([self._model])
+        return self._weights or _digest([self._model])
 
     def refuse_too_large(self, height, width, share=1.0):
         if self._arch is not None:
             # LiteRT keeps the memory of the last picture's size.
             held = self._shape[1] * self._shape[2] if self._used else 0
-            _refuse_large(self._arch, height, width, held, share)
+            refuse_large_for_litert(self._arch, height, width, held, share)
 
     def fits(self, height, width, share=1.0):
         """Whether such a picture fits into that share of the free memory, as far as is known."""
@@ -355,3 +343,43 @@ class LiteRTEngine(_Engine):
         except RuntimeError as error:
             raise MemoryError(str(error)) from error
         self._shape = shape
+
+
+class ConvertedEngine(_Engine):
+    """A Keras generator under LiteRT: converted, in some seconds, for the first picture.
+
+    `quietly` is a function that gives a context for that; a command line may hide there what the
+    converter prints. May be called by several threads.
+    """
+
+    has_model = on_litert = True
+
+    def __init__(self, model, quietly=contextlib.nullcontext):
+        from animegan_tf.networks.generator import properties
+
+        facts = properties(model)
+        self.model, self._arch = model, facts["arch"]
+        self.multiple, self.match_brightness = facts["multiple"], facts["match_brightness"]
+        self._quietly, self._litert, self._lock = quietly, None, threading.Lock()
+
+    def identity(self):
+        return _weights_digest(self.model)
+
+    def refuse_too_large(self, height, width):
+        if self._litert is None:
+            refuse_large_for_litert(self._arch, height, width)
+        else:
+            self._litert.refuse_too_large(height, width)
+
+    def __call__(self, batch):
+        with self._lock:
+            if self._litert is None:
+                self._litert = self._converted()
+        return self._litert(batch)
+
+    def _converted(self):
+        from animegan_tf.export import convert
+
+        with self._quietly():
+            made = convert.convert(self.model, "none")
+            return LiteRTEngine(made, multiple=self.multiple, arch=self._arch)

@@ -1,5 +1,6 @@
-"""How much memory there is for a process. No TensorFlow."""
+"""How much memory, and how many cores, there are for a process. No TensorFlow."""
 
+import math
 import os
 from pathlib import Path
 
@@ -20,6 +21,18 @@ def available(root="/"):
     return max(0, min(found)) if found else _share_of_all()
 
 
+def cores(root="/"):
+    """How many threads of this process can run at once, at least 1.
+
+    Those of the cores that it may run on; less where the quota of a control group (a container, a
+    batch job) is less, in which 1.5 cores count as 2. `root` is where /proc and /sys are.
+    """
+    root = Path(root)
+    # Not os.cpu_count(), which counts those of the machine.
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([own, *(math.ceil(share) for share in _processor_shares(root))]))
+
+
 def _meminfo(root):
     lines = _read(root / "proc/meminfo").splitlines()
     for line in lines:
@@ -30,19 +43,37 @@ def _meminfo(root):
 
 def _control_groups(root):
     """What is left of each limit that this process is under."""
+    for folder, unified in _group_folders(root, "memory"):
+        if unified:
+            yield _left(folder, "memory.max", "memory.current", "inactive_file")
+        else:
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            yield _left(folder, *names)
+
+
+def _processor_shares(root):
+    """How many cores' time each limit that this process is under allows."""
+    for folder, unified in _group_folders(root, "cpu"):
+        names = ("cpu.max",) if unified else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        numbers = " ".join(_read(folder / name) for name in names).split()
+        if len(numbers) == 2 and all(number.isdecimal() for number in numbers):
+            yield int(numbers[0]) / int(numbers[1])
+
+
+def _group_folders(root, controller):
+    """(folder, whether its files are those of version 2) of the groups of this process."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            top, names = root / "sys/fs/cgroup", ("memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            top = root / "sys/fs/cgroup/memory"
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            top = root / "sys/fs/cgroup"
+        elif controller in controllers.split(","):
+            top = root / "sys/fs/cgroup" / controller
         else:
             continue
         # A container sees its own group at the top, under whatever name it has outside.
         folder = top / path.lstrip("/")
         while folder != root:
-            yield _left(folder, *names)
+            yield folder, not controllers
             folder = folder.parent
 
 

@@ -103,7 +103,7 @@ def _define_video_flags():
         "What runs the network. litert is faster on most processors, takes more memory and some "
         "seconds to start. auto, without a GPU, begins with Keras and after 20 seconds of work on "
         "photos, or for films of over a minute's work, goes on with the one that measures faster; "
-        "for photos it remembers the converted network, in the user's cache.",
+        "it keeps the converted network, in the user's cache, and begins with it the next time.",
     )
     flags.DEFINE_bool("resume", False, "Go on with films that were interrupted.")
     flags.DEFINE_string(

@@ -9,7 +9,6 @@ Pictures are uint8 RGB (height, width, 3); see `animegan_tf.images`. TensorFlow 
 
 import contextlib
 import dataclasses
-import functools
 import math
 import numbers
 import os
@@ -128,7 +127,7 @@ class Stylizer:
         images.check_rgb("photo", photo)
         photo = images.limit_side(photo, self.max_side)
         self._refuse_too_large(photo)
-        result = self.finish(self._network(self.prepare(photo)), photo)
+        result = self.finish(self.network(self.prepare(photo)), photo)
         return images.match_brightness(result, photo) if self.match_brightness else result
 
     def _refuse_too_large(self, photo):
@@ -166,15 +165,11 @@ class Stylizer:
         """The Keras model, or None where an export runs."""
         return getattr(self.engine, "model", None)
 
-    @property
-    def network(self):
-        """What turns float32 (N, H, W, 3) of `prepare` into answers of the same shape.
+    def network(self, batch, engine=None):
+        """The answers, of the same shape, to float32 (N, H, W, 3) of `prepare`, some together.
 
-        It stays what it is: Keras, where the engine may change.
+        engine: what computes them, for those who choose one themselves.
         """
-        return functools.partial(self._network, engine=getattr(self.engine, "keras", self.engine))
-
-    def _network(self, batch, engine=None):
         try:
             result = (engine or self.engine)(batch)
         except MemoryError as error:

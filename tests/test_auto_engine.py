@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import films
 import numpy as np
 import pytest
 from conftest import toy_generator
@@ -269,11 +270,50 @@ def test_frames_stay_with_keras(file, used):
     assert frames.identity() == FrameStylizer(Stylizer(file, engine="keras")).identity()
 
 
+def test_frames_as_photos_use_what_is_kept(file, used, monkeypatch):
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    expected = stylizer(PHOTO)
+    known = FrameStylizer(Stylizer(file, engine="keras")).identity()
+    monkeypatch.setattr(weights, "load_generator", None)
+    frames = FrameStylizer(Stylizer(file), stabilize=False, engine="auto")
+    prepared = frames.prepare(PHOTO, 0)
+    np.testing.assert_array_equal(frames.finish(prepared, *frames.answer([prepared])), expected)
+    assert used == ["KerasEngine", "LiteRTEngine", "LiteRTEngine"]
+    assert frames.identity() == known
+
+
+def test_a_film_uses_what_an_earlier_one_kept(file, monkeypatch):
+    """Its size alone; with stabilised frames, and without Keras where photos have theirs too."""
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    stylizer(PHOTO)
+    shape = stylizer.prepare(PHOTO).shape[1:3]
+    first = FrameStylizer(stylizer, engine="litert")
+    prepared = [first.prepare(PHOTO, 0)]
+    expected = first.answer(prepared)
+    stylizer.engine.keep_for_frames(first._network._network)
+
+    monkeypatch.setattr(weights, "load_generator", None)
+    again = Stylizer(file)
+    assert again.engine.kept_for_frames(shape[0], shape[1] + 8) is None
+    frames = FrameStylizer(again, engine="auto")
+    np.testing.assert_array_equal(frames.answer([frames.prepare(PHOTO, 0)]), expected)
+    assert frames.identity() == first.identity()
+
+    monkeypatch.setattr(memory, "available", lambda: 1500 * shape[0] * shape[1])
+    assert again.engine.kept_for_frames(*shape) is None
+    monkeypatch.setattr(memory, "available", lambda: None)
+    kept = again.engine._file_for_frames(*shape)
+    storage.write_bytes(kept, _made())
+    assert again.engine.kept_for_frames(*shape) is None
+
+
 _WITHOUT_TENSORFLOW = """
 import sys
 from animegan_tf import auto_engine, stylize
 auto_engine.gpu_in_sight = lambda: False
-sys.argv = ["stylize", sys.argv[1], "--output", sys.argv[2], "--style=thequestion-lite"]
+sys.argv = ["stylize", *sys.argv[1:], "--style=thequestion-lite"]
 try:
     stylize.console()
 finally:
@@ -282,7 +322,7 @@ finally:
 
 
 def test_the_next_command_needs_no_tensorflow(tmp_path, monkeypatch):
-    """With a real network: the first process converts, the second finds it."""
+    """With a real network: the first process converts, the second finds it, for films too."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(auto_engine, "_WORTH_SECONDS", 0.0)
     monkeypatch.setattr(auto_engine, "gpu_in_sight", lambda: False)
@@ -291,9 +331,14 @@ def test_the_next_command_needs_no_tensorflow(tmp_path, monkeypatch):
     first, second = stylizer(PHOTO), stylizer(PHOTO)
     assert auto_engine.kept_file(styles.locate("thequestion-lite")).is_file()
     assert np.abs(first.astype(int) - second).max() <= 1
+    frames = FrameStylizer(stylizer, engine="litert")
+    frames.answer([frames.prepare(PHOTO, 0)])
+    stylizer.engine.keep_for_frames(frames._network._network)
     images.write_photo(tmp_path / "photo.png", PHOTO)
+    film = films.write_film(tmp_path / "film.mkv", [PHOTO, PHOTO[::-1]], codec="ffv1")
+    inputs = [tmp_path / "photo.png", film, f"--output={tmp_path / 'out'}"]
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TENSORFLOW, tmp_path / "photo.png", tmp_path / "out"],
+        [sys.executable, "-c", _WITHOUT_TENSORFLOW, *inputs],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parent.parent,

@@ -1,4 +1,11 @@
+import builtins
 import json
+import os
+import runpy
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,6 +168,63 @@ def test_a_process_that_dies(tmp_path):
     path.write_bytes(b"no model")
     with pytest.raises(check.ExportError, match="does not run in a process of its own"):
         check.run_alone("tflite", path, {"stylize": [np.zeros((1, 8, 8, 3), np.float32)]})
+
+
+@pytest.fixture
+def picture_and_model(toy, tmp_path):
+    path = tmp_path / "a.tflite"
+    path.write_bytes(convert.convert(toy, "none", (24, 32)))
+    return images.to_network(ramps(24, 32))[None], path
+
+
+def test_packages_installed_for_the_user_are_seen(picture_and_model, tmp_path, monkeypatch):
+    """As after `pip install --user`: an interpreter whose packages are all in the user's folder."""
+    photo, model = picture_and_model
+    home = tmp_path / "home"
+    user = sysconfig.get_path("purelib", f"{os.name}_user", {"userbase": str(home)})
+    Path(user).mkdir(parents=True)
+    Path(user, "all.pth").write_text("\n".join(p for p in sys.path if p.endswith("-packages")))
+    monkeypatch.setenv("PYTHONUSERBASE", str(home))
+    monkeypatch.setattr(sys, "executable", os.path.realpath(sys.executable))
+    answers, _ = check.run_alone("tflite", model, {"stylize": [photo]})
+    assert answers["stylize"][0].shape == photo.shape
+
+
+def test_other_folders_are_not_seen(picture_and_model, tmp_path, monkeypatch):
+    """PYTHONPATH, the current folder, and the one that holds the program itself."""
+    photo, model = picture_and_model
+    Path(tmp_path, "ai_edge_litert.py").write_text("raise SystemExit('not the installed one')")
+    program = shutil.copy(alone.__file__, tmp_path)
+    monkeypatch.setattr(check, "_ALONE", program)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    answers, _ = check.run_alone("tflite", model, {"stylize": [photo]})
+    assert answers["stylize"][0].shape == photo.shape
+
+
+def test_a_process_that_never_ends(picture_and_model, tmp_path, monkeypatch):
+    photo, model = picture_and_model
+    program = tmp_path / "waiting.py"
+    program.write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(check, "_ALONE", program)
+    monkeypatch.setattr(check, "_LONGEST_SECONDS", 0.5)
+    message = "tflite had not answered after 0.5 seconds in a process of its own, which was ended"
+    with pytest.raises(check.ExportError, match=message):
+        check.run_alone("tflite", model, {"stylize": [photo]})
+
+
+def test_a_system_without_resource_and_proc(monkeypatch):
+    """As Windows: a check leaves the memory out there."""
+
+    def no_proc(path, *options, **named):
+        if str(path).startswith("/proc"):
+            raise FileNotFoundError(path)
+        return original(path, *options, **named)
+
+    original = builtins.open
+    monkeypatch.setattr(builtins, "open", no_proc)
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert runpy.run_path(alone.__file__)["peak_megabytes"]() is None
 
 
 @pytest.mark.parametrize(

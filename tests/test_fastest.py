@@ -7,10 +7,11 @@ from pictures import noise, ramps
 from sound_films import shifting
 
 import animegan_tf
-from animegan_tf import memory, stabilize_litert
+from animegan_tf import memory, stabilize_convert
 from animegan_tf.errors import InputError
+from animegan_tf.export import convert
 from animegan_tf.stabilize import StableNetwork
-from animegan_tf.stabilize_litert import StableLiteRT
+from animegan_tf.stabilize_convert import stable_litert
 from animegan_tf.stylizer import Stylizer
 from animegan_tf.video import fastest
 from animegan_tf.video.fastest import FastestNetwork
@@ -55,7 +56,7 @@ def run(keras_seconds, litert_seconds, count=5, **options):
         made.append(size)
         return litert
 
-    network = FastestNetwork(keras, make, on_gpu=lambda: False, **options)
+    network = FastestNetwork(lambda: keras, make, on_gpu=lambda: False, **options)
     for _ in range(count):
         network(FRAME, [1.0])
     return network, keras, litert, made
@@ -85,7 +86,7 @@ def test_short_films_and_those_who_say_so_stay_with_keras(options):
 
 def test_a_gpu_stays_with_keras():
     keras = Network(1.0)
-    network = FastestNetwork(keras, None, on_gpu=lambda: True)
+    network = FastestNetwork(lambda: keras, None, on_gpu=lambda: True)
     for _ in range(4):
         network(FRAME, [1.0])
     assert keras.calls == 4
@@ -110,6 +111,8 @@ def test_a_film_that_changes_to_litert(tmp_path, monkeypatch):
     time."""
 
     class LiteRT(Network):
+        one_by_one = True
+
         def __init__(self, model, height, width):
             super().__init__(0.5, (height, width))
             Clock.now += 100
@@ -124,7 +127,7 @@ def test_a_film_that_changes_to_litert(tmp_path, monkeypatch):
         Clock.now += len(batch)
         return call(self, batch, rates)
 
-    monkeypatch.setattr(stabilize_litert, "StableLiteRT", LiteRT)
+    monkeypatch.setattr(stabilize_convert, "stable_litert", LiteRT)
     monkeypatch.setattr(StableNetwork, "__call__", slow)
     monkeypatch.setattr(fastest, "_WORTH_SECONDS", 0)
     monkeypatch.setattr(fastest, "_gpu_in_tensorflow", lambda: False)
@@ -136,6 +139,42 @@ def test_a_film_that_changes_to_litert(tmp_path, monkeypatch):
         )
         assert (report.frames, report.batch) == (30, 1)
         assert report.network_seconds == pytest.approx(seconds)
+
+
+class Cache:
+    def __init__(self, network=None):
+        self.network = network
+
+    def kept_for_frames(self, height, width):
+        return self.network if (height, width) == (8, 8) else None
+
+    def keep_for_frames(self, network):
+        self.network = network
+
+
+def test_what_was_faster_is_kept_for_the_next_film():
+    cache = Cache()
+    _, _, litert, _ = run(0.5, 0.2, frames=1000, cache=cache)
+    assert cache.network is litert
+    litert.memory = 0
+    network, keras, other, made = run(0.5, 0.2, frames=1000, cache=cache)
+    assert (keras.calls, other.calls, made, network.memory) == (0, 0, [], 5)
+
+
+def test_what_was_slower_is_not_kept():
+    cache = Cache()
+    run(0.2, 0.5, frames=1000, cache=cache)
+    assert cache.network is None
+
+
+def test_a_memory_from_before_the_first_frame():
+    """As a resumed film has it; no network is made for it."""
+    keras = Network(0.1)
+    network = FastestNetwork(lambda: keras, None, engine="keras")
+    network.memory = 7
+    assert (network.memory, keras.memory) == (7, 0)
+    network(FRAME, [1.0])
+    assert network.memory == 8
 
 
 def test_frames_of_another_size():
@@ -150,7 +189,7 @@ def test_a_network_that_cannot_be_made(error):
         raise error("no memory")
 
     keras = Network(1.0)
-    network = FastestNetwork(keras, make, on_gpu=lambda: False)
+    network = FastestNetwork(lambda: keras, make, on_gpu=lambda: False)
     for _ in range(4):
         network(FRAME, [1.0])
     assert keras.calls == 4
@@ -160,7 +199,7 @@ def test_a_network_that_cannot_be_made(error):
 def test_litert_does_what_keras_does(arch):
     """Both kinds of norms, rates between, and cuts."""
     model = animegan_tf.build_generator(arch)
-    keras, litert = StableNetwork(model), StableLiteRT(model, 16, 24)
+    keras, litert = StableNetwork(model), stable_litert(model, 16, 24)
     rng = np.random.default_rng(0)
     for rates in ([1.0], [0.3], [0.2, 0.5], [1.0]):
         batch = rng.uniform(-1, 1, (len(rates), 16, 24, 3)).astype(np.float32)
@@ -175,7 +214,7 @@ def test_litert_does_what_keras_does(arch):
 
 
 def test_answers_that_are_not_finite():
-    litert = StableLiteRT(toy_generator("lite"), 16, 16)
+    litert = stable_litert(toy_generator("lite"), 16, 16)
     with pytest.raises(InputError, match="not finite"):
         litert(np.full((1, 16, 16, 3), np.nan, np.float32), [1.0])
     assert all(np.isfinite(values).all() for values in litert.memory.values())
@@ -186,9 +225,10 @@ def test_pictures_too_large_for_litert(monkeypatch):
     stylizer = Stylizer(toy_generator("lite"), engine="litert")
     monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264 - 1)
     message = "engine: litert takes 0.1 GB for 264x256, and 0.1 GB are there for it; keras takes"
-    frames = FrameStylizer(stylizer, engine="litert")
-    with pytest.raises(InputError, match=message):
-        frames.answer([frames.prepare(noise(256, 264), 0)])
+    for stabilize in (True, False):
+        frames = FrameStylizer(stylizer, stabilize, engine="litert")
+        with pytest.raises(InputError, match=message):
+            frames.answer([frames.prepare(noise(256, 264), 0)])
     with pytest.raises(InputError, match=message):
         stylizer(noise(256, 264))
     monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264)
@@ -214,6 +254,39 @@ def test_frames_by_litert(stabilize):
             made.append(frames.finish(prepared, frames.answer([prepared])[0]).astype(int))
         results.append(np.array(made))
     assert np.abs(results[0] - results[1]).max() <= 2
+
+
+@pytest.fixture
+def conversions(monkeypatch):
+    """One item for each network that is converted."""
+    made, real = [], convert.convert_function
+
+    def count(*arguments):
+        made.append(arguments)
+        return real(*arguments)
+
+    for module in (convert, stabilize_convert):
+        monkeypatch.setattr(module, "convert_function", count)
+    return made
+
+
+def test_a_stabilized_film_is_converted_once(conversions):
+    """The network for photos is left out, as there are none."""
+    frames = FrameStylizer(Stylizer(toy_generator("lite"), engine="litert"), engine="litert")
+    for number in range(2):
+        frames.answer([frames.prepare(noise(256, 264, seed=number), number)])
+    assert len(conversions) == 1
+
+
+def test_films_that_are_not_stabilized_share_what_photos_have(conversions):
+    stylizer = Stylizer(toy_generator("lite"), engine="litert")
+    photo = noise(256, 264)
+    for _ in range(2):
+        frames = FrameStylizer(stylizer, stabilize=False, engine="litert")
+        prepared = frames.prepare(photo, 0)
+        result = frames.finish(prepared, frames.answer([prepared])[0])
+    np.testing.assert_array_equal(result, stylizer(photo))
+    assert len(conversions) == 1
 
 
 def test_photos_by_litert():

@@ -8,6 +8,7 @@ import pytest
 import seeded
 
 import animegan_tf
+from animegan_tf.networks import features
 from animegan_tf.networks.features import conv_names
 
 PHOTO = seeded.image("photo", (1, 32, 32, 3))
@@ -73,21 +74,32 @@ def test_layers_beyond_are_not_needed(tmp_path):
     np.testing.assert_array_equal(less(PHOTO), more(PHOTO))
 
 
-def test_python_2_pickle(tmp_path):
-    """The published files were pickled by Python 2: protocol 2, `numpy.core`, byte strings."""
-    values = _vgg16_values()
-    path = tmp_path / "old.npy"
-    payload = pickle.dumps(values, protocol=2).replace(b"numpy._core.", b"numpy.core.")
+def _save_old(path, values, module=b"numpy.core."):
+    """As Python 2 pickled the published files: protocol 2, `numpy.core`, byte strings."""
     header = b"{'descr': '|O', 'fortran_order': False, 'shape': (), }"
     header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
     data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
     # np.save pickles the array around the dict; so did the original.
     array = np.empty((), object)
     array[()] = values
-    payload = pickle.dumps(array, protocol=2).replace(b"numpy._core.", b"numpy.core.")
-    path.write_bytes(data + payload)
+    path.write_bytes(data + pickle.dumps(array, protocol=2).replace(b"numpy._core.", module))
+    return path
+
+
+def test_python_2_pickle(tmp_path):
+    values = _vgg16_values()
+    path = _save_old(tmp_path / "old.npy", values)
     model = animegan_tf.build_feature_extractor(path, "vgg16")
     np.testing.assert_array_equal(model.get_layer("conv4_3").bias.numpy(), values["conv4_3"][1])
+
+
+@pytest.mark.parametrize("module", [b"numpy.core.", b"numpy._core."])
+def test_the_names_that_numpy_1_and_2_write(tmp_path, monkeypatch, module):
+    """Both are read with NumPy 1.26 too, which has no attribute `_core`."""
+    path = _save_old(tmp_path / "a.npy", {"conv1_1": [np.ones(3), np.zeros(2)]}, module)
+    monkeypatch.delattr(np, "_core")
+    ones, zeros = features._read_npy(path)["conv1_1"]
+    assert (ones.tolist(), zeros.tolist()) == ([1, 1, 1], [0, 0])
 
 
 def test_a_pickle_that_runs_code_is_refused(tmp_path):

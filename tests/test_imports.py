@@ -106,6 +106,7 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.auto_engine", ("tensorflow", "keras", "ai_edge_litert")),
         ("animegan_tf.strips", ("tensorflow", "keras")),
         ("animegan_tf.stylizer", ("tensorflow", "keras")),
+        ("animegan_tf.stabilize_litert", ("tensorflow", "keras")),
         ("animegan_tf.video.film", ("tensorflow", "keras")),
         ("animegan_tf.video.camera", ("tensorflow", "keras")),
         ("animegan_tf.video.options", ("numpy", "cv2", "av")),

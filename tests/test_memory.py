@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +86,56 @@ def test_elsewhere(tmp_path, monkeypatch):
     assert memory.available(tmp_path) == 2 * 2**30  # half of it
     monkeypatch.delattr(os, "sysconf")
     assert memory.available(tmp_path) is None
+
+
+@pytest.fixture
+def four_cores(monkeypatch):
+    """Of a machine with 64."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2, 3}, raising=False)
+
+
+def test_the_cores_that_a_process_may_run_on(four_cores, tmp_path, monkeypatch):
+    assert memory.cores(tmp_path) == 4
+    monkeypatch.delattr(os, "sched_getaffinity")  # macOS and Windows
+    assert memory.cores(tmp_path) == 64
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert memory.cores(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "count"),
+    [
+        ("200000 100000", 2),
+        ("150000 100000", 2),
+        ("10000 100000", 1),
+        ("6400000 100000", 4),
+        ("max 100000", 4),
+    ],
+)
+def test_the_quota_of_a_container(four_cores, tmp_path, limit, count):
+    write(tmp_path, {"proc/self/cgroup": "0::/outside\n", "sys/fs/cgroup/cpu.max": f"{limit}\n"})
+    assert memory.cores(tmp_path) == count
+
+
+def test_the_least_quota_of_groups_in_groups(four_cores, tmp_path):
+    write(
+        tmp_path,
+        {
+            "proc/self/cgroup": "4:cpu,cpuacct:/a/b\n3:memory:/a/b\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+            "sys/fs/cgroup/cpu/a/cpu.cfs_quota_us": "300000\n",
+            "sys/fs/cgroup/cpu/a/cpu.cfs_period_us": "100000\n",
+        },
+    )
+    assert memory.cores(tmp_path) == 3
+
+
+def test_nothing_else_counts_cores():
+    """LiteRT for photos, films and exports, and what decodes pictures in threads, ask here."""
+    package = Path(memory.__file__).parent
+    counting = [
+        path.name for path in package.rglob("*.py") if "cpu_count" in path.read_text("utf-8")
+    ]
+    assert counting == ["memory.py"]

@@ -1,16 +1,20 @@
-"""What README.md and docs/ say holds: commands parse, flags, files and links exist."""
+"""What README.md, docs/ and setup.py say holds: commands, flags, files, links, versions."""
 
 import ast
 import functools
 import inspect
 import json
 import re
+import runpy
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import setuptools
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -277,3 +281,33 @@ def test_the_first_photo_is_stylised(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == [Path(arguments[0]).name]
+
+
+@pytest.fixture
+def package(monkeypatch):
+    """What setup.py gives to setuptools."""
+    given = {}
+    monkeypatch.setattr(setuptools, "setup", lambda **options: given.update(options))
+    runpy.run_path(str(ROOT / "setup.py"))
+    return given
+
+
+def test_versions_of_pyav(package):
+    """Version 19 changes how films are opened and what their rational numbers are."""
+    wanted = {one.name: one.specifier for one in map(Requirement, package["install_requires"])}
+    tried = [version for version in ("16.1", "17.0", "18.1", "19.0") if version in wanted["av"]]
+    assert tried == ["17.0", "18.1"]
+
+
+def test_versions_of_python(package):
+    """What pip looks at and what the package index shows."""
+    allowed = SpecifierSet(package["python_requires"])
+    pip = [minor for minor in range(20) if f"3.{minor}.1" in allowed]
+    found = (
+        re.fullmatch(r"Programming Language :: Python :: 3\.(\d+)", name)
+        for name in package["classifiers"]
+    )
+    assert [int(match[1]) for match in found if match] == pip == [10, 11, 12, 13]
+    assert "4.0" not in allowed
+    ruff = re.search(r'target-version = "py3(\d+)"', (ROOT / "pyproject.toml").read_text("utf-8"))
+    assert int(ruff[1]) == pip[0]

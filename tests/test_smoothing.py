@@ -170,7 +170,7 @@ def test_a_killed_run_leaves_no_smooth_folder_and_is_taken_up(tmp_path, monkeypa
         real_write(path, picture)
 
     monkeypatch.setattr(images, "write_photo", write_two)
-    monkeypatch.setattr(smoothing.files.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(smoothing.files.memory, "cores", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
         smoothing.ensure_smooth(config, progress=False)
     assert not config.smooth_dir.exists()

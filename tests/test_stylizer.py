@@ -22,8 +22,8 @@ def identity():
 
 def recorded(stylize, monkeypatch):
     """The list that every batch given to the network of `stylize` goes into."""
-    batches, run = [], stylize._network
-    monkeypatch.setattr(stylize, "_network", lambda batch: batches.append(batch) or run(batch))
+    batches, run = [], stylize.network
+    monkeypatch.setattr(stylize, "network", lambda batch: batches.append(batch) or run(batch))
     return batches
 
 
@@ -121,7 +121,7 @@ def test_generators_on_the_smallest_sizes(arch):
     stylize = Stylizer(build_generator(arch))
     assert stylize(noise(1, 1)).shape == (1, 1, 3)
     least = 2 * stylize.engine.multiple  # what a line of pixels is padded to
-    stylize._network(np.zeros((1, least, least, 3), np.float32))
+    stylize.network(np.zeros((1, least, least, 3), np.float32))
 
 
 # --- values --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import platform
 from pathlib import Path
 
 import animegan_tf
+from animegan_tf import memory
 
 _PACKAGES = (
     "tensorflow",
@@ -21,18 +22,11 @@ _PACKAGES = (
 )
 
 
-def cores():
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def describe():
     """A dict of the processor's name, cores, memory, load and system, None where unknown."""
     return {
         "cpu": _field("/proc/cpuinfo", "model name") or platform.processor() or None,
-        "cores": cores(),
+        "cores": memory.cores(),
         "memory_megabytes": _megabytes(_field("/proc/meminfo", "MemTotal")),
         "load_average": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",

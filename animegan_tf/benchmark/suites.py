@@ -3,7 +3,8 @@
 import dataclasses
 from pathlib import Path
 
-from animegan_tf.benchmark import inference, machine
+from animegan_tf import memory
+from animegan_tf.benchmark import inference
 from animegan_tf.benchmark.contest import Case, Task, missing_modules, run_once
 from animegan_tf.errors import InputError
 
@@ -69,7 +70,7 @@ class Settings:
     video: str | None = None
     video_seconds: float = 20.0
     repeats: int = 5
-    threads: int = dataclasses.field(default_factory=machine.cores)
+    threads: int = dataclasses.field(default_factory=memory.cores)
     generator: str = _GENERATOR
 
     def __post_init__(self):

@@ -6,13 +6,13 @@ some systems. Reading obeys the EXIF orientation; 16-bit files become 8-bit, alp
 """
 
 import concurrent.futures
-import os
 import pathlib
 
 import cv2
 import numpy as np
 import tqdm
 
+from animegan_tf import memory
 from animegan_tf.errors import InputError
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -78,7 +78,7 @@ def map_in_threads(function, items, label, progress, workers=None):
     """
     if workers is not None and workers < 1:
         raise InputError(f"workers must be at least 1, got {workers}")
-    workers = workers or os.cpu_count() or 1
+    workers = workers or memory.cores()
     with concurrent.futures.ThreadPoolExecutor(workers) as executor:
         results = executor.map(function, items)
         bar = tqdm.tqdm(results, label, total=len(items), unit="file", disable=not progress)

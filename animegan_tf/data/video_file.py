@@ -56,6 +56,13 @@ class VideoInfo:
         return f"{self.path.name}: {self.width}x{self.height}{rate}{length}, {kind}"
 
 
+def _opened(path):
+    try:
+        return av.open(path, metadata_errors="replace")
+    except TypeError:  # from PyAV 19 on it takes tags that are no UTF-8 as they are
+        return av.open(path)
+
+
 def open_film(path):
     """PyAV's container for the film at `path`; closed by whoever asked for it.
 
@@ -63,7 +70,7 @@ def open_film(path):
     result's that cannot be written.
     """
     try:
-        return av.open(str(path), metadata_errors="replace")
+        return _opened(str(path))
     except (av.error.FileNotFoundError, av.error.IsADirectoryError):
         found = "a folder" if pathlib.Path(path).is_dir() else "nothing"
         raise InputError(f"video: expected a film, found {found} at {path}") from None
@@ -123,7 +130,7 @@ class VideoFile:
         self.container = open_film(self.path)
         self.stream = self._pick_stream()
         self.stream.thread_type = self._threads
-        self.time_base = self.stream.time_base
+        self.time_base = Fraction(self.stream.time_base)
         self.last = None
         self.damaged, self.first_damage, self.encrypted = 0, None, False
 
@@ -171,7 +178,7 @@ class VideoFile:
             path=self.path,
             height=height,
             width=width,
-            frame_rate=stream.average_rate or None,
+            frame_rate=Fraction(stream.average_rate or 0) or None,
             duration=self.declared_duration()[0],
             interlaced=self._deinterlace == "on" or decoded.interlaced_frame,
             hdr=decoded.color_trc in _HDR,

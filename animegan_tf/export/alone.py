@@ -1,15 +1,15 @@
 """Runs an exported model where this project does not exist. Started by `check`.
 
-    python -I alone.py REQUEST.json
+    python alone.py REQUEST.json
 
-Reads the pictures of the request's `inputs`, an .npz of arrays named SIGNATURE:NUMBER; writes the
-answers under the same names to `outputs`, an .npz, and what it measured to `measured`, JSON.
+Runs the request's `model` of the `kind` "tflite", with that many `threads`, or "saved_model". Reads
+the pictures of its `inputs`, an .npz of arrays named SIGNATURE:NUMBER; writes the answers under the
+same names to `outputs`, an .npz, and what it measured to `measured`, JSON.
 """
 
 import collections
 import json
 import os
-import resource
 import sys
 import time
 
@@ -22,7 +22,7 @@ def _run_tflite(request, photos):
     answers, seconds, placed = {}, {}, {}
     for name, photo in photos.items():
         # A new one each: sizes differ, and an application starts with a new one too.
-        interpreter = Interpreter(request["model"], num_threads=os.cpu_count())
+        interpreter = Interpreter(request["model"], num_threads=request["threads"])
         given, made = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
         if list(given["shape"]) != list(photo.shape):
             interpreter.resize_tensor_input(given["index"], photo.shape, strict=True)
@@ -77,13 +77,21 @@ def _run_saved_model(request, photos):
 
 
 def peak_megabytes():
-    """Not ru_maxrss on Linux, which counts the memory of whoever started the process."""
+    """The most memory that this process took, or None where the system does not tell.
+
+    Not ru_maxrss on Linux, which counts the memory of whoever started the process.
+    """
     try:
         with open("/proc/self/status", encoding="ascii") as file:
             (line,) = (line for line in file if line.startswith("VmHWM:"))
         return int(line.split()[1]) / 1024
     except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        pass
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def main(path):
@@ -102,5 +110,8 @@ def main(path):
 if __name__ == "__main__":
     # Any import of the project fails from here on, as it would on a server or a phone.
     sys.modules["animegan_tf"] = None
+    # Nor are the modules beside this file in the way of installed ones of the same names.
+    if not getattr(sys.flags, "safe_path", False):  # which Python 3.10 does not know
+        del sys.path[0]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main(sys.argv[1])

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -11,12 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from animegan_tf import images
+from animegan_tf import images, memory
 from animegan_tf.errors import InputError
 
 _ALONE = Path(__file__).with_name("alone.py")
 _SAMPLE_PHOTOS = Path(__file__).with_name("photos")
 _LEVELS = 255.0
+# Far more than any export has taken, for one that never answers.
+_LONGEST_SECONDS = 3600.0
 # What the networks are trained on; `Stylizer` enlarges smaller photos.
 TRAINED_SIDE = 256
 
@@ -62,22 +65,18 @@ def run_alone(kind, model, pictures):
     """Run the exported `model` ("tflite" or "saved_model") in a process without this project.
 
     pictures: a dict of signature to a list of arrays. Returns the answers in that form, and a dict
-    of what was measured with `seconds` in that form too. Raises `ExportError` when it fails.
+    of what was measured with `seconds` in that form too. Raises `ExportError` when it fails, or
+    has not ended after an hour.
     """
     named = {f"{key}:{n}": p for key, given in pictures.items() for n, p in enumerate(given)}
     with tempfile.TemporaryDirectory() as folder:
         request = {key: f"{folder}/{key}.npz" for key in ("inputs", "outputs", "measured")}
         request |= {"kind": kind, "model": str(Path(model).resolve())}
+        request["threads"] = memory.cores()
         np.savez(request["inputs"], **named)
         asked = Path(folder, "request.json")
         asked.write_text(json.dumps(request), "utf-8")
-        ended = subprocess.run(
-            [sys.executable, "-I", str(_ALONE), str(asked)],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        ended = _run_python(kind, str(asked), folder)
         if ended.returncode:
             last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
             raise ExportError(
@@ -93,6 +92,29 @@ def run_alone(kind, model, pictures):
 
     measured["seconds"] = by_signature(measured["seconds"])
     return by_signature(answers), measured
+
+
+def _run_python(kind, request, folder):
+    """Answer the file `request` in `folder`, with the packages that are installed: those of the
+    system and the user, not what PYTHONPATH adds, which `python -I` would leave out alike.
+    """
+    options = ["-s"] if sys.flags.no_user_site else []
+    try:
+        return subprocess.run(
+            [sys.executable, *options, str(_ALONE), request],
+            cwd=folder,
+            env={name: text for name, text in os.environ.items() if name != "PYTHONPATH"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_LONGEST_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ExportError(
+            f"export: the {kind} had not answered after {_LONGEST_SECONDS:g} seconds in a process "
+            "of its own, which was ended"
+        ) from error
 
 
 def psnr(one, other):

@@ -144,6 +144,10 @@ def _keras_name(name):
     return f"block{name[4]}_{name[:4]}{name[6]}"
 
 
+# What pickles of arrays call. NumPy 2 keeps it elsewhere than NumPy 1, both in private modules.
+_RECONSTRUCT = np.empty(0).__reduce__()[0]
+
+
 class _ArrayUnpickler(pickle.Unpickler):
     """Unpickles dicts, lists and numpy arrays; any other global is refused, not imported."""
 
@@ -155,8 +159,8 @@ class _ArrayUnpickler(pickle.Unpickler):
         allowed = {
             ("numpy", "ndarray"): np.ndarray,
             ("numpy", "dtype"): np.dtype,
-            ("numpy.core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
-            ("numpy._core.multiarray", "_reconstruct"): np._core.multiarray._reconstruct,
+            ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+            ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
             ("_codecs", "encode"): _encode_latin1,
         }
         if (module, name) not in allowed:

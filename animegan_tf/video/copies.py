@@ -138,7 +138,7 @@ class _Track:
 
     def __init__(self, stream, target, span):
         self.stream, self.target, self.span = stream, target, span
-        self.tick = stream.time_base
+        self.tick = Fraction(stream.time_base)
         self.offset = round(span.begin / self.tick)
 
     def time(self, packet):

@@ -1,5 +1,6 @@
 """Keras or LiteRT for the frames of a film: measured on its first ones, the faster goes on."""
 
+import functools
 import statistics
 import time
 
@@ -22,32 +23,44 @@ class FastestNetwork:
         watch: the `Stopwatch` of the frames' own work, without what choosing took.
     """
 
-    def __init__(self, keras_network, make_litert, engine="auto", frames=None, on_gpu=None):
-        """keras_network: what runs at first. make_litert: a function of (height, width) that makes
-        its equal, or raises `InputError` for frames that are too large for it. engine: one of
-        `animegan_tf.config.ENGINES`. frames: how many there will be, None for endless. on_gpu: a
-        function that says whether Keras has a GPU.
+    def __init__(
+        self, make_keras, make_litert, engine="auto", frames=None, on_gpu=None, cache=None
+    ):
+        """make_keras: a function that makes what runs at first. make_litert: a function of (height,
+        width) that makes its equal, or raises `InputError` for frames that are too large for it.
+        engine: one of `animegan_tf.config.ENGINES`. frames: how many there will be, None for
+        endless. on_gpu: a function that says whether Keras has a GPU. cache: an `AutoEngine`, which
+        keeps what was faster for the next film.
         """
-        self._keras, self._make = keras_network, make_litert
-        self._network = keras_network
+        self._make_keras, self._make, self._cache = make_keras, make_litert, cache
+        self._network = self._memory = None
         self._engine, self._left = engine, float("inf") if frames is None else frames
         self._on_gpu = on_gpu or _gpu_in_tensorflow
         self._calls, self._seconds, self._settled = 0, 0.0, engine == "keras"
         self.note, self.one_by_one, self.watch = None, engine == "litert", Stopwatch()
 
+    @functools.cached_property
+    def _keras(self):
+        return self._make_keras()
+
     @property
     def memory(self):
-        return self._network.memory
+        return self._memory if self._network is None else self._network.memory
 
     @memory.setter
     def memory(self, memory):
-        self._network.memory = memory
+        if self._network is None:
+            self._memory = memory
+        else:
+            self._network.memory = memory
 
     def __call__(self, batch, rates):
         if not self._settled:
             self._settle(batch, rates)
-        if getattr(self._network, "size", batch.shape[1:3]) != batch.shape[1:3]:
-            self._use(self._keras)  # frames of a film may change their size
+        size = batch.shape[1:3]
+        # Frames of a film may change their size.
+        if self._network is None or getattr(self._network, "size", size) != size:
+            self._use(self._keras)
         with self.watch:
             result = self._network(batch, rates)
         self._calls, self._left = self._calls + 1, self._left - len(batch)
@@ -55,14 +68,22 @@ class FastestNetwork:
         return result
 
     def _use(self, network):
-        network.memory, self._network = self._network.memory, network
-        self.one_by_one = network is not self._keras
+        if self.memory is not None:
+            network.memory = self.memory
+        self._network = network
+        self.one_by_one = getattr(network, "one_by_one", False)
 
     def _settle(self, batch, rates):
         if self._engine == "litert":
             self._settled = True
             self._use(self._make(*batch.shape[1:3]))
             return
+        if self._network is None and self._cache is not None:
+            kept = self._cache.kept_for_frames(*batch.shape[1:3])
+            if kept is not None:
+                self._settled = True
+                self._use(kept)
+                return
         # The first call is slow whatever comes, and the second is the first to be believed.
         if self._calls < 2:
             return
@@ -81,6 +102,8 @@ class FastestNetwork:
         )
         if faster:
             self._use(litert)
+            if self._cache is not None:
+                self._cache.keep_for_frames(litert)
 
     def _compare(self, litert, batch, rates):
         """Median seconds a frame of both, in turn, on frames that are then done again."""

@@ -42,12 +42,14 @@ class PlainNetwork:
     # What a network that is made in its place may leave here; nothing is remembered.
     memory = None
 
-    def __init__(self, stylizer):
-        self._stylizer = stylizer
+    def __init__(self, stylizer, engine):
+        self._stylizer, self._engine = stylizer, engine
+        self.one_by_one = engine.on_litert
 
     def __call__(self, batch, rates):
         del rates
-        return self._stylizer.network(batch)
+        self._engine.refuse_too_large(*batch.shape[1:3])
+        return self._stylizer.network(batch, self._engine)
 
 
 class FrameStylizer:
@@ -66,7 +68,7 @@ class FrameStylizer:
         self._stylizer = stylizer
         self.batches = hasattr(stylizer, "prepare")
         # A network of another engine has no statistics that could be averaged.
-        self.stabilize = stabilize and getattr(stylizer, "model", None) is not None
+        self.stabilize = stabilize and self.batches and stylizer.engine.has_model
         self._max_side = stylizer.max_side if self.batches else None
         self._network = self._make_network(engine, frames) if self.batches else None
         self.watch = self._network.watch if self.batches else Stopwatch()
@@ -74,23 +76,27 @@ class FrameStylizer:
         self._brightness = steady.Brightness()
 
     def _make_network(self, engine, frames):
-        model = getattr(self._stylizer, "model", None)
-        network = PlainNetwork(self._stylizer)
-        if self.stabilize:
+        own = self._stylizer.engine
+        # What does photos by LiteRT does such frames too; nothing is converted again.
+        by_litert = engine != "keras" and own.on_litert and not self.stabilize
+        if by_litert or not own.has_model:
+            return FastestNetwork(lambda: PlainNetwork(self._stylizer, own), None, "keras")
+
+        def make_keras():
+            if not self.stabilize:
+                # What it is now: engines that change would change in the middle of a film.
+                return PlainNetwork(self._stylizer, getattr(own, "keras", own))
             from animegan_tf.stabilize import StableNetwork
 
-            network = StableNetwork(model)
+            return StableNetwork(own.model)
 
         def make_litert(height, width):
-            from animegan_tf.engines import refuse_large_for_litert
-            from animegan_tf.stabilize_litert import StableLiteRT
+            from animegan_tf.stabilize_convert import stable_litert
 
-            refuse_large_for_litert(model, height, width)
-            return StableLiteRT(model, height, width)
+            return stable_litert(own.model, height, width)
 
-        # An export stays what it is.
-        engine = "keras" if model is None else engine
-        return FastestNetwork(network, make_litert, engine, frames)
+        cache = own if hasattr(own, "kept_for_frames") else None
+        return FastestNetwork(make_keras, make_litert, engine, frames, cache=cache)
 
     @property
     def note(self):
@@ -168,6 +174,5 @@ class FrameStylizer:
             self._shots.restore(state["shots"])
             self._brightness.logarithm = state["brightness"]
             self._network.memory = {
-                name: decoded(text, np.float32, self._network.memory[name].shape)
-                for name, text in state["memory"].items()
+                name: decoded(text, np.float32, (1, -1)) for name, text in state["memory"].items()
             }

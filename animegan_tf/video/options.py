@@ -72,7 +72,8 @@ class VideoOptions:
         stabilize: keep brightness and colours from flickering, see `animegan_tf.video.steady`.
         resume: go on where an interrupted run stopped; begin where there is none.
         engine: "keras", "litert" (faster on most processors, but takes more memory), or "auto":
-            without a GPU and for films of over a minute's work the one that measures faster.
+            without a GPU and for films of over a minute's work the one that measures faster;
+            LiteRT's is kept in the user's cache for the next film of that size and style.
     """
 
     codec: str | None = None

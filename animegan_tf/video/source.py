@@ -121,7 +121,8 @@ class FilmSource:
         orientation = Orientation.of(decoded)
         height, width = decoded.height, decoded.width
         aspect, earliest = _streams(path)
-        origin = Fraction(0) if pts is None else pts * decoded.time_base - frame.time
+        tick = Fraction(decoded.time_base)
+        origin = Fraction(0) if pts is None else pts * tick - frame.time
         first = max(Fraction(0), min(origin, earliest if earliest is not None else origin))
         if orientation.transposed:
             height, width, aspect = width, height, 1 / aspect
@@ -135,9 +136,9 @@ class FilmSource:
             aspect=aspect,
             rate=info.frame_rate,
             duration=info.duration,
-            tick=decoded.time_base,
+            tick=tick,
             origin=origin,
-            begin=first // decoded.time_base * decoded.time_base,
+            begin=first // tick * tick,
             colours=_colours(decoded),
             notes=_notes(info),
         )
