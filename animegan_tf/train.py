@@ -28,7 +28,6 @@ from animegan_tf.errors import InputError
 from animegan_tf.video_names import parse_time
 
 FLAGS = flags.FLAGS
-FLAGS_FILE = "flags.txt"
 
 _RECIPE_HELP = {
     "arch": "the generator",
@@ -280,13 +279,13 @@ def _refuse_changes(now, path, allowed):
 
 def main(argv, names=()):
     """Train as the flags say; returns the exit status."""
-    from animegan_tf import storage, training
+    from animegan_tf import training
     from animegan_tf.data import synthetic
 
     cli.refuse_arguments(argv)
     config = _run_config()
     recorded = _recorded(names)
-    flags_file = Path(config.run_dir) / FLAGS_FILE
+    flags_file = Path(config.run_dir) / training.FLAGS_FILE
     _refuse_changes(recorded, flags_file, FLAGS.allow_change)
     worker = this_worker(config.strategy)
     if FLAGS.synthetic_data:
@@ -296,14 +295,14 @@ def main(argv, names=()):
         print(plan, flush=True)
     if FLAGS.dry_run:
         return 0
-    training.prepare(plan, worker)
-    text = "\n".join(recorded.values()) + "\n"
-    if worker.is_chief:
-        storage.write_text(flags_file, text)
-    cli.load_tensorflow()
-    from animegan_tf import loop
+    with training.held(config.run_dir, worker):
+        # While the data was looked at, another command may have trained here.
+        _refuse_changes(recorded, flags_file, FLAGS.allow_change)
+        training.prepare(plan, worker)
+        cli.load_tensorflow()
+        from animegan_tf import loop
 
-    loop.run(plan, worker, flags_text=text)
+        loop.run(plan, worker, flags_text="\n".join(recorded.values()) + "\n")
     if worker.is_chief:
         print(f"done: {config.run_dir}")
     return 0

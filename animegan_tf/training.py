@@ -3,17 +3,24 @@
 `loop.run` carries it out; `train.py` makes it from flags.
 """
 
+import contextlib
 import dataclasses
 import math
 import os
 import time
+from pathlib import Path
 
+from animegan_tf import storage
 from animegan_tf.config import PRECISIONS, Recipe
 from animegan_tf.data.check import check_dataset
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.distribution import STRATEGIES, Worker
 from animegan_tf.errors import InputError
+
+# In the run directory: the flags of the last command that trained in it, and who trains in it now.
+FLAGS_FILE = "flags.txt"
+LOCK = ".lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +147,25 @@ def make_plan(config):
         larger = max(report.folders[name].count for name in ("train_photo", "style"))
         steps = max(1, larger // config.recipe.batch_size)
     return Plan(config, report, steps)
+
+
+@contextlib.contextmanager
+def held(run_dir, worker=Worker()):  # noqa: B008, a frozen value
+    """Make `run_dir` and keep other processes from training in it: their checkpoints would mix.
+
+    The chief holds it for all workers. Raises `InputError` where another process does already.
+    """
+    with contextlib.ExitStack() as stack:
+        if worker.is_chief:
+            Path(run_dir).mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(storage.locked(Path(run_dir) / LOCK))
+            except BlockingIOError as error:
+                raise InputError(
+                    f"run_dir: expected one that nothing else trains in, received {run_dir}, "
+                    "where another process does"
+                ) from error
+        yield
 
 
 def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value

@@ -1,6 +1,7 @@
 """The command line of training, end to end: a whole run, resuming, what is refused."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -121,6 +122,27 @@ def test_dry_run_changes_nothing_and_loads_no_tensorflow(data, tmp_path, source,
     assert style.split()[1] == str(frames) and style.endswith(place)
     assert f"{max(6, frames) // 2} steps of 2 pictures" in done.stdout
     assert not (tmp_path / "run").exists()
+
+
+def test_one_command_trains_in_a_run_directory(data, tmp_path):
+    """Another is refused before it makes, or replaces, anything."""
+    from animegan_tf import storage, training
+
+    shutil.copytree(data / "data", tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "smoke" / "smooth")
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    flags = run_dir / training.FLAGS_FILE
+    flags.write_text("--epochs=7\n")
+    arguments = [f"--data_dir={tmp_path / 'data'}", "--style=smoke", "--image_size=32"]
+    arguments += [f"--run_dir={run_dir}", "--allow_change=epochs,image_size,data_dir,style"]
+    with storage.locked(run_dir / training.LOCK):
+        done = run(*arguments)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "error: run_dir: expected one that nothing else trains in" in done.stderr
+    assert flags.read_text() == "--epochs=7\n"
+    assert sorted(path.name for path in run_dir.iterdir()) == [".lock", "flags.txt"]
+    assert [path.name for path in (tmp_path / "data" / "smoke").iterdir()] == ["style"]
 
 
 @pytest.mark.slow

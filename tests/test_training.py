@@ -10,7 +10,7 @@ import tensorflow as tf
 from conftest import toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf import distribution, gram_cache, loop, networks, storage, training, weights
+from animegan_tf import distribution, gram_cache, loop, networks, training, weights
 from animegan_tf.checkpoints import RunState
 from animegan_tf.data import synthetic
 from animegan_tf.data.config import DataConfig
@@ -213,11 +213,14 @@ def test_a_killed_run_ends_as_if_it_had_not_been(finished, data_dir, tmp_path, s
     assert [line["step"] for line in _lines(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_one_process_trains_in_a_run_directory(data_dir, tmp_path):
-    refused = pytest.raises(animegan_tf.InputError, match=r"run_dir: .* where another")
-    with storage.locked(tmp_path / loop.LOCK), refused:
-        loop.run(_plan(data_dir, tmp_path), progress=False)
-    assert [path.name for path in tmp_path.iterdir()] == [loop.LOCK]
+def test_a_run_that_cannot_be_resumed_keeps_its_flags(data_dir, tmp_path):
+    plan = _plan(data_dir, tmp_path, steps_per_epoch=1)
+    loop.run(plan, progress=False, flags_text="--discriminator_depth=1\n")
+    recipe = dataclasses.replace(plan.config.recipe, discriminator_depth=2)
+    other = dataclasses.replace(plan, config=dataclasses.replace(plan.config, recipe=recipe))
+    with pytest.raises(animegan_tf.InputError, match="none of the 3 checkpoints"):
+        loop.run(other, progress=False, flags_text="--discriminator_depth=2\n")
+    assert (tmp_path / training.FLAGS_FILE).read_text() == "--discriminator_depth=1\n"
 
 
 def test_a_finished_run_does_nothing_more(finished, data_dir, monkeypatch):
