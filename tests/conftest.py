@@ -78,7 +78,7 @@ def toy_generator(arch, norm="published"):
 
     Its weights are the same each time, so that a bound in decibels holds each time or never.
     """
-    assert norm == "published", norm
+    assert norm in ("published", "layer"), norm
     import keras
 
     from animegan_tf.layers import LayerNorm2D
