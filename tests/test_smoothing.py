@@ -1,5 +1,6 @@
 """Edge smoothing: the published tool's pictures, a plain loop, folders that are cut short."""
 
+import concurrent.futures
 import pathlib
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from animegan_tf import images
+from animegan_tf import images, storage
 from animegan_tf.benchmark.tasks import smooth_plainly
 from animegan_tf.data import files, smoothing
 from animegan_tf.data.config import DataConfig
@@ -142,7 +143,8 @@ def test_ensure_smooth_sizes(tmp_path, crop, shape):
     made = config.smooth_dir / "0.png"
     assert files.decode_color(made.read_bytes(), made).shape == (*shape, 3)
     assert smoothing.ensure_smooth(config, progress=False) == 0
-    assert sorted(path.name for path in (tmp_path / "ghost").iterdir()) == ["smooth", "style"]
+    left = sorted(path.name for path in (tmp_path / "ghost").iterdir())
+    assert left == [".smooth.lock", "smooth", "style"]
 
 
 def test_ensure_smooth_completes_and_keeps_what_is_there(tmp_path):
@@ -187,6 +189,22 @@ def test_a_killed_run_leaves_no_smooth_folder_and_is_taken_up(tmp_path, monkeypa
         "1.png",
         "2.png",
     } - {written[0]}
+
+
+def test_a_second_process_waits_for_the_first(tmp_path, capsys):
+    make_style(tmp_path)
+    config = DataConfig(tmp_path, "ghost", image_size=64)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with storage.locked(config.smooth_dir.with_name(".smooth.lock")):
+            second = pool.submit(smoothing.ensure_smooth, config, progress=False)
+            said = ""
+            while not second.done() and "waiting for another process" not in said:
+                said += capsys.readouterr().err
+            assert not second.done()
+            assert smoothing.smooth_folder(config.style_dir, config.smooth_dir, 64, False) == 3
+        assert second.result(60) == 0
+    left = sorted(path.name for path in (tmp_path / "ghost").iterdir())
+    assert left == [".smooth.lock", "smooth", "style"]
 
 
 def test_ensure_smooth_needs_frames(tmp_path):
