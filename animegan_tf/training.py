@@ -14,7 +14,7 @@ from animegan_tf import storage
 from animegan_tf.config import PRECISIONS, Recipe
 from animegan_tf.data.check import check_dataset
 from animegan_tf.data.config import DataConfig
-from animegan_tf.data.smoothing import ensure_smooth
+from animegan_tf.data.smoothing import ensure_smooth, missing_smooth
 from animegan_tf.distribution import STRATEGIES, Worker
 from animegan_tf.errors import InputError
 
@@ -173,14 +173,15 @@ def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
 
     Only the source "images" can lack them: films are smoothed on the fly, shards hold them.
     """
-    if plan.config.data.source != "images":
+    data = plan.config.data
+    if data.source != "images":
         return
     if worker.is_chief:
-        made = ensure_smooth(plan.config.data)
+        made = ensure_smooth(data)
         if made:
-            print(f"made {made} edge-smoothed frames in {plan.config.data.smooth_dir}", flush=True)
+            print(f"made {made} edge-smoothed frames in {data.smooth_dir}", flush=True)
         return
-    while check_dataset(plan.config.data, progress=False).smooth_missing:
+    while missing_smooth(data.style_dir, data.smooth_dir):
         time.sleep(2.0)
 
 

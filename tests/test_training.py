@@ -12,7 +12,7 @@ from conftest import toy_features, toy_generator
 import animegan_tf
 from animegan_tf import distribution, gram_cache, loop, networks, training, weights
 from animegan_tf.checkpoints import RunState
-from animegan_tf.data import synthetic
+from animegan_tf.data import files, synthetic
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import TrainingError
 
@@ -144,6 +144,25 @@ def test_missing_files_are_found_first(data_dir, tmp_path, changes, text):
 def test_wrong_numbers_are_named(data_dir, tmp_path, changes, text):
     with pytest.raises(animegan_tf.InputError, match=text):
         _config(data_dir, tmp_path, **changes)
+
+
+def test_workers_wait_for_the_smoothed_frames_without_decoding(tmp_path, monkeypatch):
+    folder = synthetic.make_smoke_dataset(tmp_path / "d", SIZE, count=2)
+    smooth = folder / synthetic.STYLE / "smooth"
+    smooth.rename(tmp_path / "smooth")
+    plan = _plan(folder, tmp_path)
+    decoded, waits = [], []
+    for name in ("decode_color", "decode_gray"):
+        monkeypatch.setattr(files, name, lambda data, path: decoded.append(path))
+
+    def sleep(seconds):
+        waits.append(seconds)
+        if len(waits) == 2:
+            (tmp_path / "smooth").rename(smooth)
+
+    monkeypatch.setattr(training.time, "sleep", sleep)
+    training.prepare(plan, distribution.Worker(1, 2, False))
+    assert (waits, decoded) == ([2, 2], [])
 
 
 @pytest.fixture(scope="module")
