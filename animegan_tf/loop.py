@@ -276,7 +276,7 @@ class _Run:
         self.read()
         if self.writes:
             self.state.save(step)
-            self.saved_at = time.monotonic()
+        self.saved_at = time.monotonic()
 
     def _end_epoch(self, step, epoch):
         config = self.plan.config

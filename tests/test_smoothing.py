@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from animegan_tf import images, storage
+from animegan_tf import distribution, images, recipe, storage, training
 from animegan_tf.benchmark.tasks import smooth_plainly
 from animegan_tf.data import files, smoothing
 from animegan_tf.data.config import DataConfig
@@ -205,6 +205,25 @@ def test_a_second_process_waits_for_the_first(tmp_path, capsys):
         assert second.result(60) == 0
     left = sorted(path.name for path in (tmp_path / "ghost").iterdir())
     assert left == [".smooth.lock", "smooth", "style"]
+
+
+def test_workers_wait_for_the_chief_without_decoding(tmp_path, monkeypatch):
+    make_style(tmp_path)
+    data = DataConfig(tmp_path, "ghost", image_size=64)
+    smoothing.smooth_folder(data.style_dir, tmp_path / "aside", 64, progress=False)
+    plan = training.Plan(training.RunConfig("run", recipe("lite"), data), None, 1)
+    decoded, waits = [], []
+    for name in ("decode_color", "decode_gray"):
+        monkeypatch.setattr(files, name, lambda data, path: decoded.append(path))
+
+    def sleep(seconds):
+        waits.append(seconds)
+        if len(waits) == 2:
+            (tmp_path / "aside").rename(data.smooth_dir)
+
+    monkeypatch.setattr(training.time, "sleep", sleep)
+    training.prepare(plan, distribution.Worker(1, 2, False))
+    assert (waits, decoded) == ([2, 2], [])
 
 
 def test_ensure_smooth_needs_frames(tmp_path):
