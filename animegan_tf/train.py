@@ -16,6 +16,7 @@ all:
 
 import dataclasses
 import functools
+import tempfile
 from pathlib import Path
 
 from absl import flags
@@ -277,10 +278,28 @@ def _refuse_changes(now, path, allowed):
         )
 
 
+def _make_plan(config):
+    from animegan_tf import training
+    from animegan_tf.data import synthetic
+
+    if FLAGS.synthetic_data:
+        synthetic.make_smoke_dataset(config.data.data_dir, config.recipe.image_size)
+    return training.make_plan(config)
+
+
+def _dry_run(config):
+    """The plan as text; synthetic data that is not there yet is drawn aside, and goes again."""
+    folder = config.data.data_dir
+    with tempfile.TemporaryDirectory() as aside:
+        if FLAGS.synthetic_data and not any(Path(folder).glob("*")):
+            data = dataclasses.replace(config.data, data_dir=aside)
+            config = dataclasses.replace(config, data=data)
+        return str(_make_plan(config)).replace(aside, folder)
+
+
 def main(argv, names=()):
     """Train as the flags say; returns the exit status."""
     from animegan_tf import training
-    from animegan_tf.data import synthetic
 
     cli.refuse_arguments(argv)
     config = _run_config()
@@ -288,9 +307,7 @@ def main(argv, names=()):
     flags_file = Path(config.run_dir) / training.FLAGS_FILE
     _refuse_changes(recorded, flags_file, FLAGS.allow_change)
     worker = this_worker(config.strategy)
-    if FLAGS.synthetic_data:
-        synthetic.make_smoke_dataset(config.data.data_dir, config.recipe.image_size)
-    plan = training.make_plan(config)
+    plan = _dry_run(config) if FLAGS.dry_run else _make_plan(config)
     if worker.is_chief:
         print(plan, flush=True)
     if FLAGS.dry_run:

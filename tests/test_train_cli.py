@@ -124,6 +124,13 @@ def test_dry_run_changes_nothing_and_loads_no_tensorflow(data, tmp_path, source,
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_with_synthetic_data_leaves_nothing(tmp_path):
+    dry = smoke(tmp_path / "run", "--dry_run")
+    assert dry.returncode == 0, dry.stderr
+    assert str(tmp_path / "run" / "data" / "train_photo") in dry.stdout
+    assert not (tmp_path / "run").exists()
+
+
 def test_one_command_trains_in_a_run_directory(data, tmp_path):
     """Another is refused before it makes, or replaces, anything."""
     from animegan_tf import storage, training
