@@ -166,6 +166,10 @@ def _define_run_flags():
 
 # These say how this call goes on, not what the run computes.
 _NOT_RECORDED = frozenset(("run_dir", "dry_run", "allow_change"))
+# Recorded, but without a part in the numbers that a run computes.
+_FREE_TO_CHANGE = frozenset(
+    ("cache_gb", "samples", "keep", "keep_every", "save_every", "save_minutes")
+)
 
 
 def define_flags():
@@ -267,7 +271,7 @@ def _refuse_changes(now, path, allowed):
     changed = {_flag_name(line) for line in before.symmetric_difference(now.values())}
     # A flag that this version added, at its default, changes nothing.
     added = {name for name in changed - old.keys() if FLAGS[name].value == FLAGS[name].default}
-    refused = sorted(changed - added - set(allowed))
+    refused = sorted(changed - added - _FREE_TO_CHANGE - set(allowed))
     if refused:
         details = "; ".join(
             f"{old.get(name, 'not set')} then, {now.get(name, 'not set')} now" for name in refused

@@ -131,6 +131,21 @@ def test_a_dry_run_with_synthetic_data_leaves_nothing(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_how_often_a_run_saves_is_free_to_change(tmp_path):
+    """Also with a flags.txt of another version, which may not name all of it."""
+    flags = tmp_path / "flags.txt"
+    flags.write_text("--save_every=7\n--cache_gb=9.0\n--keep=5\n--epochs=3\n")
+    more = ("--save_minutes=5", "--samples=1", "--keep_every=2", "--dry_run", "--hflip")
+    done = smoke(tmp_path, *more)
+    assert done.returncode == 1 and "(not set then, --arch=lite now" in done.stderr
+    refused = done.stderr.partition("--allow_change=")[2].split()[0].split(",")
+    free = {"save_every", "cache_gb", "keep", "save_minutes", "samples", "keep_every"}
+    assert "hflip" in refused and not free & set(refused)
+    done = smoke(tmp_path, *more, f"--allow_change={','.join(refused)}")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["flags.txt"]
+
+
 def test_one_command_trains_in_a_run_directory(data, tmp_path):
     """Another is refused before it makes, or replaces, anything."""
     from animegan_tf import storage, training
