@@ -28,10 +28,9 @@ from animegan_tf.gram_cache import GramCache
 from animegan_tf.records import RunRecords
 from animegan_tf.stylizer import Stylizer
 from animegan_tf.trainer import AnimeGAN
-from animegan_tf.training import learning_rate_factor, phase_of
+from animegan_tf.training import FLAGS_FILE, learning_rate_factor, phase_of
 
 SAMPLE_SIDE = 512
-LOCK = ".lock"
 
 
 @contextlib.contextmanager
@@ -226,8 +225,14 @@ class _Run:
         self.losses, self._unread = {}, None
         if writes:
             self.records = RunRecords(config.run_dir, self.first)
-            self.records.text("flags", flags_text)
+            self._record_flags(flags_text)
             self.samples = _Samples(self.model, config)
+
+    def _record_flags(self, text):
+        """Write them only now: a run that is refused until here leaves the file as it was."""
+        if text:
+            storage.write_text(Path(self.plan.config.run_dir) / FLAGS_FILE, text)
+            self.records.text("flags", text)
 
     def step(self, step):
         """Do update number `step` and what is due after it."""
@@ -271,7 +276,7 @@ class _Run:
         self.read()
         if self.writes:
             self.state.save(step)
-            self.saved_at = time.monotonic()
+        self.saved_at = time.monotonic()
 
     def _end_epoch(self, step, epoch):
         config = self.plan.config
@@ -290,9 +295,10 @@ class _Run:
 def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a frozen value
     """Train as `plan` says, resuming what the run directory holds; returns the `AnimeGAN`.
 
-    Raises `TrainingError` when a loss is not finite or nothing can be saved, `Stopped` after
-    SIGTERM or Ctrl-C, when the last step has been saved, `InputError` for a run directory in which
-    another process trains.
+    The caller holds the run directory (`training.held`). Once it has been resumed, `flags_text`,
+    unless empty, replaces its `FLAGS_FILE`. Raises `TrainingError` when a loss is not finite or
+    nothing can be saved, `Stopped` after SIGTERM or Ctrl-C, when the last step has been saved,
+    `InputError` for what does not fit the devices or the run directory's checkpoints.
     """
     config = plan.config
     if config.deterministic:
@@ -305,28 +311,9 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
             f"{config.strategy} has {strategy.num_replicas_in_sync}"
         )
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
-    with _held(config.run_dir) if worker.is_chief else contextlib.nullcontext():
-        return _train(plan, strategy, worker, progress, flags_text)
-
-
-@contextlib.contextmanager
-def _held(run_dir):
-    """Keep other processes from training in `run_dir`: their checkpoints would mix."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(storage.locked(Path(run_dir) / LOCK))
-        except BlockingIOError as error:
-            raise InputError(
-                f"run_dir: expected one that nothing else trains in, received {run_dir}, where "
-                "another process does"
-            ) from error
-        yield
-
-
-def _train(plan, strategy, worker, progress, flags_text):
     running = _Run(plan, strategy, worker.is_chief, flags_text)
     say = tqdm.write if worker.is_chief else (lambda text: None)
-    say(f"{strategy.num_replicas_in_sync} replica(s), {plan.config.mixed_precision}")
+    say(f"{strategy.num_replicas_in_sync} replica(s), {config.mixed_precision}")
     if running.first:
         say(f"resuming after step {running.first} of {plan.total_steps}")
     bar = tqdm(

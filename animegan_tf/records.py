@@ -1,6 +1,7 @@
 """What a run writes for people: scalars (TensorBoard and JSON lines) and sample grids."""
 
 import contextlib
+import itertools
 import json
 from pathlib import Path
 
@@ -24,28 +25,31 @@ def _os_errors():
 class RunRecords:
     """Scalars and pictures of a run in `run_dir`; `first_step` counts the updates done so far.
 
-    Lines of `scalars.jsonl` beyond `first_step` come from updates that were lost when the run was
-    stopped, and are dropped. Raises `OSError` when something cannot be written.
+    What was recorded beyond `first_step`, as lines or for TensorBoard, comes from updates that were
+    lost when the run was stopped, and is dropped. Raises `OSError` when something cannot be
+    written.
     """
 
     def __init__(self, run_dir, first_step):
         self.run_dir = Path(run_dir)
-        self._drop_lost(first_step)
+        events = self.run_dir / "tensorboard"
+        self._drop_lost_lines(first_step)
+        with _os_errors():
+            for path in events.glob("*tfevents*"):
+                _drop_lost_events(path, first_step)
         self._file = (self.run_dir / SCALARS).open("a", encoding="utf-8")
-        self._writer = tf.summary.create_file_writer(str(self.run_dir / "tensorboard"))
+        self._writer = tf.summary.create_file_writer(str(events))
 
-    def _drop_lost(self, first_step):
+    def _drop_lost_lines(self, first_step):
         path = self.run_dir / SCALARS
         if not path.exists():
             return
         kept = []
-        for line in path.read_text("utf-8").splitlines():
-            try:
+        for line in path.read_text("utf-8", errors="replace").splitlines():
+            # The last line of a killed run may be cut short; a line of anything else is no step's.
+            with contextlib.suppress(ValueError, TypeError, KeyError):
                 if json.loads(line)["step"] <= first_step:
                     kept.append(line + "\n")
-            except ValueError:
-                # The last line of a killed run may be cut short.
-                continue
         storage.write_text(path, "".join(kept))
 
     def scalars(self, step, phase, epoch, losses, measures):
@@ -86,6 +90,23 @@ class RunRecords:
         self._file.close()
         with _os_errors():
             self._writer.close()
+
+
+def _drop_lost_events(path, first_step):
+    """Take the events beyond `first_step` out of one of TensorBoard's files."""
+
+    def records():
+        # A killed run's last record may be cut short. In batches, as one at a time is slow.
+        batches = tf.data.TFRecordDataset(str(path)).ignore_errors().batch(256)
+        return (record for batch in batches.as_numpy_iterator() for record in batch)
+
+    def lost(record):
+        return tf.compat.v1.Event.FromString(record).step > first_step
+
+    if any(map(lost, records())):
+        with storage.aside(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
+            for record in itertools.filterfalse(lost, records()):
+                writer.write(record)
 
 
 def stack_rows(rows):

@@ -55,11 +55,12 @@ def write_text(path, text):
 
 
 @contextlib.contextmanager
-def locked(path):
+def locked(path, waiting=None):
     """Hold the lock file `path`, which is made; `BlockingIOError` if another process does.
 
-    The lock goes with its process, however that ends; the file stays. Where the system or the file
-    system has no such locks, nothing is held.
+    With `waiting`, a sentence for standard error, it waits for the other process instead. The lock
+    goes with its process, however that ends; the file stays. Where the system or the file system
+    has no such locks, nothing is held.
     """
     with Path(path).open("w") as file:
         try:
@@ -67,7 +68,10 @@ def locked(path):
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise
+            if waiting is None:
+                raise
+            print(waiting, file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         except (ImportError, OSError):  # Windows; some network file systems
             pass
         yield

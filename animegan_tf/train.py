@@ -16,6 +16,7 @@ all (python -m animegan_tf.train is the same command):
 
 import dataclasses
 import functools
+import tempfile
 from pathlib import Path
 
 from absl import flags
@@ -28,7 +29,6 @@ from animegan_tf.errors import InputError
 from animegan_tf.video_names import parse_time
 
 FLAGS = flags.FLAGS
-FLAGS_FILE = "flags.txt"
 
 _RECIPE_HELP = {
     "arch": "the generator",
@@ -175,6 +175,10 @@ def _define_device_flags():
 
 # These say how this call goes on, not what the run computes.
 _NOT_RECORDED = frozenset(("run_dir", "dry_run", "allow_change"))
+# Recorded, but without a part in the numbers that a run computes.
+_FREE_TO_CHANGE = frozenset(
+    ("cache_gb", "samples", "keep", "keep_every", "save_every", "save_minutes")
+)
 
 
 # What most runs set, besides --flagfile; --help shows these first, then the others by heading.
@@ -293,7 +297,7 @@ def _refuse_changes(now, path, allowed):
     changed = {_flag_name(line) for line in before.symmetric_difference(now.values())}
     # A flag that this version added, at its default, changes nothing.
     added = {name for name in changed - old.keys() if FLAGS[name].value == FLAGS[name].default}
-    refused = sorted(changed - added - set(allowed))
+    refused = sorted(changed - added - _FREE_TO_CHANGE - set(allowed))
     if refused:
         details = "; ".join(
             f"{old.get(name, 'not set')} then, {now.get(name, 'not set')} now" for name in refused
@@ -304,32 +308,48 @@ def _refuse_changes(now, path, allowed):
         )
 
 
+def _make_plan(config):
+    from animegan_tf import training
+    from animegan_tf.data import synthetic
+
+    if FLAGS.synthetic_data:
+        synthetic.make_smoke_dataset(config.data.data_dir, config.recipe.image_size)
+    return training.make_plan(config)
+
+
+def _dry_run(config):
+    """The plan as text; synthetic data that is not there yet is drawn aside, and goes again."""
+    folder = config.data.data_dir
+    with tempfile.TemporaryDirectory() as aside:
+        if FLAGS.synthetic_data and not any(Path(folder).glob("*")):
+            data = dataclasses.replace(config.data, data_dir=aside)
+            config = dataclasses.replace(config, data=data)
+        return str(_make_plan(config)).replace(aside, folder)
+
+
 def main(argv, names=()):
     """Train as the flags say; returns the exit status."""
-    from animegan_tf import storage, training
-    from animegan_tf.data import synthetic
+    from animegan_tf import training
 
     cli.refuse_arguments(argv)
     config = _run_config()
     recorded = _recorded(names)
-    flags_file = Path(config.run_dir) / FLAGS_FILE
+    flags_file = Path(config.run_dir) / training.FLAGS_FILE
     _refuse_changes(recorded, flags_file, FLAGS.allow_change)
     worker = this_worker(config.strategy)
-    if FLAGS.synthetic_data:
-        synthetic.make_smoke_dataset(config.data.data_dir, config.recipe.image_size)
-    plan = training.make_plan(config)
+    plan = _dry_run(config) if FLAGS.dry_run else _make_plan(config)
     if worker.is_chief:
         print(plan, flush=True)
     if FLAGS.dry_run:
         return 0
-    training.prepare(plan, worker)
-    text = "\n".join(recorded.values()) + "\n"
-    if worker.is_chief:
-        storage.write_text(flags_file, text)
-    cli.load_tensorflow()
-    from animegan_tf import loop
+    with training.held(config.run_dir, worker):
+        # While the data was looked at, another command may have trained here.
+        _refuse_changes(recorded, flags_file, FLAGS.allow_change)
+        training.prepare(plan, worker)
+        cli.load_tensorflow()
+        from animegan_tf import loop
 
-    loop.run(plan, worker, flags_text=text)
+        loop.run(plan, worker, flags_text="\n".join(recorded.values()) + "\n")
     if worker.is_chief:
         print(f"done: {config.run_dir}")
     return 0

@@ -3,17 +3,24 @@
 `loop.run` carries it out; `train.py` makes it from flags.
 """
 
+import contextlib
 import dataclasses
 import math
 import os
 import time
+from pathlib import Path
 
+from animegan_tf import storage
 from animegan_tf.config import PRECISIONS, Recipe
 from animegan_tf.data.check import check_dataset
 from animegan_tf.data.config import DataConfig
-from animegan_tf.data.smoothing import ensure_smooth
+from animegan_tf.data.smoothing import ensure_smooth, missing_smooth
 from animegan_tf.distribution import STRATEGIES, Worker
 from animegan_tf.errors import InputError
+
+# In the run directory: the flags of the last command that trained in it, and who trains in it now.
+FLAGS_FILE = "flags.txt"
+LOCK = ".lock"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,19 +149,39 @@ def make_plan(config):
     return Plan(config, report, steps)
 
 
+@contextlib.contextmanager
+def held(run_dir, worker=Worker()):  # noqa: B008, a frozen value
+    """Make `run_dir` and keep other processes from training in it: their checkpoints would mix.
+
+    The chief holds it for all workers. Raises `InputError` where another process does already.
+    """
+    with contextlib.ExitStack() as stack:
+        if worker.is_chief:
+            Path(run_dir).mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(storage.locked(Path(run_dir) / LOCK))
+            except BlockingIOError as error:
+                raise InputError(
+                    f"run_dir: expected one that nothing else trains in, received {run_dir}, "
+                    "where another process does"
+                ) from error
+        yield
+
+
 def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
     """Make what the plan's data lacks: the edge-smoothed frames. The chief makes, others wait.
 
     Only the source "images" can lack them: films are smoothed on the fly, shards hold them.
     """
-    if plan.config.data.source != "images":
+    data = plan.config.data
+    if data.source != "images":
         return
     if worker.is_chief:
-        made = ensure_smooth(plan.config.data)
+        made = ensure_smooth(data)
         if made:
-            print(f"made {made} edge-smoothed frames in {plan.config.data.smooth_dir}", flush=True)
+            print(f"made {made} edge-smoothed frames in {data.smooth_dir}", flush=True)
         return
-    while check_dataset(plan.config.data, progress=False).smooth_missing:
+    while missing_smooth(data.style_dir, data.smooth_dir):
         time.sleep(2.0)
 
 

@@ -1,5 +1,6 @@
 """Edge smoothing: the published tool's pictures, a plain loop, folders that are cut short."""
 
+import concurrent.futures
 import pathlib
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from animegan_tf import images
+from animegan_tf import distribution, images, recipe, storage, training
 from animegan_tf.benchmark.tasks import smooth_plainly
 from animegan_tf.data import files, smoothing
 from animegan_tf.data.config import DataConfig
@@ -142,7 +143,8 @@ def test_ensure_smooth_sizes(tmp_path, crop, shape):
     made = config.smooth_dir / "0.png"
     assert files.decode_color(made.read_bytes(), made).shape == (*shape, 3)
     assert smoothing.ensure_smooth(config, progress=False) == 0
-    assert sorted(path.name for path in (tmp_path / "ghost").iterdir()) == ["smooth", "style"]
+    left = sorted(path.name for path in (tmp_path / "ghost").iterdir())
+    assert left == [".smooth.lock", "smooth", "style"]
 
 
 def test_ensure_smooth_completes_and_keeps_what_is_there(tmp_path):
@@ -187,6 +189,41 @@ def test_a_killed_run_leaves_no_smooth_folder_and_is_taken_up(tmp_path, monkeypa
         "1.png",
         "2.png",
     } - {written[0]}
+
+
+def test_a_second_process_waits_for_the_first(tmp_path, capsys):
+    make_style(tmp_path)
+    config = DataConfig(tmp_path, "ghost", image_size=64)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with storage.locked(config.smooth_dir.with_name(".smooth.lock")):
+            second = pool.submit(smoothing.ensure_smooth, config, progress=False)
+            said = ""
+            while not second.done() and "waiting for another process" not in said:
+                said += capsys.readouterr().err
+            assert not second.done()
+            assert smoothing.smooth_folder(config.style_dir, config.smooth_dir, 64, False) == 3
+        assert second.result(60) == 0
+    left = sorted(path.name for path in (tmp_path / "ghost").iterdir())
+    assert left == [".smooth.lock", "smooth", "style"]
+
+
+def test_workers_wait_for_the_chief_without_decoding(tmp_path, monkeypatch):
+    make_style(tmp_path)
+    data = DataConfig(tmp_path, "ghost", image_size=64)
+    smoothing.smooth_folder(data.style_dir, tmp_path / "aside", 64, progress=False)
+    plan = training.Plan(training.RunConfig("run", recipe("lite"), data), None, 1)
+    decoded, waits = [], []
+    for name in ("decode_color", "decode_gray"):
+        monkeypatch.setattr(files, name, lambda data, path: decoded.append(path))
+
+    def sleep(seconds):
+        waits.append(seconds)
+        if len(waits) == 2:
+            (tmp_path / "aside").rename(data.smooth_dir)
+
+    monkeypatch.setattr(training.time, "sleep", sleep)
+    training.prepare(plan, distribution.Worker(1, 2, False))
+    assert (waits, decoded) == ([2, 2], [])
 
 
 def test_ensure_smooth_needs_frames(tmp_path):

@@ -1,5 +1,8 @@
 """The drawn data set: complete, repeatable, never over somebody's files."""
 
+import concurrent.futures
+import threading
+
 import numpy as np
 import pytest
 
@@ -51,6 +54,24 @@ def test_used_again_only_with_the_same_settings(tmp_path):
     assert (folder / "train_photo" / "0000.png").stat().st_mtime_ns == mark
     with pytest.raises(InputError, match=r"'image_size': 32.*asked for .*'image_size': 64"):
         synthetic.make_smoke_dataset(tmp_path, image_size=64, count=2)
+
+
+@pytest.mark.parametrize("empty", (False, True))
+def test_several_workers_may_draw_it_at_once(tmp_path, empty):
+    folder = tmp_path / "data"
+    if empty:
+        folder.mkdir()
+    all_there = threading.Barrier(4)
+
+    def make(seed=0):
+        all_there.wait()
+        return synthetic.make_smoke_dataset(folder, image_size=32, count=2, seed=seed)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        made = [pool.submit(make) for _ in range(4)]
+        assert [one.result() for one in made] == [folder] * 4
+    assert len(load(folder)) == 2 + 2 + 2 + 1
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_refuses_other_peoples_folders(tmp_path):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,6 +123,49 @@ def test_dry_run_changes_nothing_and_loads_no_tensorflow(data, tmp_path, source,
     assert style.split()[1] == str(frames) and style.endswith(place)
     assert f"{max(6, frames) // 2} steps of 2 pictures" in done.stdout
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_with_synthetic_data_leaves_nothing(tmp_path):
+    dry = smoke(tmp_path / "run", "--dry_run")
+    assert dry.returncode == 0, dry.stderr
+    assert str(tmp_path / "run" / "data" / "train_photo") in dry.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_how_often_a_run_saves_is_free_to_change(tmp_path):
+    """Also with a flags.txt of another version, which may not name all of it."""
+    flags = tmp_path / "flags.txt"
+    flags.write_text("--save_every=7\n--cache_gb=9.0\n--keep=5\n--epochs=3\n")
+    more = ("--save_minutes=5", "--samples=1", "--keep_every=2", "--dry_run", "--hflip")
+    done = smoke(tmp_path, *more)
+    assert done.returncode == 1 and "(not set then, --arch=lite now" in done.stderr
+    refused = done.stderr.partition("--allow_change=")[2].split()[0].split(",")
+    free = {"save_every", "cache_gb", "keep", "save_minutes", "samples", "keep_every"}
+    assert "hflip" in refused and not free & set(refused)
+    done = smoke(tmp_path, *more, f"--allow_change={','.join(refused)}")
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["flags.txt"]
+
+
+def test_one_command_trains_in_a_run_directory(data, tmp_path):
+    """Another is refused before it makes, or replaces, anything."""
+    from animegan_tf import storage, training
+
+    shutil.copytree(data / "data", tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "smoke" / "smooth")
+    run_dir = tmp_path / "run"
+    run_dir.mkdir()
+    flags = run_dir / training.FLAGS_FILE
+    flags.write_text("--epochs=7\n")
+    arguments = [f"--data_dir={tmp_path / 'data'}", "--style=smoke", "--image_size=32"]
+    arguments += [f"--run_dir={run_dir}", "--allow_change=epochs,image_size,data_dir,style"]
+    with storage.locked(run_dir / training.LOCK):
+        done = run(*arguments)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "error: run_dir: expected one that nothing else trains in" in done.stderr
+    assert flags.read_text() == "--epochs=7\n"
+    assert sorted(path.name for path in run_dir.iterdir()) == [".lock", "flags.txt"]
+    assert [path.name for path in (tmp_path / "data" / "smoke").iterdir()] == ["style"]
 
 
 @pytest.mark.slow

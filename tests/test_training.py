@@ -1,7 +1,9 @@
 """Training runs on tiny data: the plan, what is written, resuming, stopping on NaN."""
 
 import dataclasses
+import itertools
 import json
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -10,7 +12,7 @@ import tensorflow as tf
 from conftest import toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf import distribution, gram_cache, loop, networks, storage, training, weights
+from animegan_tf import distribution, gram_cache, loop, networks, training, weights
 from animegan_tf.checkpoints import RunState
 from animegan_tf.data import synthetic
 from animegan_tf.data.config import DataConfig
@@ -101,17 +103,15 @@ def test_discriminator_epochs_lie_between_the_phases(data_dir, tmp_path):
 
 
 def test_a_run_with_discriminator_epochs(data_dir, tmp_path):
-    config = _config(data_dir, tmp_path / "run", steps_per_epoch=2)
+    config = _config(data_dir, tmp_path, steps_per_epoch=2)
     recipe = dataclasses.replace(config.recipe, discriminator_epochs=1)
-    plan = training.make_plan(dataclasses.replace(config, recipe=recipe))
-    loop.run(plan, progress=False)
-    lines = _lines(tmp_path / "run")
+    loop.run(training.make_plan(dataclasses.replace(config, recipe=recipe)), progress=False)
+    lines = _lines(tmp_path)
     assert [line["phase"] for line in lines] == (
         ["initialize"] * 2 + ["discriminate"] * 2 + ["adversarial"] * 2
     )
-    alone = lines[2]
-    assert alone["discriminator_gradient_norm"] > 0 and "g" not in alone
-    assert {"d", "d_real", "d_generated", "d_gray", "d_smooth"} <= alone.keys()
+    assert lines[2]["discriminator_gradient_norm"] > 0 and "g" not in lines[2]
+    assert {"d", "d_real", "d_generated", "d_gray", "d_smooth"} <= lines[2].keys()
 
 
 def test_bad_data_is_found_first(data_dir, tmp_path):
@@ -213,11 +213,14 @@ def test_a_killed_run_ends_as_if_it_had_not_been(finished, data_dir, tmp_path, s
     assert [line["step"] for line in _lines(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
-def test_one_process_trains_in_a_run_directory(data_dir, tmp_path):
-    refused = pytest.raises(animegan_tf.InputError, match=r"run_dir: .* where another")
-    with storage.locked(tmp_path / loop.LOCK), refused:
-        loop.run(_plan(data_dir, tmp_path), progress=False)
-    assert [path.name for path in tmp_path.iterdir()] == [loop.LOCK]
+def test_a_run_that_cannot_be_resumed_keeps_its_flags(data_dir, tmp_path):
+    plan = _plan(data_dir, tmp_path, steps_per_epoch=1)
+    loop.run(plan, progress=False, flags_text="--discriminator_depth=1\n")
+    recipe = dataclasses.replace(plan.config.recipe, discriminator_depth=2)
+    other = dataclasses.replace(plan, config=dataclasses.replace(plan.config, recipe=recipe))
+    with pytest.raises(animegan_tf.InputError, match="none of the 3 checkpoints"):
+        loop.run(other, progress=False, flags_text="--discriminator_depth=2\n")
+    assert (tmp_path / training.FLAGS_FILE).read_text() == "--discriminator_depth=1\n"
 
 
 def test_a_finished_run_does_nothing_more(finished, data_dir, monkeypatch):
@@ -239,8 +242,9 @@ class _Value:
         return 1.0
 
 
-def test_a_step_begins_before_the_last_one_is_read(data_dir, tmp_path, monkeypatch):
-    """A GPU would wait otherwise; what is saved has been read."""
+@pytest.fixture
+def log(monkeypatch):
+    """When steps that do nothing begin, are read, and saved."""
     log = []
 
     def begin(self, step, plan, batch):
@@ -249,11 +253,25 @@ def test_a_step_begins_before_the_last_one_is_read(data_dir, tmp_path, monkeypat
 
     monkeypatch.setattr(loop._Steps, "__call__", begin)
     monkeypatch.setattr(loop.RunState, "save", lambda self, step: log.append(f"save {step}"))
+    return log
+
+
+def test_a_step_begins_before_the_last_one_is_read(data_dir, tmp_path, log):
+    """A GPU would wait otherwise; what is saved has been read."""
     loop.run(_plan(data_dir, tmp_path, steps_per_epoch=3, save_every=100), progress=False)
-    epoch = ["begin 0", "begin 1", "read 0", "begin 2", "read 1", "read 2", "save 3"]
-    assert log[:7] == epoch
-    assert log[7:10] == ["begin 3", "begin 4", "read 3"]
+    epoch = "begin 0,begin 1,read 0,begin 2,read 1,read 2,save 3,begin 3,begin 4,read 3"
+    assert log[:10] == epoch.split(",")
     assert [line["step"] for line in _lines(tmp_path)] == list(range(1, 10))
+
+
+def test_only_a_time_to_save_has_a_worker_read_at_once(data_dir, tmp_path, log, monkeypatch):
+    clock = SimpleNamespace(monotonic=itertools.count(0, 20).__next__, perf_counter=lambda: 0.0)
+    monkeypatch.setattr(loop, "time", clock)
+    plan = _plan(data_dir, tmp_path, steps_per_epoch=6, save_every=100, save_minutes=1)
+    loop.run(plan, distribution.Worker(1, 2, False), progress=False)
+    at = {entry: index for index, entry in enumerate(log)}
+    early = [step for step in range(17) if at[f"read {step}"] < at[f"begin {step + 1}"]]
+    assert early == [2, 5, 8, 11, 14]
 
 
 @pytest.mark.parametrize("save_every", (1, 100))
@@ -332,8 +350,7 @@ def test_training_rate_rests_the_discriminator(data_dir, tmp_path):
     config = _config(data_dir, tmp_path, steps_per_epoch=3)
     recipe = dataclasses.replace(config.recipe, training_rate=2)
     loop.run(training.make_plan(dataclasses.replace(config, recipe=recipe)), progress=False)
-    with_d = [line["step"] for line in _lines(tmp_path) if "d" in line]
-    assert with_d == [4, 6, 8]
+    assert [line["step"] for line in _lines(tmp_path) if "d" in line] == [4, 6, 8]
 
 
 def test_cached_gram_matrices_change_nothing(data_dir, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import pathlib
 import cv2
 import numpy as np
 
-from animegan_tf import images
+from animegan_tf import images, storage
 from animegan_tf.data import files
 from animegan_tf.errors import InputError
 
@@ -115,15 +115,25 @@ def ensure_smooth(config, progress=True):
 
     With `crop="none"` the pictures get `image_size`, otherwise they keep the size of their frames.
     They are made in a folder beside it and moved when all are there, so that a killed run leaves no
-    half-full `smooth`; the next run takes up what it had made. One process at a time may call this.
+    half-full `smooth`; the next run takes up what it had made. A process waits while another one
+    makes them for the same style.
 
     Returns:
-        The number of pictures that were missing.
+        The number of pictures that were missing; 0 when another process has made them.
     """
-    missing = missing_smooth(config.style_dir, config.smooth_dir)
-    if not missing:
+    if not missing_smooth(config.style_dir, config.smooth_dir):
         if not files.list_images(config.style_dir):
             raise InputError(f"no pictures in {config.style_dir}: expected the anime frames")
+        return 0
+    waiting = f"waiting for another process, which smooths the frames of {config.style_dir}"
+    with storage.locked(config.smooth_dir.with_name(".smooth.lock"), waiting):
+        return _make_missing(config, progress)
+
+
+def _make_missing(config, progress):
+    # Another process may have made them before this one got the lock.
+    missing = missing_smooth(config.style_dir, config.smooth_dir)
+    if not missing:
         return 0
     size = config.image_size if config.crop == "none" else None
     # The name holds the size: what a run with another size left behind is not taken up.

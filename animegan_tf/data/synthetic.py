@@ -4,10 +4,12 @@ The photos are soft gradients and shapes under noise, the anime frames flat colo
 outlines: enough difference for every loss to have something to do. Pictures are uint8 RGB.
 """
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import uuid
 
 import cv2
 import numpy as np
@@ -25,7 +27,8 @@ def make_smoke_dataset(folder, image_size=64, count=6, seed=0) -> pathlib.Path:
 
     Args:
         folder: a new or empty folder. One that this function filled with the same settings is
-            used again as it is; anything else is refused.
+            used again as it is, also where another process does so meanwhile; anything else is
+            refused.
         image_size: side of the square pictures.
         count: training photos, and anime frames; `val` gets half as many.
         seed: of the drawings.
@@ -38,27 +41,36 @@ def make_smoke_dataset(folder, image_size=64, count=6, seed=0) -> pathlib.Path:
         if not isinstance(value, int) or value < least:
             raise InputError(f"{name} must be an integer of at least {least}, got {value!r}")
     settings = {"image_size": image_size, "count": count, "seed": seed}
-    if folder.exists() and not _is_empty(folder):
+    if not _is_empty(folder):
         _require_same_settings(folder, settings)
         return folder
 
     # Drawn aside and renamed: a folder with the marker is always complete.
-    aside = folder.with_name(f".{folder.name}-{os.getpid()}")
+    aside = folder.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         _draw(aside, **settings)
         (aside / _MARKER).write_text(json.dumps(settings), encoding="utf-8")
-        if folder.exists():
+        with contextlib.suppress(OSError):
             folder.rmdir()
         os.rename(aside, folder)
+    except OSError:
+        # Another worker of the run may have been faster.
+        if not (folder / _MARKER).is_file():
+            raise
+        _require_same_settings(folder, settings)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 
 def _is_empty(folder):
-    if not folder.is_dir():
-        raise InputError(f"folder must be a folder, got the file {folder}")
-    return next(folder.iterdir(), None) is None
+    """Whether there is nothing in `folder`, which need not be there."""
+    try:
+        return next(folder.iterdir(), None) is None
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError:
+        raise InputError(f"folder must be a folder, got the file {folder}") from None
 
 
 def _require_same_settings(folder, settings):
