@@ -8,7 +8,7 @@ TensorFlow here; gRPC needs the extra `serving`.
 
 import contextlib
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from animegan_tf import images, photo_jobs, storage
 from animegan_tf.errors import InputError
+from animegan_tf.guided import Delivery
 from animegan_tf.photo_jobs import Report
 from animegan_tf.serving_connection import (
     ModelMissing,
@@ -51,6 +52,7 @@ class ServingConfig:
     batch: photos per request; `serving_default` puts only photos of one size together.
     max_message_mb: the longest gRPC message, in MB of 2**20 bytes. gRPC itself stops answers at 4;
         the server takes up to 2047.
+    delivery: what of a large photo is sent, and what becomes of the answer.
     """
 
     server: str
@@ -61,10 +63,12 @@ class ServingConfig:
     retries: int = 3
     batch: int = 1
     max_message_mb: int = 256
+    delivery: Delivery = field(default_factory=Delivery)
 
     def check(self):
         """Raise `InputError` for what cannot be right; otherwise return the server's `Address`."""
         address = parse_address(self.server)
+        self.delivery.check()
         if not self.model:
             raise InputError("model: expected the name of a served model, received nothing")
         if self.signature not in SIGNATURES:
@@ -96,9 +100,10 @@ def call_server(config, inputs, output_dir, *, overwrite=False, recursive=False,
 
     The model's state and signatures are asked for before any photo is sent. JPEG and PNG files are
     sent as they are. TensorFlow reads few other formats, and no EXIF orientation: what needs it is
-    turned upright and sent as PNG. A photo that the server refuses, or answers with something
-    else than a picture of its size, is reported in `failed` and the rest goes on; of a batch that
-    fails the photos are sent one by one.
+    turned upright and sent as PNG, as is what of a large photo is drawn (`ServingConfig.delivery`).
+    A photo that the server refuses, or answers with something else than a picture of the size that
+    was sent, is reported in `failed` and the rest goes on; of a batch that fails the photos are
+    sent one by one.
 
     Raises `InputError` before any work, `animegan_tf.serving_connection.ServingError` (an
     `OSError`) for a server or a model that does not answer (results until then are kept), and
@@ -169,10 +174,11 @@ def _named(types):
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A photo, and what is sent for it: the bytes of a file, or `photo.rgb`."""
+    """A photo, what is drawn of it, and what is sent for that: the bytes of a file, or `drawn`."""
 
     job: photo_jobs.Job
     photo: images.Photo
+    drawn: np.ndarray
     value: object
 
 
@@ -188,7 +194,7 @@ class _Run:
         batch = []
         for job in jobs:
             try:
-                new = _prepare(job, self._config.signature)
+                new = _prepare(job, self._config)
             except InputError as error:
                 self._fail(job, error)
                 continue
@@ -203,7 +209,7 @@ class _Run:
             self._send(batch, len(jobs))
 
     def _goes_with(self, new, other):
-        same_size = new.photo.rgb.shape == other.photo.rgb.shape
+        same_size = new.drawn.shape == other.drawn.shape
         return same_size or self._config.signature != "serving_default"
 
     def _send(self, batch, total):
@@ -247,16 +253,17 @@ class _Run:
 
     def _write(self, one, answer):
         result, alpha = one.job.result, one.photo.alpha
-        if isinstance(answer, np.ndarray):
-            images.write_photo(result, answer, alpha)
-            return
-        rgb = images.decode_photo(answer, f"{self._config.server}: the answer").rgb
-        if rgb.shape != one.photo.rgb.shape:
+        received = answer
+        if isinstance(answer, bytes):
+            received = images.decode_photo(answer, f"{self._config.server}: the answer").rgb
+        if received.shape != one.drawn.shape:
             raise InputError(
-                f"{self._config.server}: expected a picture of {_size(one.photo.rgb)}, received "
-                f"{_size(rgb)}"
+                f"{self._config.server}: expected a picture of {_size(one.drawn)}, received "
+                f"{_size(received)}"
             )
-        if alpha is None and _suffix_fits(answer, result):
+        rgb = self._config.delivery.finish(one.photo.rgb, one.drawn, received)
+        as_it_came = rgb is received and alpha is None and isinstance(answer, bytes)
+        if as_it_came and _suffix_fits(answer, result):
             storage.write_bytes(result, answer)
         else:
             images.write_photo(result, rgb, alpha)
@@ -277,21 +284,23 @@ class _Run:
         )
 
 
-def _prepare(job, signature):
+def _prepare(job, config):
     """Read a photo and make what is sent for it. Raises `InputError` for one that is none."""
     try:
         data = job.photo.read_bytes()
     except OSError as error:
         raise InputError(f"{job.photo}: {error.strerror or error}") from error
     photo = images.decode_photo(data, job.photo)
-    if signature == "serving_default":
-        return _Prepared(job, photo, photo.rgb)
-    if data.startswith((_JPEG, _PNG)) and photo.orientation == 1:
-        return _Prepared(job, photo, data)
-    written, encoded = cv2.imencode(".png", photo.rgb[:, :, ::-1])
+    drawn = config.delivery.shrink(photo.rgb)
+    if config.signature == "serving_default":
+        return _Prepared(job, photo, drawn, drawn)
+    whole = drawn is photo.rgb and photo.orientation == 1
+    if whole and data.startswith((_JPEG, _PNG)):
+        return _Prepared(job, photo, drawn, data)
+    written, encoded = cv2.imencode(".png", drawn[:, :, ::-1])
     if not written:
-        raise InputError(f"{job.photo}: a picture of {_size(photo.rgb)} cannot be sent as PNG")
-    return _Prepared(job, photo, encoded.tobytes())
+        raise InputError(f"{job.photo}: a picture of {_size(drawn)} cannot be sent as PNG")
+    return _Prepared(job, photo, drawn, encoded.tobytes())
 
 
 def _pixels(answers, shape, server):

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from animegan_tf.errors import InputError
+from animegan_tf.guided import LIMITS
 from animegan_tf.layers import LayerNorm2D
 
 
@@ -108,7 +109,7 @@ class StableNetwork:
             count, height, width, _ = batch.shape
             raise MemoryError(
                 f"{count} frame(s) of {width}x{height} are too large for this device's memory; "
-                "max_side limits the size"
+                f"{LIMITS}"
             ) from error
         result = result.numpy()
         if not np.isfinite(result).all():

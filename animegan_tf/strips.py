@@ -12,6 +12,7 @@ import numpy as np
 
 from animegan_tf import strip_plan
 from animegan_tf.errors import InputError
+from animegan_tf.guided import LIMITS
 from animegan_tf.memory import GIGABYTE
 
 # Larger ones are slower, smaller ones too once most of their rows are their neighbours' as well.
@@ -48,7 +49,7 @@ def fitted(model, height, width, available):
         if not strip_bytes:
             raise InputError(
                 f"photo: {width}x{height} takes {needed / GIGABYTE:.1f} GB even in strips, and "
-                f"{available / GIGABYTE:.1f} GB are there for it; max_side limits the size"
+                f"{available / GIGABYTE:.1f} GB are there for it; {LIMITS}"
             )
         strip_bytes //= 2
 

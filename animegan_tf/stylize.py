@@ -34,6 +34,7 @@ def _define_flags():
         "a run directory of training, a .weights.h5 file, a TensorFlow 1 checkpoint (its folder, "
         "prefix or .index file), or an export: a .tflite file or a SavedModel folder"
     )
+    style_flags.define_delivery_flags()
     flags.adopt_module_key_flags(style_flags)
     flags.DEFINE_bool(
         "compare", False, "Write photo and result side by side instead, as NAME_compare."
@@ -134,6 +135,7 @@ def main(argv):
         "engine": FLAGS.engine,
         "strip_memory": FLAGS.strip_memory,
     }
+    delivery = style_flags.chosen_delivery()
     stylizer.check_options(FLAGS.checkpoint, style=FLAGS.style, **options)
     video = _video_options()
 
@@ -146,6 +148,7 @@ def main(argv):
                 checkpoint,
                 match_brightness=FLAGS.match_brightness,
                 quietly=cli.muted_stderr,
+                **dataclasses.asdict(delivery),
                 **options,
             )
         if made.note():

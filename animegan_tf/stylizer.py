@@ -4,7 +4,8 @@ Films among the files are done by `animegan_tf.video`.
 
 Pictures are uint8 RGB (height, width, 3); see `animegan_tf.images`. TensorFlow is imported when a
 `Stylizer` is made, not before. Source: spec of the published stylising (Chen, AnimeGANv2, 2020);
-`sizing="photo"` differs from it in that the result keeps the photo's size.
+`sizing="photo"` differs from it in that the result keeps the photo's size, and in that a photo
+over `draw_side` is drawn small and the result enlarged (`animegan_tf.guided`).
 """
 
 import contextlib
@@ -19,7 +20,9 @@ import numpy as np
 from tqdm import tqdm
 
 from animegan_tf import images, photo_jobs, styles
+from animegan_tf.config import DRAW_SIDE
 from animegan_tf.errors import InputError
+from animegan_tf.guided import LIMITS, Delivery
 from animegan_tf.photo_jobs import Report
 from animegan_tf.video.options import VideoOptions
 
@@ -52,6 +55,8 @@ class Stylizer:
         the style's weights or the export record; where they record nothing, as published. The
         styles that ship with this project change the brightness on purpose.
     max_side: shrink a photo whose longer side is over this first; the result then has that size.
+    draw_side, strength, keep_color: see `animegan_tf.guided.Delivery`. "published" draws every
+        photo at its published size.
     engine: "keras", or "litert", which is faster on most processors, takes twice the memory and
         some seconds at first, as the network is converted. "auto" begins with Keras, converts the
         network of a weights file after 20 seconds of work and goes on with what is faster; it keeps
@@ -79,15 +84,20 @@ class Stylizer:
         sizing="photo",
         match_brightness=None,
         max_side=None,
+        draw_side=DRAW_SIDE,
+        strength=1.0,
+        keep_color=False,
         engine="auto",
         strip_memory=None,
         quietly=contextlib.nullcontext,
     ):
+        self.delivery = Delivery(draw_side, strength, keep_color)
         check_options(
             checkpoint,
             style=style,
             sizing=sizing,
             max_side=max_side,
+            delivery=self.delivery,
             engine=engine,
             strip_memory=strip_memory,
         )
@@ -126,9 +136,18 @@ class Stylizer:
         """
         images.check_rgb("photo", photo)
         photo = images.limit_side(photo, self.max_side)
-        self._refuse_too_large(photo)
-        result = self.finish(self.network(self.prepare(photo)), photo)
-        return images.match_brightness(result, photo) if self.match_brightness else result
+        drawn = self.shrink(photo)
+        self._refuse_too_large(drawn)
+        result = self.finish(self.network(self.prepare(drawn)), drawn)
+        if self.match_brightness:
+            result = images.match_brightness(result, photo)
+        return self.delivery.finish(photo, drawn, result)
+
+    def shrink(self, photo):
+        """What is drawn of a photo within `max_side`: itself, or smaller, see `draw_side`."""
+        return (
+            photo if self.sizing == "published" else self.delivery.shrink(photo, self.engine.size)
+        )
 
     def _refuse_too_large(self, photo):
         """Before the photo becomes floats, which takes a while and memory too."""
@@ -137,7 +156,7 @@ class Stylizer:
         self.engine.refuse_too_large(*size)
 
     def prepare(self, photo):
-        """What the network is given for a photo within `max_side`: float32 (1, H', W', 3)."""
+        """What the network is given for what `shrink` gave: float32 (1, H', W', 3)."""
         if self.sizing == "published":
             return images.preprocess_published(photo)
         inner = images.resize(photo, *self._inner_size(photo))
@@ -175,7 +194,7 @@ class Stylizer:
         except MemoryError as error:
             height, width = batch.shape[1:3]
             raise MemoryError(
-                f"{width}x{height} is too large for this device's memory; max_side limits the size"
+                f"{width}x{height} is too large for this device's memory; {LIMITS}"
             ) from error
         if not np.isfinite(result).all():
             raise InputError("checkpoint: its network answers with values that are not finite")
@@ -188,6 +207,7 @@ def check_options(
     style=None,
     sizing="photo",
     max_side=None,
+    delivery=Delivery(),  # noqa: B008, a frozen value
     engine="auto",
     strip_memory=None,
 ):
@@ -199,6 +219,7 @@ def check_options(
         raise InputError(f"sizing: expected one of {', '.join(SIZINGS)}, received {sizing!r}")
     if max_side is not None and (not isinstance(max_side, (int, np.integer)) or max_side < 1):
         raise InputError(f"max_side: expected a whole number of at least 1, received {max_side!r}")
+    delivery.check()
     if strip_memory is not None:
         _check_strip_memory(strip_memory, checkpoint, engine)
 

@@ -21,8 +21,6 @@ README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 CI = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
 
-# Flags that pages describe and another branch brings: to be emptied and deleted when merged.
-COMING = frozenset(("draw_side", "strength", "keep_color", "kid"))
 # absl's own: --help would leave, and flagfiles are read where commands name them.
 ABSL = frozenset(("help", "flagfile"))
 
@@ -122,7 +120,7 @@ def _program(words):
 
 
 def _known(argument):
-    return argument.removeprefix("--").partition("=")[0] not in COMING | {"help"}
+    return argument.removeprefix("--").partition("=")[0] != "help"
 
 
 def _fragments(page):
@@ -171,7 +169,7 @@ def test_every_program_is_shown():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_flags_exist(page):
-    flags = {name for program in PROGRAMS for name in parsed(program)[0]} | COMING | ABSL
+    flags = {name for program in PROGRAMS for name in parsed(program)[0]} | ABSL
     flags |= {f"no{name}" for name in flags}
     others = {"check"} if page.name in ("README.md", "development.md") else set()
     named = set(re.findall(r"`--([a-z_0-9]+)", _without_blocks(_text(page))))

@@ -12,8 +12,9 @@ from serving_toy import asked_to_predict, call, negatives
 from tensorflow_serving.apis import predict_pb2
 from test_images import exif_block, jpeg_with_exif, png_with_exif
 
-from animegan_tf import images
+from animegan_tf import guided, images
 from animegan_tf.errors import InputError
+from animegan_tf.guided import Delivery
 
 pytestmark = pytest.mark.usefixtures("quick_tries")
 
@@ -66,6 +67,22 @@ def test_files_of_several_sizes_go_together(any_server, noise_photos, tmp_path):
     assert len(report.written) == 4
     negatives(report, noise_photos)
     assert asked_to_predict(any_server) == 1
+
+
+@pytest.mark.parametrize("signature", ["image_bytes", "serving_default"])
+def test_a_large_photo_is_sent_small_and_comes_back_large(rest_server, tmp_path, signature):
+    photo = ramps(512, 640)
+    images.write_photo(tmp_path / "a.png", photo)
+    delivery = Delivery(draw_side=256, strength=0.5)
+    options = {"signature": signature, "delivery": delivery}
+    (path,) = call(rest_server, tmp_path / "a.png", tmp_path / "out", **options).written
+    small = images.resize(photo, 256, 320)
+    expected = guided.blend(photo, guided.enlarge(photo, small, 255 - small), 0.5)
+    np.testing.assert_array_equal(images.read_photo(path).rgb, expected)
+    if signature == "image_bytes":
+        (sent,) = json.loads(rest_server.bodies[-1])["instances"]
+        sent = images.decode_photo(base64.b64decode(sent["b64"]), "what was sent").rgb
+        np.testing.assert_array_equal(sent, small)
 
 
 def test_jpeg_in_jpeg_out(any_server, tmp_path):
@@ -164,11 +181,10 @@ def test_photos_are_never_replaced(rest_server, noise_photos):
 def test_a_photo_over_the_4_mb_of_grpc(grpc_server, tmp_path, signature):
     photo = noise(1100, 1400)  # 4.6 MB, of which PNG can save nothing
     images.write_photo(tmp_path / "a.png", photo)
-    (path,) = call(grpc_server, tmp_path / "a.png", tmp_path / "out", signature=signature).written
+    options = {"signature": signature, "delivery": Delivery(draw_side=0)}
+    (path,) = call(grpc_server, tmp_path / "a.png", tmp_path / "out", **options).written
     np.testing.assert_array_equal(images.read_photo(path).rgb, 255 - photo)
-    report = call(
-        grpc_server, tmp_path / "a.png", tmp_path / "less", signature=signature, max_message_mb=4
-    )
+    report = call(grpc_server, tmp_path / "a.png", tmp_path / "less", **options, max_message_mb=4)
     ((_, reason),) = report.failed
     assert "RESOURCE_EXHAUSTED" in reason
     assert "larger than max" in reason
@@ -178,7 +194,8 @@ def test_a_photo_over_the_4_mb_of_grpc(grpc_server, tmp_path, signature):
 def test_a_large_photo_over_rest(rest_server, tmp_path):
     photo = noise(1100, 1400)
     images.write_photo(tmp_path / "a.png", photo)
-    (path,) = call(rest_server, tmp_path / "a.png", tmp_path / "out").written
+    delivery = Delivery(draw_side=0)
+    (path,) = call(rest_server, tmp_path / "a.png", tmp_path / "out", delivery=delivery).written
     np.testing.assert_array_equal(images.read_photo(path).rgb, 255 - photo)
 
 

@@ -214,14 +214,14 @@ def test_too_large_is_refused_before_any_work(lite, free, monkeypatch, tmp_path)
     """100 megapixels; the pixels are never looked at."""
     photo = np.broadcast_to(np.uint8(7), (10_000, 10_000, 3))
     free(3)
-    stylize = Stylizer(lite)
+    stylize = Stylizer(lite, draw_side=0)
     monkeypatch.setattr(stylize, "prepare", None)
     message = r"photo: 10000x10000 takes 1\d\.\d GB even in strips, and 3\.0 GB .* max_side"
     with pytest.raises(InputError, match=message):
         stylize(photo)
     for options in ({"strip_memory": 2}, {"strip_memory": 2, "sizing": "published"}):
         with pytest.raises(InputError, match=r"takes 1\d\.\d GB .* and 2\.0 GB are there"):
-            Stylizer(lite, **options)(photo)
+            Stylizer(lite, draw_side=0, **options)(photo)
 
 
 def test_other_photos_go_on(lite, free, tmp_path):

@@ -54,6 +54,9 @@ def test_a_folder(run, photos, weights, tmp_path):
             "sizing": "photo",
             "match_brightness": None,
             "max_side": None,
+            "draw_side": 720,
+            "strength": 1.0,
+            "keep_color": False,
             "engine": "auto",
             "strip_memory": None,
             "quietly": cli.muted_stderr,
@@ -70,6 +73,7 @@ def test_options(run, photos, weights, tmp_path):
     status, printed, made = run(
         *("--output", out, "--checkpoint", weights, "--sizing=published", "--nomatch_brightness"),
         *("--max_side=600", "--strip_memory=2.5", "--compare", "--recursive"),
+        *("--draw_side=0", "--strength=0.5", "--keep_color"),
         *(photos / "a.png", photos / "b.png"),
     )
     assert (status, printed.out) == (0, f"2 written to {out}\n")
@@ -78,6 +82,9 @@ def test_options(run, photos, weights, tmp_path):
         "match_brightness": False,
         "engine": "auto",
         "max_side": 600,
+        "draw_side": 0,
+        "strength": 0.5,
+        "keep_color": True,
         "strip_memory": 2.5,
         "quietly": cli.muted_stderr,
     }
@@ -169,6 +176,14 @@ def test_a_damaged_photo_is_named_and_gives_status_1(run, photos, weights, tmp_p
             "max_side: expected a whole number of at least 1, received 0",
         ),
         (
+            ["PHOTOS", "--output=OUT", "--draw_side=100"],
+            "draw_side: expected 0 or a whole number of at least 256, received 100",
+        ),
+        (
+            ["PHOTOS", "--output=OUT", "--strength=-1"],
+            "strength: expected a number from 0 to 1, received -1.0",
+        ),
+        (
             ["PHOTOS", "--output=OUT", "--checkpoint=WEIGHTS", "--strip_memory=0"],
             "strip_memory: expected a positive number of gigabytes, received 0.0",
         ),
@@ -228,6 +243,8 @@ def test_help(start):
         "--styles_dir",
         "--mirror",
     ):
+        assert f"  {name}: " in answer.stdout
+    for name in ("--draw_side", "--strength", "--[no]keep_color"):
         assert f"  {name}: " in answer.stdout
     for name in ("--max_side", "--strip_memory", "--[no]overwrite", "--[no]recursive"):
         assert f"  {name}: " in answer.stdout

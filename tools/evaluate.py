@@ -86,7 +86,8 @@ def _measure(candidates, evaluator):
     for candidate in tqdm(candidates, "measuring", unit="generator", disable=None):
         try:
             # The raw result: matching the photo's brightness would hide a network that drifts.
-            measured, results = evaluator(Stylizer(candidate.path, match_brightness=False))
+            stylizer = Stylizer(candidate.path, match_brightness=False, draw_side=0)
+            measured, results = evaluator(stylizer)
         except InputError as error:
             tqdm.write(f"error: {candidate.label}: {error}", file=sys.stderr)
             continue

@@ -12,7 +12,7 @@ import os
 
 from absl import flags
 
-from animegan_tf import cli
+from animegan_tf import cli, style_flags
 from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -59,6 +59,8 @@ def define_flags():
         "photo of 1.4 megapixels; the server takes up to 2047.",
         lower_bound=1,
     )
+    style_flags.define_delivery_flags()
+    flags.adopt_module_key_flags(style_flags)
     flags.DEFINE_bool("overwrite", False, "Replace results that exist, instead of leaving them.")
     flags.DEFINE_bool(
         "recursive", False, "Look into folders below the given ones too; results keep their paths."
@@ -85,6 +87,7 @@ def main(argv):
         retries=FLAGS.retries,
         batch=FLAGS.batch,
         max_message_mb=FLAGS.max_message_mb,
+        delivery=style_flags.chosen_delivery(),
     )
     if config.check().scheme == "grpc":
         cli.load_tensorflow()

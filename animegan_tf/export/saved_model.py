@@ -207,7 +207,7 @@ def _signature(function, spec):
 def _check(folder, model, photos, input_type, encoding, match_brightness):
     """Run each signature in a fresh process; a dict of figures, or `check.ExportError`."""
     photos = [_for_check(photo) for photo in photos]
-    stylizer = Stylizer(model, match_brightness=match_brightness)
+    stylizer = Stylizer(model, match_brightness=match_brightness, draw_side=0)
     levels = [images.to_network(stylizer(photo))[None] for photo in photos]
     batches = [photo[None] for photo in photos]
     floats = [(batch / 255).astype(np.float32) for batch in batches]

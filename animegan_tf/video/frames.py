@@ -25,12 +25,16 @@ class Prepared:
 
     Attributes:
         photo: uint8 RGB, shrunk to `max_side`.
+        held: `photo` with less noise if the film is stabilised: what the result is made from.
+        drawn: `held`, or the smaller picture that is drawn of it.
         batch: what the network is given, float32 (1, H, W, 3); None for a plain function.
         rate: how much of its statistics is new.
         state: what was there after it, if that is kept; else None.
     """
 
     photo: np.ndarray
+    held: np.ndarray
+    drawn: np.ndarray
     batch: np.ndarray | None
     rate: float
     state: dict | None
@@ -109,7 +113,8 @@ class FrameStylizer:
         if engine is None:
             return getattr(self._stylizer, "__name__", type(self._stylizer).__name__)
         options = [getattr(self._stylizer, name) for name in ("sizing", "match_brightness")]
-        return [engine.identity(), *options, self._max_side]
+        delivery = dataclasses.astuple(self._stylizer.delivery)
+        return [engine.identity(), *options, self._max_side, *delivery]
 
     def largest_batch(self, prepared):
         """How many frames like this one may be answered at once."""
@@ -124,12 +129,16 @@ class FrameStylizer:
     def prepare(self, rgb, time, keep_state=False):
         """The `Prepared` of a frame, uint8 RGB, at `time` in seconds."""
         photo = self.limited(rgb)
-        if not self.stabilize:
-            batch = self._stylizer.prepare(photo) if self.batches else None
-            return Prepared(photo, batch, 1.0, {} if keep_state else None)
-        rate = self._shots.rate(photo, time)
-        batch = self._stylizer.prepare(self._still.hold(photo, rate))
-        return Prepared(photo, batch, rate, {"shots": self._shots.state()} if keep_state else None)
+        held, rate, state = photo, 1.0, {} if keep_state else None
+        if self.stabilize:
+            # In all its pixels: noise of those that are not drawn would come back by enlarging.
+            rate = self._shots.rate(photo, time)
+            held = self._still.hold(photo, rate)
+            state = {"shots": self._shots.state()} if keep_state else None
+        if not self.batches:
+            return Prepared(photo, held, held, None, rate, state)
+        drawn = self._stylizer.shrink(held)
+        return Prepared(photo, held, drawn, self._stylizer.prepare(drawn), rate, state)
 
     def answer(self, prepared):
         """The network's answers (1, H, W, 3) to some `Prepared`, of which only the last may keep
@@ -149,12 +158,12 @@ class FrameStylizer:
         """The result, uint8 RGB."""
         if not self.batches:
             return answer
-        result = self._stylizer.finish(answer, prepared.photo)
+        result = self._stylizer.finish(answer, prepared.drawn)
         if self._stylizer.match_brightness:
             result = self._match(result, prepared)
         if prepared.state is not None:
             prepared.state["brightness"] = self._brightness.logarithm
-        return result
+        return self._stylizer.delivery.finish(prepared.held, prepared.drawn, result)
 
     def _match(self, result, prepared):
         scale = images.brightness_scale(result, prepared.photo)
