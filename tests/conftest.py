@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# The cores are shared by the processes that run the tests, and by those that they start.
+_PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if _PROCESSES > 1:
+    _THREADS = str(max(1, (os.cpu_count() or 1) // _PROCESSES))
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", _THREADS)
 
 import numpy as np
 import pytest
