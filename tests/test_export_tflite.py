@@ -13,11 +13,6 @@ from animegan_tf.export import alone, check, convert, metadata, tflite
 from animegan_tf.networks.generator import properties
 
 
-@pytest.fixture(scope="module")
-def toy():
-    return toy_generator("lite")
-
-
 @pytest.fixture
 def photos(tmp_path):
     folder = tmp_path / "photos"
