@@ -108,6 +108,26 @@ def toy_generator(arch, norm="published"):
 
 
 @contextlib.contextmanager
+def toy_networks():
+    """Runs of training in this process have small networks meanwhile."""
+    from animegan_tf import networks, weights
+
+    built = {"build_feature_extractor": toy_features, "build_generator": toy_generator}
+    with (
+        mock.patch.dict(vars(networks), built),
+        mock.patch.dict(weights._PARAMETERS, {128: "lite"}),
+    ):
+        yield
+
+
+@pytest.fixture
+def toys():
+    """See `toy_networks`."""
+    with toy_networks():
+        yield
+
+
+@contextlib.contextmanager
 def exports_checked_here():
     """Exports are checked in this process meanwhile, which has TensorFlow already."""
     from animegan_tf.export import alone, check

@@ -8,26 +8,12 @@ import cv2
 import films
 import pytest
 from commands import ROOT, call, run_alone
-from conftest import toy_features, toy_generator
 
 TRAIN, STYLIZE = "animegan_tf/train.py", "animegan_tf/stylize.py"
 
 
 def smoke(run_dir, *more):
     return (f"--flagfile={ROOT / 'flags' / 'smoke.flags'}", f"--run_dir={run_dir}", *more)
-
-
-@pytest.fixture
-def toys():
-    """Small networks for the runs in this process."""
-    from animegan_tf import networks, weights
-
-    built = {"build_feature_extractor": toy_features, "build_generator": toy_generator}
-    with (
-        mock.patch.multiple(networks, create=True, **built),
-        mock.patch.dict(weights._PARAMETERS, {128: "lite"}),
-    ):
-        yield
 
 
 @pytest.fixture(scope="module")
