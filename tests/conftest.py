@@ -22,6 +22,12 @@ if _PROCESSES > 1:
 GOLDEN = Path(__file__).parent / "golden"
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: at the end no process waits for another's."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def user_cache(tmp_path_factory):
     """An empty cache, for the processes that tests start too: not the person's own."""
