@@ -17,7 +17,13 @@ EXTRAS = {
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
     "serving": ["tensorflow-serving-api>=2.20"],
 }
-EXTRAS["test"] = ["pytest>=8", "ruff>=0.6", *EXTRAS["quantize"], *EXTRAS["serving"]]
+EXTRAS["test"] = [
+    "pytest>=8",
+    "pytest-xdist>=3.7",
+    "ruff>=0.6",
+    *EXTRAS["quantize"],
+    *EXTRAS["serving"],
+]
 
 setup(
     name="animegan_tf",

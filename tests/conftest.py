@@ -1,7 +1,11 @@
 """Golden values, seeded weights, and small networks that several test modules share."""
 
+import contextlib
 import os
+import subprocess
+import types
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -9,7 +13,19 @@ import numpy as np
 import pytest
 import seeded
 
+# The processes that run the tests, and those that they start, share the cores.
+_PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if _PROCESSES > 1:
+    _THREADS = str(max(1, (os.cpu_count() or 1) // _PROCESSES))
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", _THREADS)
+
 GOLDEN = Path(__file__).parent / "golden"
+
+
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first: at the end no process waits for another's."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -95,6 +111,64 @@ def toy_generator(arch, norm="published"):
     x = conv(3, 1, 8, "out_layer.Conv")(x)
     x = keras.layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(photo, x, name=f"generator_{arch}")
+
+
+@contextlib.contextmanager
+def toy_networks():
+    """Runs of training in this process have small networks meanwhile."""
+    from animegan_tf import networks, weights
+
+    built = {"build_feature_extractor": toy_features, "build_generator": toy_generator}
+    with (
+        mock.patch.dict(vars(networks), built),
+        mock.patch.dict(weights._PARAMETERS, {128: "lite"}),
+    ):
+        yield
+
+
+@pytest.fixture
+def toys():
+    """See `toy_networks`."""
+    with toy_networks():
+        yield
+
+
+@contextlib.contextmanager
+def exports_checked_here():
+    """Exports are checked in this process meanwhile, which has TensorFlow already."""
+    from animegan_tf.export import alone, check
+
+    def run(command, **_):
+        alone.main(command[-1])
+        return subprocess.CompletedProcess(command, 0)
+
+    with mock.patch.object(check, "subprocess", types.SimpleNamespace(run=run)):
+        yield
+
+
+@pytest.fixture
+def checked_here():
+    """See `exports_checked_here`."""
+    with exports_checked_here():
+        yield
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """`toy_generator("lite")`."""
+    return toy_generator("lite")
+
+
+@pytest.fixture(scope="session")
+def toy_saved_model(toy, tmp_path_factory):
+    """The folder of the versions of `toy`, for up to 0.2 megapixels, and the report of version 1.
+
+    It was checked in a process of its own.
+    """
+    from animegan_tf.export import saved_model
+
+    folder = tmp_path_factory.mktemp("exports") / "animegan"
+    return folder, saved_model.export_saved_model(toy, folder, max_megapixels=0.2)
 
 
 # --- servers of a small SavedModel; TensorFlow is loaded only for tests that want one -------------

@@ -34,7 +34,7 @@ def _build(gan):
     return animegan_tf.AnimeGAN(toy_generator("lite"), discriminator, features, recipe, seed=3)
 
 
-def _update(strategy, gan, phase):
+def update(strategy, gan, phase):
     """All weights after two updates of `phase`, and the second update's losses."""
     count = strategy.num_replicas_in_sync
     with strategy.scope():
@@ -48,12 +48,12 @@ def _update(strategy, gan, phase):
     )
 
     @tf.function
-    def update():
+    def step():
         logs, _ = strategy.run(model.update, args=(parts,))
         return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
 
-    update()
-    values = {f"loss/{name}": value.numpy() for name, value in update().items()}
+    step()
+    values = {f"loss/{name}": value.numpy() for name, value in step().items()}
     for network in (model.generator, model.discriminator):
         for name, variable in animegan_tf.tf1.variables(network).items():
             values[name] = variable.numpy()
@@ -70,7 +70,7 @@ def main(count, path):
     strategy = distribution.make_strategy("mirrored")
     results = {}
     for case in CASES:
-        for name, value in _update(strategy, *case.split("/")).items():
+        for name, value in update(strategy, *case.split("/")).items():
             results[f"{case}|{name}"] = value
     np.savez(path, **results)
 

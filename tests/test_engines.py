@@ -9,13 +9,8 @@ from pictures import noise, ramps
 
 from animegan_tf import engines, images
 from animegan_tf.errors import InputError
-from animegan_tf.export import convert, metadata, saved_model
+from animegan_tf.export import convert, metadata
 from animegan_tf.stylizer import Stylizer
-
-
-@pytest.fixture(scope="module")
-def toy():
-    return toy_generator("lite")
 
 
 def write_tflite(toy, path, size=None):
@@ -26,14 +21,13 @@ def write_tflite(toy, path, size=None):
 
 
 @pytest.fixture(scope="module")
-def exports(toy, tmp_path_factory):
+def exports(toy, toy_saved_model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("engines")
-    saved_model.export_saved_model(toy, folder / "animegan", warmup=False)
     return {
         "dynamic": write_tflite(toy, folder / "dynamic.tflite"),
         "fixed": write_tflite(toy, folder / "fixed.tflite", (320, 256)),
-        "versions": folder / "animegan",
-        "saved_model": folder / "animegan" / "1",
+        "versions": toy_saved_model[0],
+        "saved_model": toy_saved_model[0] / "1",
     }
 
 
@@ -155,7 +149,6 @@ def test_saved_model_of_other_projects(tmp_path):
         Stylizer(tmp_path / "other")
 
 
-def test_saved_model_refuses_large_photos_with_its_own_words(toy, tmp_path):
-    saved_model.export_saved_model(toy, tmp_path / "small", max_megapixels=0.2, warmup=False)
+def test_saved_model_refuses_large_photos_with_its_own_words(toy_saved_model):
     with pytest.raises(InputError, match="at most 200000 pixels"):
-        Stylizer(tmp_path / "small")(noise(500, 500))
+        Stylizer(toy_saved_model[0])(noise(500, 500))

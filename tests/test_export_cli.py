@@ -1,22 +1,12 @@
-import os
-import subprocess
-import sys
+"""The command line of exports, end to end, and of stylising with what it wrote."""
 
 import pytest
+from commands import call, run_alone
 
 from animegan_tf import images
 from animegan_tf.weights import save_generator
 
-
-def export(*arguments, folder):
-    return subprocess.run(
-        [sys.executable, "-m", "animegan_tf.export", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env={k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"},
-        check=False,
-    )
+EXPORT, STYLIZE = "animegan_tf/export/__main__.py", "animegan_tf/stylize.py"
 
 
 @pytest.fixture(scope="module")
@@ -37,22 +27,22 @@ def photos(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_weights_file_to_both_formats_and_to_pictures(weights, photos, tmp_path):
+def test_a_weights_file_to_both_formats_and_to_pictures(weights, photos, tmp_path, checked_here):
     shared = (f"--checkpoint={weights}", f"--photos={photos}")
-    done = export(
-        "--format=tflite", "--size=dynamic", "--output=any.tflite", *shared, folder=tmp_path
-    )
+    flags = ("--format=tflite", "--size=dynamic", "--output=any.tflite", *shared)
+    done = run_alone("-m", "animegan_tf.export", *flags, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "any.tflite: 2.8" in done.stdout
     assert "1 delegate partition(s), 0 operators outside" in done.stdout
-    done = export("--format=saved_model", "--output=served/anime", *shared, folder=tmp_path)
+    served = ("--format=saved_model", "--output=served/anime", *shared)
+    done = call(EXPORT, *served, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "served" / "anime" / "1" / "saved_model.pb").is_file()
 
     results = []
     for number, checkpoint in enumerate(("any.tflite", "served/anime", weights)):
-        command = [sys.executable, "-m", "animegan_tf.stylize", "photos", f"--output={number}"]
-        subprocess.run([*command, f"--checkpoint={checkpoint}"], cwd=tmp_path, check=True)
+        flags = (f"--output={number}", f"--checkpoint={checkpoint}")
+        assert call(STYLIZE, "photos", *flags, folder=tmp_path).returncode == 0
         results.append(images.read_photo(tmp_path / str(number) / "a.png").rgb.astype(int))
     for other in results[1:]:
         assert abs(results[0] - other).max() <= 3
@@ -63,20 +53,9 @@ def test_fixed_size_says_so(weights, photos, tmp_path):
     from animegan_tf.weights import load_generator
 
     (tmp_path / "a.tflite").write_bytes(convert.convert(load_generator(weights), "none", (64, 64)))
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "animegan_tf.stylize",
-            "photos",
-            "--checkpoint=a.tflite",
-            "--output=out",
-        ],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=True,
-    )
+    flags = ("--checkpoint=a.tflite", "--output=out")
+    done = call(STYLIZE, "photos", *flags, folder=tmp_path)
+    assert done.returncode == 0
     assert "the model takes 64x64 only" in done.stderr
     assert images.read_photo(tmp_path / "out" / "a.png").rgb.shape == (64, 72, 3)
 
@@ -95,7 +74,7 @@ def test_fixed_size_says_so(weights, photos, tmp_path):
     ],
 )
 def test_mistakes(tmp_path, arguments, message):
-    done = export(*arguments, folder=tmp_path)
+    done = call(EXPORT, *arguments, folder=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and message in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -103,8 +82,8 @@ def test_mistakes(tmp_path, arguments, message):
 
 
 def test_help_and_styles(tmp_path):
-    done = export("--help", folder=tmp_path)
+    done = call(EXPORT, "--help", folder=tmp_path)
     assert done.returncode == 0
     for flag in ("--format", "--quantize", "--style", "--[no]accept_license"):
         assert flag in done.stdout
-    assert "thequestion-lite" in export("--list_styles", folder=tmp_path).stdout
+    assert "thequestion-lite" in call(EXPORT, "--list_styles", folder=tmp_path).stdout

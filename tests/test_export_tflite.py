@@ -20,11 +20,6 @@ from animegan_tf.export import alone, check, convert, metadata, tflite
 from animegan_tf.networks.generator import properties
 
 
-@pytest.fixture(scope="module")
-def toy():
-    return toy_generator("lite")
-
-
 @pytest.fixture
 def photos(tmp_path):
     folder = tmp_path / "photos"
@@ -42,7 +37,7 @@ def run(path, photo):
 
 
 @pytest.mark.parametrize("quantize", convert.MODES)
-def test_every_mode(toy, tmp_path, photos, quantize):
+def test_every_mode(toy, tmp_path, photos, quantize, checked_here):
     output = tmp_path / "made" / "anime.tflite"
     calibration = photos if quantize in convert.INTEGER_BITS else None
     report = tflite.export_tflite(
@@ -64,7 +59,7 @@ def test_every_mode(toy, tmp_path, photos, quantize):
 
 
 @pytest.mark.parametrize("quantize", ["none", "int8"])
-def test_any_size(toy, tmp_path, photos, quantize):
+def test_any_size(toy, tmp_path, photos, quantize, checked_here):
     """Ranges could not be measured at the 1x1 that the converter leaves as a first size."""
     calibration = photos if quantize == "int8" else None
     output = tmp_path / "any.tflite"
@@ -78,9 +73,8 @@ def test_any_size(toy, tmp_path, photos, quantize):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ["v2", "lite", "v1"])
-@pytest.mark.parametrize("size", [(32, 48), None])
-def test_real_networks_run_in_one_delegate(arch, size, tmp_path, photos):
+@pytest.mark.parametrize(("arch", "size"), [("v2", None), ("lite", (32, 48)), ("v1", None)])
+def test_real_networks_run_in_one_delegate(arch, size, tmp_path, photos, checked_here):
     model = animegan_tf.build_generator(arch)
     report = tflite.export_tflite(model, tmp_path / "a.tflite", size=size, photos=photos)
     assert (report["partitions"], report["outside"]) == (1, {})

@@ -42,16 +42,6 @@ def whole(data, tmp_path_factory):
     return runs.final_weights(run_dir)
 
 
-def end_and_compare(data, run_dir, whole, what=""):
-    """Start the run again, let it end, and compare its weights to the bit."""
-    (output,) = runs.finish(runs.start(arguments(data, run_dir)))
-    assert "resuming after step" in output, f"{what}: {output}"
-    for name, value in runs.final_weights(run_dir).items():
-        np.testing.assert_array_equal(value, whole[name], err_msg=f"{what} {name}")
-    lines = (run_dir / "scalars.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == list(range(1, STEPS + 1)), what
-
-
 def kill_at(data, run_dir, steps, delay):
     """Start the run and end it by SIGKILL `delay` seconds after it has told of `steps` steps."""
     (process,) = runs.start(arguments(data, run_dir))
@@ -62,21 +52,6 @@ def kill_at(data, run_dir, steps, delay):
         process.kill()
         process.communicate()
     assert process.returncode == -signal.SIGKILL
-
-
-def test_killed_at_random_moments_it_ends_the_same(data, whole, tmp_path):
-    """One run, killed again and again: in a step, while it saves, while it writes pictures."""
-    seed = random.SystemRandom().randrange(1_000_000)
-    drawn = random.Random(seed)
-    first = drawn.randint(4, 12)
-    moments = [
-        (first, drawn.uniform(0, 0.05)),
-        (drawn.randint(first + 1, 24), drawn.uniform(0, 0.05)),
-        (drawn.randint(25, 34), drawn.uniform(0, 0.05)),
-    ]
-    for steps, delay in moments:
-        kill_at(data, tmp_path, steps, delay)
-    end_and_compare(data, tmp_path, whole, f"seed {seed}: killed at {moments}")
 
 
 def out_of_space(data, run_dir, checkpoint, limit):
@@ -95,14 +70,26 @@ def out_of_space(data, run_dir, checkpoint, limit):
     return error
 
 
-def test_a_full_disk_keeps_what_was_saved(data, whole, tmp_path):
-    """Without room for a checkpoint, then without any, then with room again."""
-    error = out_of_space(data, tmp_path, 6, 100_000)
+def test_after_a_kill_and_on_a_full_disk_it_ends_the_same(data, whole, tmp_path):
+    """One run: killed at a random moment, in a step or while it saves or writes pictures; without
+    room for a checkpoint; without any; then with room again."""
+    seed = random.SystemRandom().randrange(1_000_000)
+    drawn = random.Random(seed)
+    moment = drawn.randint(4, 20), drawn.uniform(0, 0.05)
+    kill_at(data, tmp_path, *moment)
+    error = out_of_space(data, tmp_path, 24, 100_000)
     assert "the checkpoint cannot be written" in error and "File too large" in error
     assert f"the last one is {tmp_path / 'checkpoints' / 'ckpt-'}" in error
-    error = out_of_space(data, tmp_path, 18, 0)
+    error = out_of_space(data, tmp_path, 30, 0)
     assert "File too large" in error and f"{tmp_path / 'checkpoints' / 'ckpt-'}" in error
-    end_and_compare(data, tmp_path, whole, error)
+
+    what = f"seed {seed}: killed at {moment}, {error}"
+    (output,) = runs.finish(runs.start(arguments(data, tmp_path)))
+    assert "resuming after step" in output, f"{what}: {output}"
+    for name, value in runs.final_weights(tmp_path).items():
+        np.testing.assert_array_equal(value, whole[name], err_msg=f"{what} {name}")
+    lines = (tmp_path / "scalars.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, STEPS + 1)), what
 
 
 def test_sigterm_saves_and_says_so(data, tmp_path):

@@ -2,28 +2,19 @@
 
 import numpy as np
 import pytest
-from conftest import toy_generator
 from pictures import noise, ramps
 from serving_stub import ServedModel, serving_grpc, serving_rest
 from serving_toy import call
 
 from animegan_tf import images
-from animegan_tf.export import saved_model
 from animegan_tf.stylizer import Stylizer
 
 pytestmark = pytest.mark.usefixtures("quick_tries")
 
 
 @pytest.fixture(scope="module")
-def toy():
-    return toy_generator("lite")
-
-
-@pytest.fixture(scope="module")
-def served_export(toy, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("exports") / "animegan"
-    saved_model.export_saved_model(toy, folder, max_megapixels=0.2)
-    return ServedModel(folder)
+def served_export(toy_saved_model):
+    return ServedModel(toy_saved_model[0])
 
 
 @pytest.mark.parametrize("signature", ["image_bytes", "serving_default"])

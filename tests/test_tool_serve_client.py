@@ -1,30 +1,17 @@
 """The command line of tools/serve_client.py, end to end."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import functools
 
 import numpy as np
 import pytest
+from commands import run_tool
 from pictures import noise
 from serving_toy import free_port
 
 from animegan_tf import images
 
-ROOT = Path(__file__).parent.parent
-
+run = functools.partial(run_tool, "serve_client")
 pytestmark = pytest.mark.usefixtures("quick_tries")
-
-
-def run(*arguments):
-    quiet = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-    return subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "serve_client.py"), *map(str, arguments)],
-        env={**quiet, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_the_command(any_server, noise_photos, tmp_path):

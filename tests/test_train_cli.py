@@ -1,39 +1,28 @@
 """The command line of training, end to end: a whole run, resuming, what is refused."""
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from unittest import mock
 
 import cv2
 import films
 import pytest
+from commands import ROOT, call, run_alone
 
-ROOT = Path(__file__).parent.parent
-# With it set, the command shows all that TensorFlow prints at its start.
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
-
-
-def run(*arguments, module="animegan_tf.train"):
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-    )
+TRAIN, STYLIZE = "animegan_tf/train.py", "animegan_tf/stylize.py"
 
 
 def smoke(run_dir, *more):
-    return run("--flagfile=flags/smoke.flags", f"--run_dir={run_dir}", *more)
+    return (f"--flagfile={ROOT / 'flags' / 'smoke.flags'}", f"--run_dir={run_dir}", *more)
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
+    """A run of the real networks in a process of its own."""
     run_dir = tmp_path_factory.mktemp("smoke") / "run"
-    return run_dir, smoke(run_dir)
+    return run_dir, run_alone("-m", "animegan_tf.train", *smoke(run_dir), folder=ROOT)
 
 
 @pytest.mark.slow
@@ -46,10 +35,10 @@ def test_smoke_run(finished):
     assert {"flags.txt", "generator.weights.h5", "scalars.jsonl", "samples"} <= names
 
 
-@pytest.mark.slow
-def test_a_run_is_extended_only_when_said(finished):
-    run_dir, _ = finished
-    refused = smoke(run_dir, "--epochs=4", "--hflip")
+def test_a_run_is_extended_only_when_said(toys, tmp_path):
+    run_dir = tmp_path / "run"
+    assert call(TRAIN, *smoke(run_dir), folder=ROOT).returncode == 0
+    refused = call(TRAIN, *smoke(run_dir, "--epochs=4", "--hflip"), folder=ROOT)
     assert refused.returncode == 1
     assert "error: run_dir:" in refused.stderr and "Traceback" not in refused.stderr
     assert "--epochs=3 then, --epochs=4 now" in refused.stderr
@@ -58,7 +47,8 @@ def test_a_run_is_extended_only_when_said(finished):
     flags = run_dir / "flags.txt"
     kept = [line for line in flags.read_text().splitlines() if not line.startswith("--strategy")]
     flags.write_text("\n".join(kept) + "\n")
-    done = smoke(run_dir, "--epochs=4", "--hflip", "--allow_change=epochs,hflip")
+    more = ("--epochs=4", "--hflip", "--allow_change=epochs,hflip")
+    done = call(TRAIN, *smoke(run_dir, *more), folder=ROOT)
     assert done.returncode == 0, done.stderr
     assert "resuming after step 12 of 16" in done.stdout
 
@@ -67,8 +57,7 @@ def test_a_run_is_extended_only_when_said(finished):
 def test_the_run_can_be_stylised_with(finished, tmp_path):
     run_dir, _ = finished
     photo = next((run_dir / "data" / "val").iterdir())
-    arguments = (photo, f"--output={tmp_path}", f"--checkpoint={run_dir}")
-    done = run(*arguments, module="animegan_tf.stylize")
+    done = call(STYLIZE, photo, f"--output={tmp_path}", f"--checkpoint={run_dir}")
     assert done.returncode == 0, done.stderr
     assert cv2.imread(str(tmp_path / photo.name)).shape == (32, 32, 3)
 
@@ -126,7 +115,7 @@ def test_dry_run_changes_nothing_and_loads_no_tensorflow(data, tmp_path, source,
 
 
 def test_a_dry_run_with_synthetic_data_leaves_nothing(tmp_path):
-    dry = smoke(tmp_path / "run", "--dry_run")
+    dry = call(TRAIN, *smoke(tmp_path / "run", "--dry_run"), folder=ROOT)
     assert dry.returncode == 0, dry.stderr
     assert str(tmp_path / "run" / "data" / "train_photo") in dry.stdout
     assert not (tmp_path / "run").exists()
@@ -137,12 +126,13 @@ def test_how_often_a_run_saves_is_free_to_change(tmp_path):
     flags = tmp_path / "flags.txt"
     flags.write_text("--save_every=7\n--cache_gb=9.0\n--keep=5\n--epochs=3\n")
     more = ("--save_minutes=5", "--samples=1", "--keep_every=2", "--dry_run", "--hflip")
-    done = smoke(tmp_path, *more)
+    done = call(TRAIN, *smoke(tmp_path, *more), folder=ROOT)
     assert done.returncode == 1 and "(not set then, --arch=lite now" in done.stderr
     refused = done.stderr.partition("--allow_change=")[2].split()[0].split(",")
     free = {"save_every", "cache_gb", "keep", "save_minutes", "samples", "keep_every"}
     assert "hflip" in refused and not free & set(refused)
-    done = smoke(tmp_path, *more, f"--allow_change={','.join(refused)}")
+    more += (f"--allow_change={','.join(refused)}",)
+    done = call(TRAIN, *smoke(tmp_path, *more), folder=ROOT)
     assert done.returncode == 0, done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["flags.txt"]
 
@@ -160,7 +150,7 @@ def test_one_command_trains_in_a_run_directory(data, tmp_path):
     arguments = [f"--data_dir={tmp_path / 'data'}", "--style=smoke", "--image_size=32"]
     arguments += [f"--run_dir={run_dir}", "--allow_change=epochs,image_size,data_dir,style"]
     with storage.locked(run_dir / training.LOCK):
-        done = run(*arguments)
+        done = call(TRAIN, *arguments, folder=ROOT)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "error: run_dir: expected one that nothing else trains in" in done.stderr
     assert flags.read_text() == "--epochs=7\n"
@@ -168,11 +158,10 @@ def test_one_command_trains_in_a_run_directory(data, tmp_path):
     assert [path.name for path in (tmp_path / "data" / "smoke").iterdir()] == ["style"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("source", ("video", "tfrecord"))
-def test_a_run_from_each_source(data, tmp_path, source):
-    flags = ["--flagfile=flags/smoke.flags", "--nosynthetic_data", *source_flags(data, source)]
-    done = run(*flags, f"--run_dir={tmp_path}", "--epochs=2", "--color_shift=auto")
+def test_a_run_from_each_source(data, toys, tmp_path, source):
+    flags = ["--nosynthetic_data", *source_flags(data, source), "--epochs=2", "--color_shift=auto"]
+    done = call(TRAIN, *smoke(tmp_path, *flags), folder=ROOT)
     assert done.returncode == 0, done.stderr
     assert f"done: {tmp_path}" in done.stdout and "Traceback" not in done.stderr
     grid = cv2.imread(str(tmp_path / "samples" / "epoch-0002.png"))
@@ -217,28 +206,20 @@ def test_a_run_from_each_source(data, tmp_path, source):
     ),
 )
 def test_mistakes_are_one_line(arguments, text):
-    done = run(*arguments)
+    done = call(TRAIN, *arguments)
     assert done.returncode == 1
     assert "error: " in done.stderr and "Traceback" not in done.stderr
     assert text in done.stderr
 
 
 def test_unknown_flags_are_refused():
-    done = run("--run_dir=r", "--batchsize=3")
+    done = call(TRAIN, "--run_dir=r", "--batchsize=3")
     assert done.returncode == 1
     assert "Unknown command line flag 'batchsize'" in done.stderr
 
 
-@pytest.mark.parametrize("module", ("animegan_tf.train", "animegan_tf.stylize"))
-def test_help_is_the_text_and_the_flags(module):
-    done = run("--help", module=module)
-    assert done.returncode == 0
-    assert f"python -m {module}" in done.stdout
-    assert ("--run_dir" if module.endswith("train") else "--output") in done.stdout
-
-
 def test_help_shows_ten_flags_first_and_each_once():
-    done = run("--help")
+    done = run_alone("-m", "animegan_tf.train", "--help")
     headings = re.findall(r"^([A-Z].*):$", done.stdout, re.MULTILINE)
     assert len(headings) == 6
     first = done.stdout.partition(f"{headings[0]}:")[2].partition(f"{headings[1]}:")[0]
@@ -254,21 +235,14 @@ def test_color_shift_comes_from_the_style(tmp_path):
 
     data = synthetic.make_smoke_dataset(tmp_path / "data", 32)
     shift = check.color_shift(check.mean_bgr(data / "smoke" / "style"))
-    code = (
-        "import sys; from animegan_tf import train\n"
-        "sys.argv = ['train', '--image_size=32', '--run_dir=r', '--style=smoke', *sys.argv[1:]]\n"
-        "train.define_flags(); train.FLAGS(sys.argv)\n"
-        "print(train._run_config().data.color_shift)"
-    )
+    flags = ("--image_size=32", "--run_dir=r", "--style=smoke", f"--data_dir={data}", "--dry_run")
 
-    def parsed(value):
-        return subprocess.run(
-            [sys.executable, "-c", code, f"--data_dir={data}", f"--color_shift={value}"],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-        )
+    def run_with(value):
+        with mock.patch("animegan_tf.training.make_plan") as make_plan:
+            done = call(TRAIN, *flags, f"--color_shift={value}")
+        return done.stderr, *(each.args[0].data.color_shift for each in make_plan.call_args_list)
 
-    assert parsed("auto").stdout.strip() == str(shift)
-    assert parsed("1,2.5,-3").stdout.strip() == "(1.0, 2.5, -3.0)"
-    assert "color_shift must be 3 numbers" in parsed("1,2").stderr
+    assert run_with("auto") == ("", shift)
+    assert run_with("1,2.5,-3") == ("", (1.0, 2.5, -3.0))
+    (error,) = run_with("1,2")
+    assert "color_shift must be 3 numbers" in error

@@ -1,0 +1,50 @@
+"""Every command in a process of its own: help, a mistake, and no TensorFlow for either."""
+
+import pytest
+from commands import ROOT, run_alone
+
+MODULES = ("animegan_tf.stylize", "animegan_tf.train", "animegan_tf.export")
+TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py"))
+# Without arguments they would have something to do, or say more than a line.
+MISTAKES = {
+    "benchmark": ("surplus",),
+    "smooth_edges": ("--input=none", "--output=o"),
+}
+# Runs a command as Python would, and says as the last line of all what of these it has loaded.
+_WATCHED = """
+import atexit, runpy, sys
+names = ("tensorflow", "keras")
+atexit.register(lambda: print([name for name in names if name in sys.modules]))
+command = sys.argv[1]
+sys.argv = sys.argv[1:]
+if command.endswith(".py"):
+    runpy.run_path(command, run_name="__main__")
+else:
+    runpy.run_module(command, run_name="__main__", alter_sys=True)
+"""
+
+
+def run(command, *arguments, folder):
+    path = command if command in MODULES else ROOT / "tools" / f"{command}.py"
+    done = run_alone("-c", _WATCHED, path, *arguments, folder=folder)
+    *lines, loaded = done.stdout.splitlines()
+    return done, lines, loaded
+
+
+@pytest.mark.parametrize("command", (*MODULES, *TOOLS))
+def test_help(command, tmp_path):
+    done, lines, loaded = run(command, "--help", folder=tmp_path)
+    assert (done.returncode, done.stderr, loaded) == (0, "", "[]")
+    names = (f"python -m {command}", command.replace("_tf.", "-"))
+    names = names if command in MODULES else (f"python tools/{command}.py",)
+    assert any(line.strip().startswith(names) for line in lines)
+    assert any(line.startswith("  --") for line in lines)
+
+
+@pytest.mark.parametrize("command", (*MODULES, *TOOLS))
+def test_a_mistake(command, tmp_path):
+    """Each refuses this: too few arguments, or one too many."""
+    done, lines, loaded = run(command, *MISTAKES.get(command, ()), folder=tmp_path)
+    assert (done.returncode, lines, loaded) == (1, [], "[]")
+    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
