@@ -19,6 +19,7 @@ import numpy as np
 from animegan_tf import memory, strips
 from animegan_tf.config import ENGINES
 from animegan_tf.errors import InputError
+from animegan_tf.guided import LIMITS
 
 TFLITE_SUFFIX = ".tflite"
 _SAVED_MODEL_FILE = "saved_model.pb"
@@ -81,7 +82,7 @@ def refuse_large_for_litert(arch, height, width, held_pixels=0, share=1.0):
     if needed > there:
         raise InputError(
             f"engine: litert takes {needed / memory.GIGABYTE:.1f} GB for {width}x{height}, and "
-            f"{there / memory.GIGABYTE:.1f} GB are there for it; keras takes less"
+            f"{there / memory.GIGABYTE:.1f} GB are there for it; keras takes less, and {LIMITS}"
         )
 
 
