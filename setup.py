@@ -72,8 +72,8 @@ setup(
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": [
-            "animegan-stylize=animegan_tf.stylize:console",
-            "animegan-train=animegan_tf.train:console",
+            "animegan-stylize=animegan_tf.stylize.__main__:console",
+            "animegan-train=animegan_tf.train.__main__:console",
             "animegan-export=animegan_tf.export.__main__:console",
         ]
     },

@@ -4,6 +4,22 @@ Public names are loaded on first use, so that `import animegan_tf` and `--help` 
 """
 
 import importlib
+import sys
+from typing import TYPE_CHECKING
+
+from animegan_tf import lazy, moved
+
+if TYPE_CHECKING:
+    from animegan_tf.errors import InputError
+    from animegan_tf.networks import (
+        build_discriminator,
+        build_feature_extractor,
+        build_generator,
+        tf1,
+    )
+    from animegan_tf.recipes import Recipe, recipe
+    from animegan_tf.stylize import Stylizer, stylize_paths, stylize_video
+    from animegan_tf.train import AnimeGAN
 
 __version__ = "0.1.0"
 
@@ -11,36 +27,29 @@ _MODULE_OF = {
     "build_generator": "networks",
     "build_discriminator": "networks",
     "build_feature_extractor": "networks",
-    "recipe": "config",
-    "Recipe": "config",
-    "AnimeGAN": "trainer",
-    "Stylizer": "stylizer",
-    "stylize_video": "video.film",
+    "tf1": "networks",
+    "recipe": "recipes",
+    "Recipe": "recipes",
+    "AnimeGAN": "train",
+    "Stylizer": "stylize",
+    "stylize_paths": "stylize",
+    "stylize_video": "stylize",
     "InputError": "errors",
 }
-_SUBMODULES = (
-    "config",
-    "errors",
-    "images",
-    "layers",
-    "losses",
-    "networks",
-    "styles",
-    "tf1",
-    "trainer",
-    "weights",
-)
+_SUBMODULES = ("errors", "images", "losses", "networks", "recipes", "styles")
 
 __all__ = [*_MODULE_OF, *_SUBMODULES, "__version__"]
 
 
 def __getattr__(name):
-    if name in _MODULE_OF:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     if name in _SUBMODULES:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return lazy.load(__name__, _MODULE_OF, name)
 
 
 def __dir__():
     return sorted(__all__)
+
+
+# Last, so that it is asked only for what is nowhere else.
+sys.meta_path.append(moved.Finder())

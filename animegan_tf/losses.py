@@ -12,8 +12,8 @@ Kodali et al., 2017 (dragan).
 
 import tensorflow as tf
 
-from animegan_tf.config import GAN_TYPES
 from animegan_tf.errors import InputError
+from animegan_tf.recipes import GAN_TYPES
 
 PENALIZED_GAN_TYPES = ("wgan-gp", "wgan-lp", "dragan")
 DRAGAN_NOISE = 0.5

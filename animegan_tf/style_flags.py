@@ -3,7 +3,7 @@
 from absl import flags
 
 from animegan_tf import styles
-from animegan_tf.config import DRAW_SIDE
+from animegan_tf.recipes import DRAW_SIDE
 
 FLAGS = flags.FLAGS
 
@@ -68,6 +68,6 @@ def define_delivery_flags():
 def chosen_delivery():
     """What those flags say: a `Delivery`. Raises `InputError` for what cannot be."""
     # Not above: commands set what OpenCV prints before it is loaded.
-    from animegan_tf.guided import Delivery
+    from animegan_tf.stylize.guided import Delivery
 
     return Delivery(FLAGS.draw_side, FLAGS.strength, FLAGS.keep_color).check()

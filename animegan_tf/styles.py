@@ -21,7 +21,7 @@ from pathlib import Path
 from animegan_tf import storage
 from animegan_tf.download import TIMEOUT, DownloadError, download
 from animegan_tf.errors import InputError
-from animegan_tf.weights import RUN_WEIGHTS
+from animegan_tf.networks.weights import RUN_WEIGHTS
 
 DEFAULT = "thequestion"
 SOURCE = "source.json"
@@ -329,8 +329,7 @@ def _download(style, address, prefix, timeout):
 
 def _convert(style, address, prefix, path):
     """Load the checkpoint, which checks its checksums, names and shapes, and write the weights."""
-    from animegan_tf import tf1, weights
-    from animegan_tf.networks import build_generator
+    from animegan_tf.networks import build_generator, tf1, weights
 
     model = build_generator(style.arch)
     try:

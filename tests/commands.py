@@ -83,7 +83,8 @@ class Negative:
 
 def without_styles(monkeypatch):
     """Make `animegan-stylize` use `Negative`, and know no style."""
-    from animegan_tf import styles, stylizer
+    from animegan_tf import styles
+    from animegan_tf.stylize import stylizer
 
     monkeypatch.setattr(stylizer, "Stylizer", Negative)
     monkeypatch.setattr(styles, "_SHIPPED_ROOTS", ())
@@ -94,7 +95,7 @@ def stylize_here(monkeypatch, capsys, *arguments):
     """Run animegan-stylize; returns its exit status and what it printed."""
     from absl import flags
 
-    from animegan_tf import stylize
+    from animegan_tf.stylize import __main__ as stylize
 
     made.clear()
     monkeypatch.setattr(sys, "argv", ["animegan-stylize", *map(str, arguments)])

@@ -46,7 +46,7 @@ def golden():
 
 def assign_seeded(model, u_start=None):
     """Give `model` the golden weights; `u_start` maps the names of `u` to other starting values."""
-    from animegan_tf import tf1
+    from animegan_tf.networks import tf1
 
     for name, variable in tf1.variables(model).items():
         if u_start is not None and name.endswith("/u"):
@@ -97,7 +97,7 @@ def toy_generator(arch, norm="published"):
     assert norm in ("published", "layer"), norm
     import keras
 
-    from animegan_tf.layers import LayerNorm2D
+    from animegan_tf.networks.layers import LayerNorm2D
 
     def conv(channels, size, seed, name):
         kernel = keras.initializers.GlorotUniform(seed=seed)
@@ -116,7 +116,8 @@ def toy_generator(arch, norm="published"):
 @contextlib.contextmanager
 def toy_networks():
     """Runs of training in this process have small networks meanwhile."""
-    from animegan_tf import networks, weights
+    from animegan_tf import networks
+    from animegan_tf.networks import weights
 
     built = {"build_feature_extractor": toy_features, "build_generator": toy_generator}
     with (
@@ -136,10 +137,10 @@ def toys():
 @contextlib.contextmanager
 def exports_checked_here():
     """Exports are checked in this process meanwhile, which has TensorFlow already."""
-    from animegan_tf.export import alone, check
+    from animegan_tf.export import check, isolated
 
     def run(command, **_):
-        alone.main(command[-1])
+        isolated.main(command[-1])
         return subprocess.CompletedProcess(command, 0)
 
     with mock.patch.object(check, "subprocess", types.SimpleNamespace(run=run)):
@@ -192,12 +193,12 @@ def served(serving_model):
 @pytest.fixture
 def quick_tries(monkeypatch):
     """Hardly a pause between tries, and nothing of the person's own in the way."""
-    from animegan_tf import serving_connection
+    from animegan_tf.serving import protocol
 
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "grpc_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(serving_connection, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(protocol, "_FIRST_PAUSE", 0.01)
 
 
 @pytest.fixture

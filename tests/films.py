@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from av.filter import Graph
 
-from animegan_tf.data import files, frames
-from animegan_tf.data.frame_options import FrameOptions
+from animegan_tf.data import files
+from animegan_tf.extract import extraction
+from animegan_tf.extract.options import FrameOptions
 
 # ISO/IEC 14496-12: the matrix of a track header (a b u c d v x y w), w is 2.30, the others 16.16.
 _IDENTITY = (1, 0, 0, 0, 1, 0, 0, 0, 1)
@@ -155,7 +156,7 @@ SMALL = {"short_side": 64, "size": 64}
 
 
 def extract(video, output, allow_change=(), **options):
-    return frames.extract(
+    return extraction.extract(
         video, output, FrameOptions(**{**SMALL, **options}), allow_change, progress=False
     )
 

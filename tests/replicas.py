@@ -10,7 +10,7 @@ import tensorflow as tf
 from conftest import toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf import distribution
+from animegan_tf.train import distribution
 
 BATCH, SIZE = 4, 16
 CASES = ("lsgan/initialize", "lsgan/adversarial", "wgan-gp/adversarial", "dragan/adversarial")
@@ -55,9 +55,9 @@ def update(strategy, gan, phase):
     step()
     values = {f"loss/{name}": value.numpy() for name, value in step().items()}
     for network in (model.generator, model.discriminator):
-        for name, variable in animegan_tf.tf1.variables(network).items():
+        for name, variable in animegan_tf.networks.tf1.variables(network).items():
             values[name] = variable.numpy()
-    for name, variable in animegan_tf.tf1.variables(model.average).items():
+    for name, variable in animegan_tf.networks.tf1.variables(model.average).items():
         values[f"average/{name}"] = variable.numpy()
     return values
 

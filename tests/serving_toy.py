@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from animegan_tf import images
-from animegan_tf.serving_client import ServingConfig, call_server
+from animegan_tf.serving.client import ServingConfig, call_server
 
 
 class Negative(tf.Module):

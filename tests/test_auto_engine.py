@@ -11,11 +11,14 @@ import pytest
 from conftest import toy_generator
 from pictures import noise
 
-from animegan_tf import auto_engine, engines, images, memory, storage, styles, weights
-from animegan_tf.auto_engine import AutoEngine
+from animegan_tf import images, memory, storage, styles
 from animegan_tf.errors import InputError
-from animegan_tf.stylizer import Stylizer
-from animegan_tf.video.frames import FrameStylizer
+from animegan_tf.networks import weights
+from animegan_tf.stylize import engines
+from animegan_tf.stylize.engines import auto
+from animegan_tf.stylize.engines.auto import AutoEngine
+from animegan_tf.stylize.frames import FrameStylizer
+from animegan_tf.stylize.stylizer import Stylizer
 
 PHOTO = noise(256, 264)
 
@@ -25,9 +28,9 @@ def file(tmp_path, monkeypatch):
     """A weights file that loads as the toy network; converted after the first photo."""
     monkeypatch.setattr(storage, "user_cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(weights, "load_generator", lambda path: toy_generator("lite"))
-    monkeypatch.setattr(auto_engine, "_WORTH_SECONDS", 0.0)
-    monkeypatch.setattr(auto_engine, "_equal_and_faster", lambda litert, keras: True)
-    monkeypatch.setattr(auto_engine, "gpu_in_sight", lambda: False)
+    monkeypatch.setattr(auto, "_WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(auto, "_equal_and_faster", lambda litert, keras: True)
+    monkeypatch.setattr(auto, "gpu_in_sight", lambda: False)
     path = tmp_path / "toy.weights.h5"
     path.write_bytes(b"toy")
     return path
@@ -64,7 +67,7 @@ def test_keras_first_then_litert(file, used, monkeypatch):
 
 
 def test_no_conversion_for_little_work(file, used, monkeypatch):
-    monkeypatch.setattr(auto_engine, "_WORTH_SECONDS", 60.0)
+    monkeypatch.setattr(auto, "_WORTH_SECONDS", 60.0)
     stylizer = Stylizer(file)
     for _ in range(3):
         stylizer(PHOTO)
@@ -116,7 +119,7 @@ def test_litert_that_runs_out_of_memory(file, used, monkeypatch):
     def fail(self, shape):
         raise MemoryError("too large")
 
-    engine._settled, engine._litert = True, auto_engine._load(_made())
+    engine._settled, engine._litert = True, auto._load(_made())
     monkeypatch.setattr(engines.LiteRTEngine, "_prepare", fail)
     engine(batch)
     assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
@@ -131,7 +134,7 @@ def _made():
 
 @pytest.mark.parametrize("damage", (b"", b"no TFLite file", _made()[:2000]))
 def test_a_damaged_file_is_made_anew(file, used, damage):
-    kept = auto_engine.kept_file(file)
+    kept = auto.kept_file(file)
     storage.write_bytes(kept, damage)
     stylizer = Stylizer(file)
     stylizer(PHOTO)
@@ -153,14 +156,14 @@ def test_other_weights_are_another_network(file, used):
 
 def test_the_last_used_are_kept(tmp_path):
     folder = tmp_path / "litert"
-    for number in range(auto_engine._KEPT + 3):
-        auto_engine._keep(folder / f"{number}.tflite", b"made")
+    for number in range(auto._KEPT + 3):
+        auto._keep(folder / f"{number}.tflite", b"made")
         # Files of one moment would be of one age.
         for path in folder.iterdir():
             time = path.stat().st_mtime - 10
             os.utime(path, (time, time))
     names = {int(path.stem) for path in folder.iterdir()}
-    assert names == set(range(3, auto_engine._KEPT + 3))
+    assert names == set(range(3, auto._KEPT + 3))
 
 
 def test_weights_that_are_replaced_while_they_are_used(file, used):
@@ -187,7 +190,7 @@ def test_a_cache_that_cannot_be_written(file, used, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(auto_engine, "_keep", fail)
+    monkeypatch.setattr(auto, "_keep", fail)
     stylizer = Stylizer(file)
     stylizer(PHOTO)
     stylizer(PHOTO)
@@ -224,7 +227,7 @@ def test_a_conversion_that_fails_leaves_keras(file, used, monkeypatch):
 def test_only_an_equal_and_faster_network_is_used(slower, change, expected, monkeypatch):
     """On a clock that the engines move themselves."""
     now = [0.0]
-    monkeypatch.setattr(auto_engine.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(auto.time, "perf_counter", lambda: now[0])
 
     def takes(seconds, change=0.0):
         def call(batch):
@@ -235,28 +238,28 @@ def test_only_an_equal_and_faster_network_is_used(slower, change, expected, monk
 
     litert, keras = takes(0.02, change), takes(0.01 + slower)
     litert.fits = lambda *size: True
-    assert auto_engine._equal_and_faster(litert, keras) is expected
+    assert auto._equal_and_faster(litert, keras) is expected
 
 
 def test_a_gpu_is_left_to_keras(file, used, monkeypatch):
     stylizer = Stylizer(file)
     stylizer(PHOTO)
     stylizer(PHOTO)
-    monkeypatch.setattr(auto_engine, "gpu_in_sight", lambda: True)
+    monkeypatch.setattr(auto, "gpu_in_sight", lambda: True)
     assert engines.needs_tensorflow(file)
     Stylizer(file)(PHOTO)
     assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
 
 
 def test_signs_of_a_gpu(tmp_path, monkeypatch):
-    monkeypatch.setattr(auto_engine, "_GPU_FILES", (str(tmp_path / "nvidiactl"),))
-    monkeypatch.setattr(auto_engine, "_GPU_PACKAGE", "no-such-package")
-    assert not auto_engine.gpu_in_sight()
-    monkeypatch.setattr(auto_engine, "_GPU_PACKAGE", "numpy")
-    assert auto_engine.gpu_in_sight()
-    monkeypatch.setattr(auto_engine, "_GPU_PACKAGE", "no-such-package")
+    monkeypatch.setattr(auto, "_GPU_FILES", (str(tmp_path / "nvidiactl"),))
+    monkeypatch.setattr(auto, "_GPU_PACKAGE", "no-such-package")
+    assert not auto.gpu_in_sight()
+    monkeypatch.setattr(auto, "_GPU_PACKAGE", "numpy")
+    assert auto.gpu_in_sight()
+    monkeypatch.setattr(auto, "_GPU_PACKAGE", "no-such-package")
     (tmp_path / "nvidiactl").touch()
-    assert auto_engine.gpu_in_sight()
+    assert auto.gpu_in_sight()
 
 
 def test_frames_stay_with_keras(file, used):
@@ -324,12 +327,12 @@ finally:
 def test_the_next_command_needs_no_tensorflow(tmp_path, monkeypatch):
     """With a real network: the first process converts, the second finds it, for films too."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(auto_engine, "_WORTH_SECONDS", 0.0)
-    monkeypatch.setattr(auto_engine, "gpu_in_sight", lambda: False)
-    monkeypatch.setattr(auto_engine, "_equal_and_faster", lambda litert, keras: True)
+    monkeypatch.setattr(auto, "_WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(auto, "gpu_in_sight", lambda: False)
+    monkeypatch.setattr(auto, "_equal_and_faster", lambda litert, keras: True)
     stylizer = Stylizer(style="thequestion-lite")
     first, second = stylizer(PHOTO), stylizer(PHOTO)
-    assert auto_engine.kept_file(styles.locate("thequestion-lite")).is_file()
+    assert auto.kept_file(styles.locate("thequestion-lite")).is_file()
     assert np.abs(first.astype(int) - second).max() <= 1
     frames = FrameStylizer(stylizer, engine="litert")
     frames.answer([frames.prepare(PHOTO, 0)])

@@ -9,9 +9,9 @@ import pytest
 from sound_films import look
 
 from animegan_tf.errors import InputError
-from animegan_tf.video import camera
-from animegan_tf.video.frames import FrameStylizer
-from animegan_tf.video.options import VideoOptions
+from animegan_tf.stylize import camera
+from animegan_tf.stylize.frames import FrameStylizer
+from animegan_tf.stylize.options import VideoOptions
 
 
 class Capture:

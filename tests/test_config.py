@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 
 import animegan_tf
-from animegan_tf import train
+from animegan_tf.train import __main__ as train
 
 ROOT = Path(__file__).parent.parent
 PUBLISHED = ("hayao", "paprika", "shinkai", "v1", "lite")

@@ -5,7 +5,7 @@ import films
 import numpy as np
 import pytest
 
-from animegan_tf.data import contact_sheet
+from animegan_tf import contact_sheet
 from animegan_tf.errors import InputError
 
 

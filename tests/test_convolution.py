@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from animegan_tf.convolution import Conv2D, convolve
+from animegan_tf.networks.convolution import Conv2D, convolve
 
 
 def gradients(convolution, inputs, kernel, weights):

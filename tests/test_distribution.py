@@ -12,9 +12,9 @@ from commands import call
 from conftest import toy_networks
 from replicas import CASES, update
 
-from animegan_tf import distribution
 from animegan_tf.data import synthetic
 from animegan_tf.errors import InputError
+from animegan_tf.train import distribution
 
 TESTS = Path(__file__).parent
 CLUSTER = {"cluster": {"worker": ["a:1", "b:2"]}, "task": {"type": "worker", "index": 1}}
@@ -108,7 +108,7 @@ def data(tmp_path_factory):
 def alone(data, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("alone")
     with toy_networks():
-        done = call("animegan_tf/train.py", *runs.arguments(data, run_dir))
+        done = call("animegan_tf/train/__main__.py", *runs.arguments(data, run_dir))
     assert done.returncode == 0, done.stderr
     return runs.final_weights(run_dir)
 

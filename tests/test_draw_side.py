@@ -9,11 +9,13 @@ import pytest
 from conftest import toy_generator
 from pictures import network, ramps
 
-from animegan_tf import guided, images, memory, strips
+from animegan_tf import images, memory
 from animegan_tf.errors import InputError
 from animegan_tf.networks import build_generator
-from animegan_tf.stylizer import Stylizer
-from animegan_tf.video.frames import FrameStylizer
+from animegan_tf.stylize import guided
+from animegan_tf.stylize.engines import strips
+from animegan_tf.stylize.frames import FrameStylizer
+from animegan_tf.stylize.stylizer import Stylizer
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,11 @@ import tensorflow as tf
 from conftest import toy_generator
 from pictures import noise, ramps
 
-from animegan_tf import engines, images
+from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.export import convert, metadata
-from animegan_tf.stylizer import Stylizer
+from animegan_tf.stylize import engines
+from animegan_tf.stylize.stylizer import Stylizer
 
 
 def write_tflite(toy, path, size=None):

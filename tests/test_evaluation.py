@@ -10,12 +10,13 @@ import pytest
 from films import write_film
 from pictures import network, noise, ramps
 
-from animegan_tf import evaluation, evaluation_report, kernel_distance, measures
 from animegan_tf.data.overview import even_choice
 from animegan_tf.errors import InputError
-from animegan_tf.evaluation import Evaluator, Measures, StylePicture
+from animegan_tf.evaluation import evaluator as evaluation
+from animegan_tf.evaluation import kernel_distance, metrics, report
+from animegan_tf.evaluation.evaluator import Evaluator, Measures, StylePicture
 
-ROUNDING = measures.ROUNDING_ENERGY
+ROUNDING = metrics.ROUNDING_ENERGY
 
 
 def flat(level, height=64, width=96):
@@ -45,11 +46,11 @@ def test_rounding_spreads_a_twelfth_over_all_frequencies():
 @pytest.mark.parametrize("amplitude", [1, 4])
 def test_a_checkerboard_counts_its_amplitude_squared(amplitude):
     photo = flat(120)
-    windows = measures.flat_windows(photo)
+    windows = metrics.flat_windows(photo)
     assert windows.shape == (3, 5)
     assert windows.all()
-    assert measures.window_energies(photo, windows) == pytest.approx(ROUNDING)
-    energies = measures.window_energies(checkered(photo, amplitude), windows)
+    assert metrics.window_energies(photo, windows) == pytest.approx(ROUNDING)
+    energies = metrics.window_energies(checkered(photo, amplitude), windows)
     assert energies == pytest.approx(amplitude**2 + ROUNDING, rel=1e-4)
 
 
@@ -57,27 +58,25 @@ def test_a_checkerboard_counts_its_amplitude_squared(amplitude):
 def test_stripes_count_above_a_quarter_of_a_cycle_per_pixel(period, share):
     wave = 120 + 40 * np.cos(2 * np.pi * np.arange(96) / period)
     stripes = np.broadcast_to(np.rint(wave)[None, :, None], (64, 96, 3)).astype(np.uint8)
-    energy = measures.window_energies(stripes, np.ones((3, 5), bool)).mean()
+    energy = metrics.window_energies(stripes, np.ones((3, 5), bool)).mean()
     assert energy == pytest.approx(40**2 * share + ROUNDING, rel=0.02, abs=0.3)
 
 
 def test_flat_windows_are_those_of_the_flat_part():
     photo = np.concatenate([flat(90, 64, 64), noise(64, 64)], axis=1)
-    windows = measures.flat_windows(photo)
+    windows = metrics.flat_windows(photo)
     # Windows begin at columns 0, 16, 32, ...; that at 48 has noise in its right half.
     assert windows.tolist() == [[True, True, True, False, False, False, False]] * 3
 
 
 def test_a_picture_without_flat_windows_has_no_index():
-    assert (
-        measures.typical(measures.window_energies(flat(1, 31, 99), np.zeros((0, 0), bool))) is None
-    )
+    assert metrics.typical(metrics.window_energies(flat(1, 31, 99), np.zeros((0, 0), bool))) is None
     measured, _ = Evaluator([noise(64, 64)], network())(lambda photo: photo)
     assert (measured.artifacts, measured.artifacts_to_style) == (None, None)
 
 
 def test_typical_is_the_geometric_mean():
-    assert measures.typical([1.0, 100.0]) == pytest.approx(10.0)
+    assert metrics.typical([1.0, 100.0]) == pytest.approx(10.0)
 
 
 # --- colour and flicker --------------------------------------------------------------------------
@@ -90,7 +89,7 @@ def lightness(level):
 
 
 def test_a_gray_cast_is_reported_with_its_size():
-    shift = measures.lab_shift(flat(100), flat(120))
+    shift = metrics.lab_shift(flat(100), flat(120))
     assert shift == pytest.approx([lightness(120) - lightness(100), 0, 0], abs=0.05)
 
 
@@ -98,35 +97,35 @@ def test_a_cast_is_reported_with_its_direction():
     redder, yellower = flat(100), flat(100)
     redder[..., 0] += 40
     yellower[..., 2] -= 40
-    assert measures.lab_shift(flat(100), redder)[1] > 10
-    assert measures.lab_shift(flat(100), yellower)[2] > 10
+    assert metrics.lab_shift(flat(100), redder)[1] > 10
+    assert metrics.lab_shift(flat(100), yellower)[2] > 10
 
 
 def test_movement_is_found_and_taken_out():
     wide = texture(128, 166)
     first, second = wide[:, :160], wide[:, 6:]
-    motion = measures.find_motion(first, second)
+    motion = metrics.find_motion(first, second)
     moved = motion.sources[..., 0] - np.arange(160)
     assert np.median(moved) == pytest.approx(6, abs=0.05)
     assert motion.comparable.mean() > 0.9
     plain = float(cv2.absdiff(first, second).mean())
-    assert measures.flicker(first, second, motion) < 0.02 * plain
-    brighter = measures.flicker(first, second + np.uint8(10), motion)
+    assert metrics.flicker(first, second, motion) < 0.02 * plain
+    brighter = metrics.flicker(first, second + np.uint8(10), motion)
     assert brighter == pytest.approx(10, abs=0.2)
 
 
 def test_frames_across_a_cut_are_not_compared():
-    assert measures.find_motion(texture(96, 96), texture(96, 96, seed=1)) is None
-    assert measures.find_motion(texture(96, 96), noise(96, 96)) is None
+    assert metrics.find_motion(texture(96, 96), texture(96, 96, seed=1)) is None
+    assert metrics.find_motion(texture(96, 96), noise(96, 96)) is None
     with pytest.raises(InputError, match=r"frames: expected one size, received \(8, 8, 3\) and"):
-        measures.find_motion(flat(0, 8, 8), flat(0, 8, 9))
+        metrics.find_motion(flat(0, 8, 8), flat(0, 8, 9))
 
 
 # --- generators ----------------------------------------------------------------------------------
 
 
 def still_pair(picture):
-    return evaluation.FramePair(picture, picture, measures.find_motion(picture, picture))
+    return evaluation.FramePair(picture, picture, metrics.find_motion(picture, picture))
 
 
 def test_the_identity_changes_nothing():
@@ -141,7 +140,7 @@ def test_the_identity_changes_nothing():
             assert getattr(one, name) == pytest.approx(getattr(expected, name)), name
         assert (one.style, one.artifacts_to_style) == (None, None)
     assert [result is photo for result, photo in zip(results, photos, strict=True)] == [True, True]
-    assert evaluator.flat_windows == measures.flat_windows(photos[0]).sum() + 3 * 5
+    assert evaluator.flat_windows == metrics.flat_windows(photos[0]).sum() + 3 * 5
 
 
 def test_added_patterns_raise_the_artifact_index():
@@ -228,7 +227,7 @@ def test_color_has_the_size_of_opposite_shifts_that_lab_averages_out():
 def test_flicker_is_relative_to_the_film():
     first = texture(96, 96)
     second = first + np.uint8(2)
-    pair = evaluation.FramePair(first, second, measures.find_motion(first, first))
+    pair = evaluation.FramePair(first, second, metrics.find_motion(first, first))
     evaluator = Evaluator([flat(0)], network(), pairs=[pair])
     measured, _ = evaluator(lambda photo: photo + np.uint8(8 * (photo is second)))
     # The film's frames differ by 2 levels, the results by 2 + 8; rounding adds a third to both.
@@ -308,15 +307,15 @@ def test_even_choice(count, chosen):
 # --- reports -------------------------------------------------------------------------------------
 
 ROWS = [
-    evaluation_report.Row("photos", Measures(content=0.0, artifacts=1.0, lab=(0.0, 0.0, 0.0))),
-    evaluation_report.Row(
+    report.Row("photos", Measures(content=0.0, artifacts=1.0, lab=(0.0, 0.0, 0.0))),
+    report.Row(
         "run", Measures(1.25, 2.5, 0.5, 0.25, 7.0, (3.0, -2.0, 0.0), 1.5, 12.0, 0.75), epoch=4
     ),
 ]
 
 
 def test_table():
-    lines = [" ".join(line.split()) for line in evaluation_report.table(ROWS).splitlines()]
+    lines = [" ".join(line.split()) for line in report.table(ROWS).splitlines()]
     assert lines == [
         "content style artifacts to style colour L a b flicker images/s kernel",
         "photos 0.000 - 1.00 - - +0.0 +0.0 +0.0 - - -",
@@ -325,8 +324,8 @@ def test_table():
 
 
 def test_json_and_csv_hold_the_same_numbers(tmp_path):
-    evaluation_report.write_json(tmp_path / "a.json", ROWS, {"max_side": 9})
-    evaluation_report.write_csv(tmp_path / "a.csv", ROWS)
+    report.write_json(tmp_path / "a.json", ROWS, {"max_side": 9})
+    report.write_csv(tmp_path / "a.csv", ROWS)
     written = json.loads((tmp_path / "a.json").read_text())
     assert written["settings"] == {"max_side": 9}
     assert written["rows"][1]["lab"] == [3.0, -2.0, 0.0]
@@ -342,7 +341,7 @@ def test_grid_has_a_row_for_each_photo_and_a_column_for_each_generator():
     photos = [flat(10, 128, 256), flat(20, 512, 256)]
     columns = [(f"generator {level}", [flat(level, 128, 256), flat(level, 512, 256)])
                for level in range(30, 230, 10)]  # fmt: skip
-    grid = evaluation_report.draw_grid(photos, columns)
+    grid = report.draw_grid(photos, columns)
     assert grid.shape == (26 + 132 + 260, 10 * 260, 3)
     top, bottom = grid[26 + 64, 128::260, 0], grid[26 + 132 + 128, 128::260, 0]
     # Of twenty columns nine are shown, the first and the last among them.
@@ -355,8 +354,8 @@ def test_grid_has_a_row_for_each_photo_and_a_column_for_each_generator():
 
 def test_epochs_chart_has_a_panel_for_each_measure_there_is():
     without_style = Measures(content=1.0, artifacts=1.0, color=1.0)
-    rows = [evaluation_report.Row(f"{epoch}", without_style, epoch) for epoch in (5, 1)]
-    few = evaluation_report.draw_epochs("run", rows, ROWS[:1])
-    many = evaluation_report.draw_epochs("run", [ROWS[1], *rows], ROWS[:1])
+    rows = [report.Row(f"{epoch}", without_style, epoch) for epoch in (5, 1)]
+    few = report.draw_epochs("run", rows, ROWS[:1])
+    many = report.draw_epochs("run", [ROWS[1], *rows], ROWS[:1])
     assert few.shape[1] == many.shape[1] == 1500
     assert many.shape[0] - 62 == 3 * (few.shape[0] - 62)

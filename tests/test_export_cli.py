@@ -4,9 +4,9 @@ import pytest
 from commands import call, run_alone
 
 from animegan_tf import images
-from animegan_tf.weights import save_generator
+from animegan_tf.networks.weights import save_generator
 
-EXPORT, STYLIZE = "animegan_tf/export/__main__.py", "animegan_tf/stylize.py"
+EXPORT, STYLIZE = "animegan_tf/export/__main__.py", "animegan_tf/stylize/__main__.py"
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_a_weights_file_to_both_formats_and_to_pictures(weights, photos, tmp_pat
 
 def test_fixed_size_says_so(weights, photos, tmp_path):
     from animegan_tf.export import convert
-    from animegan_tf.weights import load_generator
+    from animegan_tf.networks.weights import load_generator
 
     (tmp_path / "a.tflite").write_bytes(convert.convert(load_generator(weights), "none", (64, 64)))
     flags = ("--checkpoint=a.tflite", "--output=out")

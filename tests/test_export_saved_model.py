@@ -15,7 +15,7 @@ from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.export import check, saved_model, serving_files
 from animegan_tf.networks.generator import properties
-from animegan_tf.stylizer import Stylizer
+from animegan_tf.stylize.stylizer import Stylizer
 
 pytestmark = pytest.mark.usefixtures("checked_here")
 

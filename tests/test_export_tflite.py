@@ -16,7 +16,7 @@ from pictures import ramps
 import animegan_tf
 from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.export import alone, check, convert, metadata, tflite
+from animegan_tf.export import check, convert, isolated, metadata, tflite
 from animegan_tf.networks.generator import properties
 
 
@@ -188,7 +188,7 @@ def test_other_folders_are_not_seen(picture_and_model, tmp_path, monkeypatch):
     """PYTHONPATH, the current folder, and the one that holds the program itself."""
     photo, model = picture_and_model
     Path(tmp_path, "ai_edge_litert.py").write_text("raise SystemExit('not the installed one')")
-    program = shutil.copy(alone.__file__, tmp_path)
+    program = shutil.copy(isolated.__file__, tmp_path)
     monkeypatch.setattr(check, "_ALONE", program)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -218,7 +218,7 @@ def test_a_system_without_resource_and_proc(monkeypatch):
     original = builtins.open
     monkeypatch.setattr(builtins, "open", no_proc)
     monkeypatch.setitem(sys.modules, "resource", None)
-    assert runpy.run_path(alone.__file__)["peak_megabytes"]() is None
+    assert runpy.run_path(isolated.__file__)["peak_megabytes"]() is None
 
 
 @pytest.mark.parametrize(
@@ -291,4 +291,4 @@ def test_operators_outside_a_delegate_are_counted(toy, tmp_path, photos):
     path.write_bytes(convert.convert(toy, "int16x8", (24, 32), ranges))
     interpreter = Interpreter(str(path))
     interpreter.allocate_tensors()
-    assert alone._placement(interpreter)["outside"]["CONV_2D"] == 2
+    assert isolated._placement(interpreter)["outside"]["CONV_2D"] == 2

@@ -8,15 +8,16 @@ from sound_films import shifting
 from test_stabilize import toy as two_norms
 
 import animegan_tf
-from animegan_tf import memory, stabilize_convert
+from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.export import convert
-from animegan_tf.stabilize import StableNetwork
-from animegan_tf.stabilize_convert import stable_litert
-from animegan_tf.stylizer import Stylizer
-from animegan_tf.video import fastest
-from animegan_tf.video.fastest import FastestNetwork
-from animegan_tf.video.frames import FrameStylizer
+from animegan_tf.stylize import stable_convert
+from animegan_tf.stylize.engines import fastest
+from animegan_tf.stylize.engines.fastest import FastestNetwork
+from animegan_tf.stylize.frames import FrameStylizer
+from animegan_tf.stylize.stable import StableNetwork
+from animegan_tf.stylize.stable_convert import stable_litert
+from animegan_tf.stylize.stylizer import Stylizer
 
 
 class Clock:
@@ -128,7 +129,7 @@ def test_a_film_that_changes_to_litert(tmp_path, monkeypatch):
         Clock.now += len(batch)
         return call(self, batch, rates)
 
-    monkeypatch.setattr(stabilize_convert, "stable_litert", LiteRT)
+    monkeypatch.setattr(stable_convert, "stable_litert", LiteRT)
     monkeypatch.setattr(StableNetwork, "__call__", slow)
     monkeypatch.setattr(fastest, "_WORTH_SECONDS", 0)
     monkeypatch.setattr(fastest, "_gpu_in_tensorflow", lambda: False)
@@ -266,7 +267,7 @@ def conversions(monkeypatch):
         made.append(arguments)
         return real(*arguments)
 
-    for module in (convert, stabilize_convert):
+    for module in (convert, stable_convert):
         monkeypatch.setattr(module, "convert_function", count)
     return made
 

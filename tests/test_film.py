@@ -10,7 +10,7 @@ from sound_films import done, look, mean_errors, negative, ramp, same, shifting,
 
 import animegan_tf
 from animegan_tf.errors import InputError
-from animegan_tf.video import making
+from animegan_tf.stylize import making
 
 NTSC = Fraction(24000, 1001)
 

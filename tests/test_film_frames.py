@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from animegan_tf import images
-from animegan_tf.data import check, film_frames, film_index, frame_quality, pipeline, sources
+from animegan_tf.data import check, film_frames, film_index, pipeline, sources
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import smooth_edges
-from animegan_tf.data.video import VideoReader
 from animegan_tf.errors import InputError
+from animegan_tf.extract import quality
+from animegan_tf.video.reader import VideoReader
 
 SIZE = 32
 BLACK = np.zeros((72, 128, 3), np.uint8)
@@ -83,7 +84,7 @@ def test_black_and_flat_frames_are_skipped(tmp_path):
     assert set(shown) == {0, 1} and shown == sorted(shown)
     (film,) = frames.index.films
     # Of 4 places in half a second: 2 black before the first picture, 4 in the dark half second.
-    assert film.dropped == {frame_quality.BLACK: 6} and film.places == 10 == len(shown)
+    assert film.dropped == {quality.BLACK: 6} and film.places == 10 == len(shown)
     bases = [place.base for place in frames.index.places]
     assert bases == [0, 0, 2, 2, 2, 2, 6, 6, 6, 6]
     assert "10 frames, one every 0.125 s; dropped: 6 black" in film_index.describe(film, 1 / 8)
@@ -137,7 +138,7 @@ def test_frames_are_the_film_s_scaled_and_cut(folder):
     square = sources.open_films(dataclasses.replace(config, crop="none")).color(0)
     scaled = images.resize(first, 32, 57)
     gray = cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY)
-    ((top, left),) = frame_quality.place_crops(gray, SIZE, 1)
+    ((top, left),) = quality.place_crops(gray, SIZE, 1)
     np.testing.assert_array_equal(square, scaled[top : top + SIZE, left : left + SIZE])
 
 

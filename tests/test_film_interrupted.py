@@ -14,10 +14,11 @@ import pytest
 from sound_films import look, mean_errors, shifting, write_sound_film
 
 import animegan_tf
-from animegan_tf.data import video_file
 from animegan_tf.errors import InputError
-from animegan_tf.video import animation, copies, encoder, making, source, writer
-from animegan_tf.video.journal import Journal, record_path, unfinished
+from animegan_tf.stylize import making
+from animegan_tf.stylize.journal import Journal, record_path, unfinished
+from animegan_tf.video import animation, encoder, source, tracks, writer
+from animegan_tf.video import container as video_file
 
 ROOT = Path(__file__).parent.parent
 # A film is done slowly in a process of its own, which says how far it is.
@@ -353,7 +354,7 @@ def test_an_animation_that_cannot_be_written(film, tmp_path, monkeypatch):
     ("owner", "name"),
     [
         (source, "_colours"),
-        (copies, "_chapters"),
+        (tracks, "_chapters"),
         (encoder.Spec, "converter"),
         (video_file.VideoFile, "_pick_stream"),
     ],

@@ -5,7 +5,8 @@ import films
 import numpy as np
 import pytest
 
-from animegan_tf.data import frame_quality, frame_selection
+from animegan_tf.extract import quality as frame_quality
+from animegan_tf.extract import selection
 
 
 def gray_scene(seed=1, height=256, width=455):
@@ -153,33 +154,33 @@ def test_the_most_detailed_crops_come_first():
 def test_distinct_keeps_the_best_of_alike_ones_wherever_they_are():
     hashes = [0b0, 0xFFFF << 32, 0b11, 0xFFFF, 0b1]
     quality = [1, 1, 3, 1, 2]
-    assert frame_selection.distinct(hashes, quality, 4) == [1, 2, 3]
-    assert frame_selection.distinct(hashes, quality, 2) == [0, 1, 2, 3]
-    assert frame_selection.distinct(hashes, quality, 1) == [0, 1, 2, 3, 4]
-    assert frame_selection.distinct(hashes, quality, 0) == [0, 1, 2, 3, 4]
-    assert frame_selection.distinct(hashes, quality, 4, taken=[0b111]) == [1, 3]
-    assert frame_selection.distinct([], [], 4) == []
+    assert selection.distinct(hashes, quality, 4) == [1, 2, 3]
+    assert selection.distinct(hashes, quality, 2) == [0, 1, 2, 3]
+    assert selection.distinct(hashes, quality, 1) == [0, 1, 2, 3, 4]
+    assert selection.distinct(hashes, quality, 0) == [0, 1, 2, 3, 4]
+    assert selection.distinct(hashes, quality, 4, taken=[0b111]) == [1, 3]
+    assert selection.distinct([], [], 4) == []
 
 
 def test_nearest():
-    assert frame_selection.nearest([0, 0b111, 0xFF]) == [3, 3, 5]
-    assert frame_selection.nearest([5]) == [64]
-    assert frame_selection.nearest([]) == []
+    assert selection.nearest([0, 0b111, 0xFF]) == [3, 3, 5]
+    assert selection.nearest([5]) == [64]
+    assert selection.nearest([]) == []
 
 
 def test_by_spread_is_even_for_every_count():
-    order = frame_selection.by_spread([0] * 9, range(9), [1] * 9)
+    order = selection.by_spread([0] * 9, range(9), [1] * 9)
     assert sorted(order) == list(range(9))
     assert sorted(order[:5]) == [0, 2, 4, 6, 8]
     crowded = [0, 1, 2, 3, 4, 5, 6, 7, 20, 40, 60, 80, 100]
-    order = frame_selection.by_spread([0] * 13, crowded, [1] * 13)
+    order = selection.by_spread([0] * 13, crowded, [1] * 13)
     assert [crowded[index] for index in sorted(order[:6])] == [0, 20, 40, 60, 80, 100]
 
 
 def test_by_spread_prefers_quality_and_looks_at_films_apart():
-    order = frame_selection.by_spread([0] * 4, [0, 1, 10, 11], [1, 2, 2, 1])
+    order = selection.by_spread([0] * 4, [0, 1, 10, 11], [1, 2, 2, 1])
     assert sorted(order[:2]) == [1, 2]
     # the last frame of one film and the first of the next are not close, whatever their times
-    order = frame_selection.by_spread([0, 0, 1, 1], [0, 50, 50, 51], [1, 1, 1, 1])
+    order = selection.by_spread([0, 0, 1, 1], [0, 50, 50, 51], [1, 1, 1, 1])
     assert sorted(order[:3]) == [0, 1, 2]
-    assert frame_selection.by_spread([], [], []) == []
+    assert selection.by_spread([], [], []) == []

@@ -4,15 +4,12 @@ import films
 import pytest
 from films import extract, state
 
-from animegan_tf.data import (
-    contact_sheet,
-    files,
-    frame_record,
-    frame_scan,
-    frame_writer,
-)
-from animegan_tf.data.frame_record import Record
+from animegan_tf import contact_sheet
+from animegan_tf.data import files
 from animegan_tf.errors import InputError
+from animegan_tf.extract import record as frame_record
+from animegan_tf.extract import scan, writer
+from animegan_tf.extract.record import Record
 
 
 class Killed(BaseException):
@@ -33,12 +30,12 @@ def killing(function, call):
 
 
 KILLS = {
-    "writing a picture": (frame_writer.images, "write_photo", 3),
+    "writing a picture": (writer.images, "write_photo", 3),
     "listing a picture": (Record, "add", 2),
     "sorting the list": (Record, "sort", 1),
     "drawing the sheet": (contact_sheet, "write", 1),
     "saving the run": (Record, "save_runs", 2),
-    "looking at the film": (frame_scan.frame_quality, "flaw", 20),
+    "looking at the film": (scan.frame_quality, "flaw", 20),
 }
 
 

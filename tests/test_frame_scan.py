@@ -7,8 +7,9 @@ import films
 import numpy as np
 import pytest
 
-from animegan_tf.data import frame_quality, frame_scan, frame_writer
-from animegan_tf.data.video import VideoReader
+from animegan_tf.extract import quality, writer
+from animegan_tf.extract import scan as frame_scan
+from animegan_tf.video.reader import VideoReader
 
 
 def scan(path, *arguments, **options):
@@ -74,7 +75,7 @@ def test_interlaced_films_are_measured_by_one_field(tmp_path):
     path = films.write_film(tmp_path / "a.mkv", pictures, codec="ffv1", interlaced=True)
     with VideoReader(path) as reader:
         frame = next(reader.frames(as_stored=True))
-        gray = frame_scan.sample_picture(frame, reader.info, frame_quality.Bars())
+        gray = frame_scan.sample_picture(frame, reader.info, quality.Bars())
     shifted = cv2.cvtColor(np.roll(films.scene(1), 4, axis=1), cv2.COLOR_RGB2GRAY)
     field = cv2.resize(shifted[::2], (128, 72), interpolation=cv2.INTER_AREA)
     assert np.abs(gray.astype(int) - field).mean() < 3
@@ -98,7 +99,7 @@ def test_frames_that_seeking_does_not_find_are_read_in_order(four_shots):
 
     with Astray(four_shots) as reader:
         again = [
-            (frame.time, frame_quality.perceptual_hash(frame.gray()))
-            for frame in frame_writer.find_again(reader, found, hashes)
+            (frame.time, quality.perceptual_hash(frame.gray()))
+            for frame in writer.find_again(reader, found, hashes)
         ]
     assert again == list(hashes.items())

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from films import extract, rows
 
-from animegan_tf.data import files, frame_films
-from animegan_tf.data.frame_options import FrameOptions
+from animegan_tf.data import files
 from animegan_tf.errors import InputError
+from animegan_tf.extract import films as frame_films
+from animegan_tf.extract.options import FrameOptions
 
 
 def test_one_picture_of_each_shot(four_shots, tmp_path):

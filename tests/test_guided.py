@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 from pictures import ramps
 
-from animegan_tf import guided, images
+from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.guided import Delivery
+from animegan_tf.stylize import guided
+from animegan_tf.stylize.guided import Delivery
 
 
 def scene(height, width):

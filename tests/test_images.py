@@ -322,7 +322,7 @@ def test_brightness_of_other_sizes():
 
 def test_no_tensorflow_is_imported():
     script = (
-        "import sys, animegan_tf.images, animegan_tf.stylizer;"
+        "import sys, animegan_tf.images, animegan_tf.stylize.stylizer;"
         "print([m for m in ('tensorflow', 'keras') if m in sys.modules])"
     )
     command = [sys.executable, "-c", script]

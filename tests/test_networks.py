@@ -8,8 +8,7 @@ import tensorflow as tf
 from conftest import assign_seeded
 
 import animegan_tf
-from animegan_tf import tf1
-from animegan_tf.networks import size_multiple
+from animegan_tf.networks import size_multiple, tf1
 from animegan_tf.networks.generator import generator_norm
 
 PARAMETERS = {"v2": 2_143_552, "lite": 698_240, "v1": 3_956_096}
@@ -180,7 +179,7 @@ def test_discriminator_refuses(arguments, text):
 
 def test_statistics_stay_float32_under_bfloat16():
     """A large mean over many pixels would be lost in bfloat16's 8 bits."""
-    from animegan_tf.layers import LayerNorm2D
+    from animegan_tf.networks.layers import LayerNorm2D
 
     layer = LayerNorm2D(1e-12, dtype="mixed_bfloat16")
     values = tf.cast(256.0 + tf.random.normal((1, 64, 64, 8), seed=1) * 16.0, tf.bfloat16)
@@ -191,7 +190,7 @@ def test_statistics_stay_float32_under_bfloat16():
 
 
 def test_upsampling_is_the_legacy_grid():
-    from animegan_tf.layers import LegacyUpsampling2D
+    from animegan_tf.networks.layers import LegacyUpsampling2D
 
     row = tf.reshape(tf.constant([0.0, 2.0, 6.0]), (1, 1, 3, 1))
     doubled = np.asarray(LegacyUpsampling2D()(row))

@@ -6,16 +6,16 @@ import pytest
 import tensorflow as tf
 
 import animegan_tf
-from animegan_tf.engines import LiteRTEngine
 from animegan_tf.errors import InputError
 from animegan_tf.export import convert
-from animegan_tf.layers import LayerNorm2D, LegacyUpsampling2D, ReflectionPad2D
+from animegan_tf.networks.layers import LayerNorm2D, LegacyUpsampling2D, ReflectionPad2D
 from animegan_tf.networks.portable import (
     PortableLayerNorm2D,
     PortableUpsampling2D,
     SlicedReflectionPad2D,
     portable_generator,
 )
+from animegan_tf.stylize.engines import LiteRTEngine
 
 
 def noise(*shape):

@@ -8,7 +8,8 @@ import tensorflow as tf
 from conftest import assign_seeded, toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf import loop, tf1
+from animegan_tf.networks import tf1
+from animegan_tf.train import loop
 
 SHAPE = (2, 32, 32, 3)
 # Relative, of the losses of one step: bfloat16 has 8 bits of fraction, float16 has 11.

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from animegan_tf import records
+from animegan_tf.train import summaries
 
 
 def in_tensorboard(run_dir, tag):
@@ -16,7 +16,7 @@ def in_tensorboard(run_dir, tag):
 
 def test_steps_done_again_are_recorded_once(tmp_path):
     def write(first, last):
-        record = records.RunRecords(tmp_path, first)
+        record = summaries.RunRecords(tmp_path, first)
         for step in range(first + 1, last + 1):
             record.scalars(step, "initialize", 1, {"init": 1.0}, {})
             record.samples(step, 1, [[np.zeros((8, 8, 3), np.uint8)]])
@@ -27,7 +27,7 @@ def test_steps_done_again_are_recorded_once(tmp_path):
     # Killed while it wrote; and somebody's note, which is no step's.
     for path in (tmp_path / "tensorboard").iterdir():
         path.write_bytes(path.read_bytes()[:-3])
-    scalars = tmp_path / records.SCALARS
+    scalars = tmp_path / summaries.SCALARS
     scalars.write_bytes(scalars.read_bytes() + b'{"note": "lower rate"}\n[1]\n{"step": \xff')
     write(2, 5)
     lines = scalars.read_text("utf-8").splitlines()

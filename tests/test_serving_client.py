@@ -1,4 +1,4 @@
-"""`animegan_tf.serving_client` with servers that work; each test for REST and gRPC where it can."""
+"""`animegan_tf.serving.client` with servers that work; each test for REST and gRPC where it can."""
 
 import base64
 import json
@@ -12,9 +12,10 @@ from serving_toy import asked_to_predict, call, negatives
 from tensorflow_serving.apis import predict_pb2
 from test_images import exif_block, jpeg_with_exif, png_with_exif
 
-from animegan_tf import guided, images
+from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.guided import Delivery
+from animegan_tf.stylize import guided
+from animegan_tf.stylize.guided import Delivery
 
 pytestmark = pytest.mark.usefixtures("quick_tries")
 

@@ -7,7 +7,7 @@ from serving_stub import ServedModel, serving_grpc, serving_rest
 from serving_toy import call
 
 from animegan_tf import images
-from animegan_tf.stylizer import Stylizer
+from animegan_tf.stylize.stylizer import Stylizer
 
 pytestmark = pytest.mark.usefixtures("quick_tries")
 

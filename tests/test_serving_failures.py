@@ -1,4 +1,4 @@
-"""`animegan_tf.serving_client` with servers that fail, and with mistakes in how it is called."""
+"""`animegan_tf.serving.client` with servers that fail, and with mistakes in how it is called."""
 
 import contextlib
 
@@ -7,10 +7,10 @@ import pytest
 from serving_stub import rest_error, serving_grpc, serving_rest
 from serving_toy import asked_to_predict, call, free_port
 
-from animegan_tf import serving_client, serving_connection
 from animegan_tf.errors import InputError
-from animegan_tf.serving_client import ServingConfig
-from animegan_tf.serving_connection import ServingError, Unavailable
+from animegan_tf.serving import client, protocol
+from animegan_tf.serving.client import ServingConfig
+from animegan_tf.serving.protocol import ServingError, Unavailable
 
 pytestmark = pytest.mark.usefixtures("quick_tries")
 
@@ -39,7 +39,7 @@ def test_a_server_that_is_still_starting(served, noise_photos, tmp_path, monkeyp
             if len(shown) == 2:
                 running.enter_context(serving(served, port))
 
-        monkeypatch.setattr(serving_client, "_show", show)
+        monkeypatch.setattr(client, "_show", show)
         scheme = "http" if serving is serving_rest else "grpc"
         url = f"{scheme}://127.0.0.1:{port}"
         report = call(url, noise_photos, tmp_path / "out", retries=5, progress=True)
@@ -147,8 +147,8 @@ def test_a_model_that_is_taken_away(any_server, served, noise_photos, tmp_path, 
 
 
 def test_unknown_signatures(any_server, noise_photos, tmp_path, monkeypatch):
-    more = {**serving_client.SIGNATURES, "more": ("x", "DT_UINT8"), "other": ("x", "DT_STRING")}
-    monkeypatch.setattr(serving_client, "SIGNATURES", more)
+    more = {**client.SIGNATURES, "more": ("x", "DT_UINT8"), "other": ("x", "DT_STRING")}
+    monkeypatch.setattr(client, "SIGNATURES", more)
     has = "it has image_bytes, other, raw, serving_default$"
     with pytest.raises(ServingError, match=f"animegan has no signature more; {has}"):
         call(any_server, noise_photos, tmp_path / "out", signature="more")
@@ -235,7 +235,7 @@ def test_addresses(server, base):
 def test_grpc_without_its_packages(monkeypatch):
     absent = {"tensorflow_serving"}
     monkeypatch.setattr(
-        serving_connection.importlib.util,
+        protocol.importlib.util,
         "find_spec",
         lambda name: None if name in absent else name,
     )
@@ -245,7 +245,7 @@ def test_grpc_without_its_packages(monkeypatch):
 
 
 def test_pauses_double_up_to_eight_seconds(monkeypatch):
-    monkeypatch.setattr(serving_connection, "_FIRST_PAUSE", 0.5)
+    monkeypatch.setattr(protocol, "_FIRST_PAUSE", 0.5)
     pauses, tries = [], []
 
     def fail():
@@ -253,5 +253,5 @@ def test_pauses_double_up_to_eight_seconds(monkeypatch):
         raise Unavailable("away")
 
     with pytest.raises(Unavailable):
-        serving_connection.retried(fail, 6, pause=pauses.append)
+        protocol.retried(fail, 6, pause=pauses.append)
     assert (pauses, len(tries)) == ([0.5, 1, 2, 4, 8, 8], 7)

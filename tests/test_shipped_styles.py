@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import animegan_tf
-from animegan_tf import images, styles, weights
+from animegan_tf import images, styles
+from animegan_tf.networks import weights
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/generator.weights.h5"))

@@ -5,7 +5,7 @@ import films
 import numpy as np
 import pytest
 
-from animegan_tf.data import shots
+from animegan_tf.video import shots
 
 
 def decide(pictures, rate=24):

@@ -9,11 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
-from animegan_tf import distribution, images, recipe, storage, training
+from animegan_tf import images, recipe, storage
 from animegan_tf.benchmark.tasks import smooth_plainly
 from animegan_tf.data import files, smoothing
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
+from animegan_tf.train import distribution
+from animegan_tf.train import plan as training
 
 ROOT = pathlib.Path(__file__).parent.parent
 GOLDEN = np.load(pathlib.Path(__file__).parent / "golden" / "data_a.npz")

@@ -11,11 +11,11 @@ from films import scene
 from pictures import network
 
 from animegan_tf import images
-from animegan_tf.layers import LayerNorm2D
-from animegan_tf.stabilize import StableNetwork, mixing
-from animegan_tf.stylizer import Stylizer
-from animegan_tf.video import steady
-from animegan_tf.video.frames import FrameStylizer
+from animegan_tf.networks.layers import LayerNorm2D
+from animegan_tf.stylize import flicker
+from animegan_tf.stylize.frames import FrameStylizer
+from animegan_tf.stylize.stable import StableNetwork, mixing
+from animegan_tf.stylize.stylizer import Stylizer
 
 
 def toy(per_channel=False):
@@ -109,7 +109,7 @@ def change_of(frames):
 
 
 def rates(frames, fps=25):
-    shots = steady.Shots()
+    shots = flicker.Shots()
     return [shots.rate(frame, number / fps) for number, frame in enumerate(frames)]
 
 
@@ -140,7 +140,7 @@ def test_a_fade_is_followed():
 
 def test_shots_go_on_from_their_state():
     frames = [scene(1)] * 12 + [scene(2)] * 6
-    whole, one, other = rates(frames), steady.Shots(), steady.Shots()
+    whole, one, other = rates(frames), flicker.Shots(), flicker.Shots()
     for number in range(9):
         one.rate(frames[number], number / 25)
     other.restore(json.loads(json.dumps(one.state())))
@@ -151,7 +151,7 @@ def test_shots_go_on_from_their_state():
 
 
 def test_noise_is_held_back_and_movement_is_not():
-    random, still = np.random.default_rng(0), steady.Still()
+    random, still = np.random.default_rng(0), flicker.Still()
     background = cv2.GaussianBlur(scene(5, 96, 160), (0, 0), 1)
     shown, seen = [], []
     for number in range(40):
@@ -176,7 +176,7 @@ def test_noise_is_held_back_and_movement_is_not():
 
 
 def test_a_slow_change_is_not_held_back():
-    still = steady.Still()
+    still = flicker.Still()
     for number in range(100):
         frame = np.full((20, 30, 3), 50 + number, np.uint8)
         shown = still.hold(frame, 0.01)
@@ -184,7 +184,7 @@ def test_a_slow_change_is_not_held_back():
 
 
 def test_brightness_is_averaged():
-    brightness = steady.Brightness()
+    brightness = flicker.Brightness()
     assert brightness.scale(1.5, 1.0) == pytest.approx(1.5)
     assert brightness.scale(3.0, 0.5) == pytest.approx(np.sqrt(1.5 * 3.0))
     assert brightness.scale(2.0, 1.0) == pytest.approx(2.0)

@@ -5,10 +5,12 @@ import tensorflow as tf
 from conftest import assign_seeded, toy_generator
 from pictures import network, noise
 
-from animegan_tf import engines, memory, strip_plan, strips
+from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.networks import build_generator
-from animegan_tf.stylizer import Stylizer, stylize_paths
+from animegan_tf.stylize import engines
+from animegan_tf.stylize.engines import strip_plan, strips
+from animegan_tf.stylize.stylizer import Stylizer, stylize_paths
 
 GIB = 2**30
 

@@ -18,9 +18,10 @@ import seeded
 import tensorflow as tf
 from file_server import DATA, INDEX, V1_HAYAO, V2_HAYAO, left_in, obtain, serving
 
-from animegan_tf import download, networks, storage, styles, tf1, weights
+from animegan_tf import download, networks, storage, styles
 from animegan_tf.download import DownloadError
 from animegan_tf.errors import InputError
+from animegan_tf.networks import tf1, weights
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pictures import network, noise, ramps
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.stylizer import Stylizer, stylize_paths
+from animegan_tf.stylize.stylizer import Stylizer, stylize_paths
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,12 @@ import pytest
 import tensorflow as tf
 from pictures import network, noise, ramps
 
-from animegan_tf import images, styles, stylizer
+from animegan_tf import images, styles
 from animegan_tf.errors import InputError
 from animegan_tf.networks import build_generator
-from animegan_tf.stylizer import Stylizer
-from animegan_tf.weights import RUN_WEIGHTS, save_generator
+from animegan_tf.networks.weights import RUN_WEIGHTS, save_generator
+from animegan_tf.stylize import stylizer
+from animegan_tf.stylize.stylizer import Stylizer
 
 GOLDEN = np.load(Path(__file__).parent / "golden" / "data_a.npz")
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from conftest import assign_seeded
 
 import animegan_tf
-from animegan_tf import tf1
+from animegan_tf.networks import tf1
 
 ARCHS = ("v2", "lite", "v1")
 

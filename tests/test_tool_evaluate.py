@@ -10,8 +10,7 @@ import pytest
 from commands import run_tool
 from films import scene, write_film
 
-from animegan_tf import weights
-from animegan_tf.networks import build_generator
+from animegan_tf.networks import build_generator, weights
 
 run = functools.partial(run_tool, "evaluate")
 

@@ -8,8 +8,8 @@ from commands import ROOT, run_tool
 from conftest import assign_seeded
 
 import animegan_tf
-from animegan_tf import weights
 from animegan_tf.export import check, halve
+from animegan_tf.networks import weights
 
 halved = functools.partial(run_tool, "halve_weights", folder=ROOT)
 

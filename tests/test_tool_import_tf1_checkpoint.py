@@ -9,7 +9,7 @@ from conftest import assign_seeded
 from test_tf1 import write_checkpoint
 
 import animegan_tf
-from animegan_tf import tf1, weights
+from animegan_tf.networks import tf1, weights
 
 convert = functools.partial(run_tool, "import_tf1_checkpoint", folder=ROOT)
 

@@ -11,7 +11,7 @@ import films
 import pytest
 from commands import ROOT, call, run_alone
 
-TRAIN, STYLIZE = "animegan_tf/train.py", "animegan_tf/stylize.py"
+TRAIN, STYLIZE = "animegan_tf/train/__main__.py", "animegan_tf/stylize/__main__.py"
 
 
 def smoke(run_dir, *more):
@@ -139,7 +139,8 @@ def test_how_often_a_run_saves_is_free_to_change(tmp_path):
 
 def test_one_command_trains_in_a_run_directory(data, tmp_path):
     """Another is refused before it makes, or replaces, anything."""
-    from animegan_tf import storage, training
+    from animegan_tf import storage
+    from animegan_tf.train import plan as training
 
     shutil.copytree(data / "data", tmp_path / "data")
     shutil.rmtree(tmp_path / "data" / "smoke" / "smooth")
@@ -238,7 +239,7 @@ def test_color_shift_comes_from_the_style(tmp_path):
     flags = ("--image_size=32", "--run_dir=r", "--style=smoke", f"--data_dir={data}", "--dry_run")
 
     def run_with(value):
-        with mock.patch("animegan_tf.training.make_plan") as make_plan:
+        with mock.patch("animegan_tf.train.plan.make_plan") as make_plan:
             done = call(TRAIN, *flags, f"--color_shift={value}")
         return done.stderr, *(each.args[0].data.color_shift for each in make_plan.call_args_list)
 

@@ -10,7 +10,8 @@ import tensorflow as tf
 from conftest import assign_seeded, toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf import tf1, trainer
+from animegan_tf.networks import tf1
+from animegan_tf.train import animegan
 
 SHAPE = (2, 64, 64, 3)
 
@@ -97,7 +98,7 @@ def test_trajectory(golden, model):
         np.testing.assert_allclose(logs["init"], values["train/loss/init"][step], rtol=2e-3)
     for step in range(3):
         logs = adversarial(_batch(step + 3))
-        assert set(logs) == set(trainer.ADVERSARIAL_TERMS)
+        assert set(logs) == set(animegan.ADVERSARIAL_TERMS)
         for name, value in logs.items():
             bound = 0.15 if name == "tv" else 3e-2
             expected = values[f"train/loss/{name}"][step]
@@ -120,7 +121,7 @@ def _tiny(**changes):
     recipe = dataclasses.replace(animegan_tf.recipe("lite"), **changes)
     discriminator = animegan_tf.build_discriminator(channels=4, depth=2)
     features = toy_features(None, None)
-    return trainer.AnimeGAN(toy_generator("lite"), discriminator, features, recipe)
+    return animegan.AnimeGAN(toy_generator("lite"), discriminator, features, recipe)
 
 
 def _tiny_batch(size=32, step=0):
@@ -221,7 +222,7 @@ def test_fit_trains_the_current_phase():
     assert set(history) == {"init", "content"}
     model.phase = "adversarial"
     history = model.fit(data, steps_per_epoch=2, epochs=1, verbose=0).history
-    assert set(history) == set(trainer.ADVERSARIAL_TERMS)
+    assert set(history) == set(animegan.ADVERSARIAL_TERMS)
     assert all(np.isfinite(values[0]) for values in history.values())
 
 

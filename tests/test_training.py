@@ -12,11 +12,14 @@ import tensorflow as tf
 from conftest import toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf import distribution, gram_cache, loop, networks, training, weights
-from animegan_tf.checkpoints import RunState
+from animegan_tf import networks
 from animegan_tf.data import synthetic
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import TrainingError
+from animegan_tf.networks import weights
+from animegan_tf.train import distribution, gram_cache, loop
+from animegan_tf.train import plan as training
+from animegan_tf.train.checkpoints import RunState
 
 SIZE = 32
 

@@ -10,10 +10,9 @@ import films
 import numpy as np
 import pytest
 
-from animegan_tf import video_names
-from animegan_tf.data import video_file
-from animegan_tf.data.video import Key, VideoReader
 from animegan_tf.errors import InputError
+from animegan_tf.video import container, timecode
+from animegan_tf.video.reader import Key, VideoReader
 
 RED, GREEN, BLUE, GRAY = (220, 30, 30), (30, 200, 60), (40, 50, 230), (128, 128, 128)
 
@@ -296,7 +295,7 @@ def test_a_film_cut_short(tmp_path):
         frames = list(reader.frames())
         assert 25 < len(frames) < 50
         assert reader.problems == [
-            f"cut short: stops at {video_names.timecode(frames[-1].time)} of 0h00m03.000"
+            f"cut short: stops at {timecode.timecode(frames[-1].time)} of 0h00m03.000"
         ]
         list(reader.frames(0, 1))
         assert reader.problems == []
@@ -313,7 +312,7 @@ def test_damaged_frames_are_counted_and_marked(tmp_path):
         damaged = [frame for frame in frames if frame.damaged]
         assert 0 < len(damaged) < 15
         (problem,) = reader.problems
-        first = video_names.timecode(damaged[0].time)
+        first = timecode.timecode(damaged[0].time)
         assert problem == f"{len(damaged)} damaged frame(s), the first at {first}"
         assert frames[-1].time == Fraction(74, 25)
 
@@ -368,7 +367,7 @@ def test_deinterlace_is_checked(tmp_path):
 
 
 def test_deinterlacing_choices_are_those_of_the_flag():
-    assert video_file.DEINTERLACE is video_names.DEINTERLACE
+    assert container.DEINTERLACE is timecode.DEINTERLACE
 
 
 def test_a_film_without_permission(tmp_path, monkeypatch):

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from animegan_tf import video_names
 from animegan_tf.errors import InputError
+from animegan_tf.video import timecode
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from animegan_tf.errors import InputError
     ],
 )
 def test_timecode(seconds, text):
-    assert video_names.timecode(seconds) == text
+    assert timecode.timecode(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -27,25 +27,25 @@ def test_timecode(seconds, text):
     [("83", 83), ("83.5", 83.5), ("1:23.5", 83.5), ("1:00:03", 3603), ("-1:30", -90), ("200", 200)],
 )
 def test_parse_time(text, seconds):
-    assert video_names.parse_time("start", text) == seconds
+    assert timecode.parse_time("start", text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "x", "1:60", "1:60:00", "1::2", "-", "1h2m", "1:2:3:4"])
 def test_parse_time_refuses(text):
     with pytest.raises(InputError) as caught:
-        video_names.parse_time("start", text)
+        timecode.parse_time("start", text)
     assert str(caught.value) == f"start: expected seconds or h:mm:ss, received {text!r}"
 
 
 def test_list_videos(tmp_path):
     for name in ("b.MKV", "a.mp4", "c.txt", ".hidden.mp4", "d.png"):
         (tmp_path / name).touch()
-    assert [path.name for path in video_names.list_videos(tmp_path)] == ["a.mp4", "b.MKV"]
-    assert video_names.list_videos(tmp_path / "c.txt") == [tmp_path / "c.txt"]
+    assert [path.name for path in timecode.list_videos(tmp_path)] == ["a.mp4", "b.MKV"]
+    assert timecode.list_videos(tmp_path / "c.txt") == [tmp_path / "c.txt"]
     with pytest.raises(InputError, match=r"video: expected a film or a folder .* at .*nope"):
-        video_names.list_videos(tmp_path / "nope")
+        timecode.list_videos(tmp_path / "nope")
     (tmp_path / "empty").mkdir()
     with pytest.raises(
         InputError, match=r"video: expected films \(.*mkv.*\) in .*empty, found none"
     ):
-        video_names.list_videos(tmp_path / "empty")
+        timecode.list_videos(tmp_path / "empty")

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from animegan_tf.video.pipeline import BatchSize, Drain, Feeder
+from animegan_tf.stylize.threads import BatchSize, Drain, Feeder
 
 
 def test_a_feeder_is_only_a_little_ahead():

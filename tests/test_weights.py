@@ -10,8 +10,9 @@ from conftest import assign_seeded
 from test_tf1 import write_checkpoint
 
 import animegan_tf
-from animegan_tf import records, tf1, weights
+from animegan_tf.networks import tf1, weights
 from animegan_tf.networks.generator import properties
+from animegan_tf.train import summaries
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +135,7 @@ def test_a_full_disk_is_an_error_that_leaves_what_was_there(tmp_path, lite):
 
 
 def test_records_on_a_full_disk_are_an_error(tmp_path):
-    record = records.RunRecords(tmp_path, 0)
+    record = summaries.RunRecords(tmp_path, 0)
     record.scalars(1, "initialize", 1, {"init": 1.0}, {})
     with files_up_to(0), pytest.raises(OSError, match="File too large"):
         record.scalars(2, "initialize", 1, {"init": 1.0}, {})

@@ -4,7 +4,9 @@ import sys
 
 from conftest import toy_features, toy_generator
 
-from animegan_tf import networks, train, weights
+from animegan_tf import networks
+from animegan_tf.networks import weights
+from animegan_tf.train import __main__ as train
 
 
 def main():

@@ -51,7 +51,10 @@ class _Candidate:
 
 def _candidates(paths):
     """What to measure: the checkpoints given, and those of --run_dir."""
-    from animegan_tf import curves, evaluation, stylizer, weights
+    from animegan_tf.evaluation import curves
+    from animegan_tf.evaluation import evaluator as evaluation
+    from animegan_tf.networks import weights
+    from animegan_tf.stylize import stylizer
 
     for path in paths:
         stylizer.check_options(path)
@@ -79,8 +82,8 @@ def _measure(candidates, evaluator):
     """Rows, and the results for the grid; a generator that fails is said and left out."""
     from tqdm import tqdm
 
-    from animegan_tf import evaluation_report
-    from animegan_tf.stylizer import Stylizer
+    from animegan_tf.evaluation import report
+    from animegan_tf.stylize.stylizer import Stylizer
 
     rows, columns = [], []
     for candidate in tqdm(candidates, "measuring", unit="generator", disable=None):
@@ -91,27 +94,28 @@ def _measure(candidates, evaluator):
         except InputError as error:
             tqdm.write(f"error: {candidate.label}: {error}", file=sys.stderr)
             continue
-        rows.append(evaluation_report.Row(candidate.label, measured, candidate.epoch))
+        rows.append(report.Row(candidate.label, measured, candidate.epoch))
         columns.append((candidate.label, results[: FLAGS.grid]))
     return rows, columns
 
 
 def _write(rows, references, photos, columns, flat_windows):
-    from animegan_tf import evaluation_report, images
+    from animegan_tf import images
+    from animegan_tf.evaluation import report
 
     output = Path(FLAGS.output)
     names = ("photos", "style_dir", "run_dir", "video", "features", "features_depth", "max_side")
     settings = {name: FLAGS[name].value for name in names}
     settings["photo_names"] = [name for name, _ in photos]
     settings["flat_windows"] = flat_windows
-    evaluation_report.write_json(output / "evaluation.json", references + rows, settings)
-    evaluation_report.write_csv(output / "evaluation.csv", references + rows)
+    report.write_json(output / "evaluation.json", references + rows, settings)
+    report.write_csv(output / "evaluation.csv", references + rows)
     shown = [photo for _, photo in photos[: FLAGS.grid]]
-    images.write_photo(output / "grid.png", evaluation_report.draw_grid(shown, columns))
+    images.write_photo(output / "grid.png", report.draw_grid(shown, columns))
     written = ["evaluation.json", "evaluation.csv", "grid.png"]
     if any(row.epoch is not None for row in rows):
         title = Path(FLAGS.run_dir).resolve().name
-        chart = evaluation_report.draw_epochs(title, rows, references)
+        chart = report.draw_epochs(title, rows, references)
         images.write_photo(output / "epochs.png", chart)
         written.append("epochs.png")
     print(f"\n{', '.join(written)} in {output}")
@@ -119,7 +123,8 @@ def _write(rows, references, photos, columns, flat_windows):
 
 def main(argv):
     """Evaluate as the flags say; the exit status is 1 when a generator could not be measured."""
-    from animegan_tf import evaluation, evaluation_report
+    from animegan_tf.evaluation import evaluator as evaluation
+    from animegan_tf.evaluation import report
 
     cli.require_flags("photos", "output")
     if FLAGS.kid and not FLAGS.style_dir:
@@ -138,14 +143,14 @@ def main(argv):
     evaluator = evaluation.Evaluator(
         [photo for _, photo in photos], features, style, pairs, FLAGS.kid
     )
-    references = [evaluation_report.Row("photos unchanged", evaluator.photos_themselves)]
+    references = [report.Row("photos unchanged", evaluator.photos_themselves)]
     if style:
-        references.append(evaluation_report.Row("style pictures", evaluator.style_itself))
+        references.append(report.Row("style pictures", evaluator.style_itself))
     rows, columns = _measure(candidates, evaluator)
     if not rows:
         return 1
-    print(evaluation_report.table(references + rows))
-    print(f"\n{evaluation_report.LEGEND}")
+    print(report.table(references + rows))
+    print(f"\n{report.LEGEND}")
     _write(rows, references, photos, columns, evaluator.flat_windows)
     return 0 if len(rows) == len(candidates) else 1
 

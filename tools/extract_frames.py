@@ -20,9 +20,9 @@ import os
 from absl import flags
 
 from animegan_tf import cli
-from animegan_tf.data.frame_options import FORMATS, FrameOptions
 from animegan_tf.errors import InputError
-from animegan_tf.video_names import DEINTERLACE, parse_time
+from animegan_tf.extract.options import FORMATS, FrameOptions
+from animegan_tf.video.timecode import DEINTERLACE, parse_time
 
 FLAGS = flags.FLAGS
 
@@ -107,12 +107,12 @@ def main(argv):
     cli.require_flags("video", "output")
     options = _options()
     try:
-        from animegan_tf.data import frames
+        from animegan_tf.extract import extraction
     except ModuleNotFoundError as error:
         if error.name != "av":
             raise
         raise InputError('video: films are read with PyAV: pip install "av>=17"') from None
-    report = frames.extract(FLAGS.video, FLAGS.output, options, FLAGS.allow_change)
+    report = extraction.extract(FLAGS.video, FLAGS.output, options, FLAGS.allow_change)
     print(report)
     return 1 if report.problems else 0
 

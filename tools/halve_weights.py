@@ -12,7 +12,8 @@ from pathlib import Path
 
 from absl import flags
 
-from animegan_tf import cli, weights
+from animegan_tf import cli
+from animegan_tf.networks import weights
 
 FLAGS = flags.FLAGS
 

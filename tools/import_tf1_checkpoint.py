@@ -9,7 +9,8 @@ discriminator are left out. Needs the package installed.
 
 from absl import flags
 
-from animegan_tf import cli, weights
+from animegan_tf import cli
+from animegan_tf.networks import weights
 
 FLAGS = flags.FLAGS
 
@@ -29,7 +30,7 @@ def main(argv):
     cli.require_flags("checkpoint", "output")
     weights.check_output(FLAGS.output, FLAGS.overwrite)
     cli.load_tensorflow()
-    from animegan_tf import tf1
+    from animegan_tf.networks import tf1
 
     arch, model = tf1.load_generator(FLAGS.checkpoint)
     weights.save_generator(model, FLAGS.output)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from absl import flags
 
-from animegan_tf import cli, curves, images
+from animegan_tf import cli, images
 from animegan_tf.errors import InputError
+from animegan_tf.evaluation import curves
 
 FLAGS = flags.FLAGS
 

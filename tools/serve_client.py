@@ -71,14 +71,14 @@ def main(argv):
     """Send `argv[1:]` as the flags say; returns the exit status."""
     # Before OpenCV is loaded: what it prints about damaged files is said better here.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    from animegan_tf import serving_client
-    from animegan_tf.stylize import summary
+    from animegan_tf.serving import client
+    from animegan_tf.stylize.__main__ import summary
 
     if not argv[1:]:
         raise InputError("photos: expected photos or folders of photos, received none (see --help)")
     if not FLAGS.output:
         raise InputError("--output: expected a folder for the results, received nothing")
-    config = serving_client.ServingConfig(
+    config = client.ServingConfig(
         FLAGS.server,
         FLAGS.model,
         FLAGS.version,
@@ -91,7 +91,7 @@ def main(argv):
     )
     if config.check().scheme == "grpc":
         cli.load_tensorflow()
-    report = serving_client.call_server(
+    report = client.call_server(
         config,
         argv[1:],
         FLAGS.output,

@@ -15,7 +15,7 @@ def main(checkpoint, photo):
     """Stylise `photo` twice; print the seconds of each part."""
     started = time.perf_counter()
     from animegan_tf import Stylizer, images
-    from animegan_tf.engines import needs_tensorflow
+    from animegan_tf.stylize.engines import needs_tensorflow
 
     if needs_tensorflow(checkpoint):
         import keras

@@ -34,10 +34,10 @@ def files(generator, arch, folder, sizes, batches, engines):
     """
 
     def work():
-        from animegan_tf import images, weights
+        from animegan_tf import images
         from animegan_tf.benchmark import description
         from animegan_tf.export import check, convert, export_saved_model
-        from animegan_tf.networks import size_multiple
+        from animegan_tf.networks import size_multiple, weights
 
         model = _fresh(generator, arch)
         weights.save_generator(model, Path(folder, WEIGHTS))
@@ -104,7 +104,7 @@ def _batch(folder, size, batch):
 def keras_engine(generator, arch, folder, size, batch, threads):
     """Keras as `Stylizer` runs it: compiled once for all sizes."""
     _limit_tensorflow(threads)
-    from animegan_tf.engines import KerasEngine
+    from animegan_tf.stylize.engines import KerasEngine
 
     engine = KerasEngine(_keras_model(generator, arch, folder))
     return Timed(functools.partial(engine, _batch(folder, size, batch)))
@@ -135,7 +135,7 @@ def frozen(generator, arch, folder, size, batch, threads):
 def saved_model(folder, size, batch, threads):
     """The SavedModel of `animegan_tf.export` through its signature `raw`."""
     _limit_tensorflow(threads)
-    from animegan_tf.engines import SavedModelEngine, saved_model_folder
+    from animegan_tf.stylize.engines import SavedModelEngine, saved_model_folder
 
     engine = SavedModelEngine(saved_model_folder(Path(folder, SAVED_MODEL)))
     return Timed(functools.partial(engine, _batch(folder, size, batch)))
@@ -143,7 +143,7 @@ def saved_model(folder, size, batch, threads):
 
 def litert(folder, name, size, batch, threads):
     """A TFLite file under LiteRT, one picture after the other."""
-    from animegan_tf.engines import LiteRTEngine
+    from animegan_tf.stylize.engines import LiteRTEngine
 
     engine = LiteRTEngine(Path(folder, name), threads)
     return Timed(functools.partial(engine, _batch(folder, size, batch)))

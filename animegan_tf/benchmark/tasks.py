@@ -100,8 +100,8 @@ def decode(video, seconds):
 
 def extract(video, seconds):
     """Extract training pictures from the same part; seconds for each frame that was looked at."""
-    from animegan_tf.data import frames
-    from animegan_tf.data.frame_options import FrameOptions
+    from animegan_tf.extract import extraction as frames
+    from animegan_tf.extract.options import FrameOptions
 
     def run():
         with tempfile.TemporaryDirectory() as folder:

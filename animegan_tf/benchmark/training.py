@@ -9,8 +9,8 @@ import tensorflow as tf
 import animegan_tf
 from animegan_tf import losses
 from animegan_tf.benchmark.worker import Timed
-from animegan_tf.convolution import Conv2D
-from animegan_tf.trainer import BATCH_KEYS
+from animegan_tf.networks.convolution import Conv2D
+from animegan_tf.train.animegan import BATCH_KEYS
 
 
 def training_step(phase, **options):

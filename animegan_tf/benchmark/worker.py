@@ -24,7 +24,7 @@ import time
 import numpy as np
 
 from animegan_tf.errors import InputError, reason_of
-from animegan_tf.export.alone import peak_megabytes
+from animegan_tf.export.isolated import peak_megabytes
 
 
 class Timed:

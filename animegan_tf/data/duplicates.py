@@ -12,7 +12,7 @@ import pathlib
 import cv2
 import numpy as np
 
-from animegan_tf.data import frame_quality
+from animegan_tf.extract import quality
 
 # Bits in which the hashes of alike pictures may differ, unlike ones differ in about 32.
 _MOST_BITS = 6
@@ -44,7 +44,7 @@ def fingerprint(data, rgb):
     """The `Fingerprint` of a file's bytes and of the picture in it, uint8 RGB (H, W, 3)."""
     return Fingerprint(
         digest=hashlib.blake2b(data, digest_size=16).digest(),
-        bits=frame_quality.perceptual_hash(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)),
+        bits=quality.perceptual_hash(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)),
         thumbnail=cv2.resize(rgb, _THUMBNAIL, interpolation=cv2.INTER_AREA),
     )
 
@@ -86,7 +86,7 @@ class _Index:
         """The `Duplicate` that `path` is of a picture added before, an exact one first; or None."""
         if one.digest in self._by_digest:
             return Duplicate(path, self._by_digest[one.digest], True)
-        bits = frame_quality.distances(one.bits, self._bits[: len(self._paths)])
+        bits = quality.distances(one.bits, self._bits[: len(self._paths)])
         for at in np.flatnonzero(bits <= _MOST_BITS):
             if np.abs(self._thumbnails[at] - one.thumbnail).max() <= _MOST_LEVELS:
                 return Duplicate(path, self._paths[at], False)

@@ -17,11 +17,12 @@ import cv2
 import numpy as np
 
 from animegan_tf import images
-from animegan_tf.data import film_index, frame_quality
-from animegan_tf.data.frame_films import scaled_size
+from animegan_tf.data import film_index
 from animegan_tf.data.smoothing import smooth_edges
-from animegan_tf.data.video import VideoReader
 from animegan_tf.errors import InputError
+from animegan_tf.extract import quality
+from animegan_tf.extract.films import scaled_size
+from animegan_tf.video.reader import VideoReader
 
 # Groups that an epoch goes through side by side, and films that are open at once: for two streams.
 _LANES = 4
@@ -106,7 +107,7 @@ class FilmFrames:
         size = self._square
         picture = images.resize(picture, *scaled_size(*film.picture_size, size))
         gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        ((top, left),) = frame_quality.place_crops(gray, size, 1)
+        ((top, left),) = quality.place_crops(gray, size, 1)
         return np.ascontiguousarray(picture[top : top + size, left : left + size])
 
 

@@ -15,12 +15,12 @@ from fractions import Fraction
 import numpy as np
 import tqdm
 
-from animegan_tf.data import frame_quality, frame_scan
-from animegan_tf.data.frame_films import film_part
-from animegan_tf.data.frame_quality import Bars
-from animegan_tf.data.video import Key, VideoInfo, VideoReader
 from animegan_tf.errors import InputError
-from animegan_tf.video_names import list_videos
+from animegan_tf.extract import quality, scan
+from animegan_tf.extract.films import film_part
+from animegan_tf.extract.quality import Bars
+from animegan_tf.video.reader import Key, VideoInfo, VideoReader
+from animegan_tf.video.timecode import list_videos
 
 _COLOR_SIDE = 64
 _looked = {}
@@ -133,7 +133,7 @@ class _Look:
                 f"video: expected a film in which frames can be sought, received "
                 f"{reader.info.path}; extract its frames with tools/extract_frames.py"
             )
-        self.bars = frame_scan.film_bars(reader, begin, end)
+        self.bars = scan.film_bars(reader, begin, end)
         groups = self._visit(Fraction(length) - self._begin, every)
         name = f"looking at {reader.info.path.name}"
         with tqdm.tqdm(groups.items(), name, unit="key frame", disable=not progress) as bar:
@@ -157,7 +157,7 @@ class _Look:
         frames = self._reader.frames_from(key)
         first = frame = next(frames, None)
         if first is None:
-            self.dropped[frame_scan.DAMAGED] += len(times)
+            self.dropped[scan.DAMAGED] += len(times)
             return
         offsets = [max(time - first.time, Fraction(0)) for time in times]
         if first.time >= self._begin:
@@ -184,8 +184,8 @@ class _Look:
 def flaw_of(frame, info, bars):
     """What is wrong with a frame of a film (see `frame_quality.flaw`), or None."""
     if frame.damaged:
-        return frame_scan.DAMAGED
-    return frame_quality.flaw(frame_scan.sample_picture(frame, info, bars))
+        return scan.DAMAGED
+    return quality.flaw(scan.sample_picture(frame, info, bars))
 
 
 def describe(film, every):

@@ -7,9 +7,10 @@ import functools
 
 import numpy as np
 
-from animegan_tf import images, plotting
-from animegan_tf.data import contact_sheet, files
+from animegan_tf import contact_sheet, images
+from animegan_tf.data import files
 from animegan_tf.errors import InputError
+from animegan_tf.evaluation import plotting
 
 _HEADING, _MARGIN, _WHITE = 34, 8, 255
 _TILE = 112

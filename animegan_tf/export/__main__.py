@@ -124,7 +124,7 @@ def _check_flags(argv):
 
 
 def _load():
-    from animegan_tf.weights import load_generator
+    from animegan_tf.networks.weights import load_generator
 
     return load_generator(style_flags.chosen_checkpoint())
 

@@ -15,7 +15,7 @@ import numpy as np
 from animegan_tf import images, memory
 from animegan_tf.errors import InputError
 
-_ALONE = Path(__file__).with_name("alone.py")
+_ALONE = Path(__file__).with_name("isolated.py")
 _SAMPLE_PHOTOS = Path(__file__).with_name("photos")
 _LEVELS = 255.0
 # Far more than any export has taken, for one that never answers.

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from animegan_tf import weights
 from animegan_tf.export import check
 from animegan_tf.export.tflite import BOUNDS
+from animegan_tf.networks import weights
 from animegan_tf.networks.generator import size_multiple
 
 

@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 import tensorflow as tf
 
-from animegan_tf import images, storage, tf1
-from animegan_tf.engines import SAVED_MODEL_PROPERTIES
+from animegan_tf import images, storage
 from animegan_tf.errors import InputError
 from animegan_tf.export import check, serving_files
 from animegan_tf.export.serving_graph import ServedGenerator
+from animegan_tf.networks import tf1
 from animegan_tf.networks.generator import generator_arch, properties, size_multiple
-from animegan_tf.stylizer import Stylizer
+from animegan_tf.stylize.engines import SAVED_MODEL_PROPERTIES
+from animegan_tf.stylize.stylizer import Stylizer
 
 INPUT_TYPES = {"uint8": np.uint8, "float32": np.float32}
 ENCODINGS = ("png", "jpeg")

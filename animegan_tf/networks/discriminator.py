@@ -2,7 +2,7 @@
 
 A Keras functional model, float32 RGB in [-1, 1] (N, H, W, 3) to logits (N, H/4, W/4, 1) at depth 3.
 Zero padding, no biases, kernels normal(0, 0.02), spectral norm on every convolution. Layer names
-are the TensorFlow 1 scopes below "discriminator/": `animegan_tf.tf1` relies on it.
+are the TensorFlow 1 scopes below "discriminator/": `animegan_tf.networks.tf1` relies on it.
 
 Source: Chen, AnimeGANv2, 2020; Chen, Liu and Chen, AnimeGAN, ISICA 2019.
 """
@@ -11,12 +11,8 @@ import keras
 from keras import layers
 
 from animegan_tf.errors import InputError
-from animegan_tf.layers import LayerNorm2D, SpectralConv2D
-from animegan_tf.networks.generator import (
-    INSTANCE_NORM_EPSILON,
-    LAYER_NORM_EPSILON,
-    LRELU_SLOPE,
-)
+from animegan_tf.networks.generator import INSTANCE_NORM_EPSILON, LAYER_NORM_EPSILON, LRELU_SLOPE
+from animegan_tf.networks.layers import LayerNorm2D, SpectralConv2D
 
 
 def _norm_names(norm, depth):

@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from animegan_tf.convolution import Conv2D
 from animegan_tf.errors import InputError
+from animegan_tf.networks.convolution import Conv2D
 
 BGR_MEANS = (103.939, 116.779, 123.68)
 _BLOCKS = {"vgg19": (2, 2, 4, 4), "vgg16": (2, 2, 3, 3)}

@@ -2,7 +2,8 @@
 
 Keras functional models, float32 RGB in [-1, 1] (N, H, W, 3) to the same; H and W multiples of
 `size_multiple(model)`. A layer's name is its TensorFlow 1 scope with "/" written as "." (layer
-"C.r1.LayerNorm" is scope generator/G_MODEL/C/r1/LayerNorm): `animegan_tf.tf1` relies on it.
+"C.r1.LayerNorm" is scope generator/G_MODEL/C/r1/LayerNorm):
+`animegan_tf.networks.tf1` relies on it.
 
 Source: Chen, AnimeGANv2, 2020; Chen, Liu and Chen, AnimeGAN, ISICA 2019.
 """
@@ -10,9 +11,14 @@ Source: Chen, AnimeGANv2, 2020; Chen, Liu and Chen, AnimeGAN, ISICA 2019.
 import keras
 from keras import layers
 
-from animegan_tf.convolution import Conv2D
 from animegan_tf.errors import InputError
-from animegan_tf.layers import LayerNorm2D, LegacyHalving2D, LegacyUpsampling2D, ReflectionPad2D
+from animegan_tf.networks.convolution import Conv2D
+from animegan_tf.networks.layers import (
+    LayerNorm2D,
+    LegacyHalving2D,
+    LegacyUpsampling2D,
+    ReflectionPad2D,
+)
 
 LRELU_SLOPE = 0.2
 LAYER_NORM_EPSILON = 1e-12

@@ -9,13 +9,13 @@ import keras
 import tensorflow as tf
 
 from animegan_tf.errors import InputError
-from animegan_tf.layers import (
+from animegan_tf.networks.generator import size_multiple
+from animegan_tf.networks.layers import (
     LayerNorm2D,
     LegacyHalving2D,
     LegacyUpsampling2D,
     ReflectionPad2D,
 )
-from animegan_tf.networks.generator import size_multiple
 
 _register = keras.saving.register_keras_serializable(package="animegan_tf")
 

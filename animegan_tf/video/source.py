@@ -8,12 +8,12 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from animegan_tf.data.video import VideoReader
-from animegan_tf.data.video_file import open_film
-from animegan_tf.data.video_frame import Converter, Orientation
 from animegan_tf.errors import InputError
 from animegan_tf.video import webp
-from animegan_tf.video_names import timecode
+from animegan_tf.video.container import open_film
+from animegan_tf.video.frame import Converter, Orientation
+from animegan_tf.video.reader import VideoReader
+from animegan_tf.video.timecode import timecode
 
 # FFmpeg's scaler: bicubic, rounded rather than truncated, chroma at full resolution.
 PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000

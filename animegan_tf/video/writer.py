@@ -9,8 +9,8 @@ import itertools
 
 import av
 
+from animegan_tf.stylize.options import CONTAINERS
 from animegan_tf.video.encoder import Stamps
-from animegan_tf.video.options import CONTAINERS
 
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov"}
 # A kill loses nothing that a muxer has let go of.

@@ -1,0 +1,175 @@
+"""Generators on disk: run directories, `.weights.h5` files, TensorFlow 1 checkpoints.
+
+The project's own format is Keras' `.weights.h5` of the generator alone. The architecture is told by
+the number of parameters. What they do not tell, such as the norm and whether results get their
+photo's brightness, is JSON in the file's attribute `animegan_tf` (`networks.generator.properties`).
+"""
+
+import io
+import json
+from pathlib import Path
+
+from animegan_tf import storage
+from animegan_tf.errors import InputError
+
+RUN_WEIGHTS = "generator.weights.h5"
+# A run's folder of the generators that it keeps, one each so many epochs.
+EPOCH_WEIGHTS = "epochs"
+SUFFIX = ".weights.h5"
+_H5_SUFFIXES = (".h5", ".hdf5")
+_ATTRIBUTE = "animegan_tf"
+_PARAMETERS = {2_143_552: "v2", 698_240: "lite", 3_956_096: "v1"}
+
+
+def load_generator(checkpoint):
+    """Return the generator that `checkpoint` holds, a `keras.Model` of `build_generator`.
+
+    `checkpoint` is a run directory of `animegan_tf.train`, a `.weights.h5` file, or a TensorFlow 1
+    checkpoint (prefix, `.index` file or folder). The architecture is found from the file. Raises
+    `InputError` when there is none, or none that fits.
+    """
+    path = Path(checkpoint)
+    if path.is_dir():
+        if (path / RUN_WEIGHTS).is_file():
+            return _load_h5(path / RUN_WEIGHTS)
+        if not (path / "checkpoint").is_file() and not list(path.glob("*.index")):
+            raise InputError(
+                f"checkpoint: expected a run directory (with {RUN_WEIGHTS}) or a folder with a "
+                f"TensorFlow 1 checkpoint, received {str(path)!r}, which holds neither"
+            )
+        return _load_tf1(path)
+    if path.suffix in _H5_SUFFIXES:
+        if not path.is_file():
+            raise InputError(f"checkpoint: there is no file {str(path)!r}")
+        return _load_h5(path)
+    return _load_tf1(path)
+
+
+def own_file(checkpoint):
+    """The weights file that `load_generator` would read for `checkpoint`, or None for another kind.
+
+    A `Path`; that it is a generator's has not been looked at. Needs no TensorFlow.
+    """
+    path = Path(checkpoint)
+    if path.is_dir():
+        path /= RUN_WEIGHTS
+    return path if path.suffix in _H5_SUFFIXES and path.is_file() else None
+
+
+def check_output(path, overwrite):
+    """Raise `InputError` for an `output` that could not be, or must not be, written.
+
+    For before the work is done; needs no TensorFlow.
+    """
+    if Path(path).exists() and not overwrite:
+        raise InputError(f"output: {str(path)!r} exists; --overwrite replaces it")
+    _check_name("output", path)
+
+
+def _check_name(argument, path):
+    if not Path(path).name.endswith(SUFFIX):
+        raise InputError(f"{argument}: expected a name ending in {SUFFIX}, received {str(path)!r}")
+
+
+def save_generator(model, path, half=False):
+    """Write the weights of `model` to `path`, a `.weights.h5` file, aside and then in place.
+
+    With `half` they are rounded to float16, and the file has half the size. They are read into
+    float32 as before. The properties of the style (`model.match_brightness`) are kept.
+    """
+    from animegan_tf.networks.generator import properties
+
+    _check_name("path", path)
+    memory = _Memory()
+    model.save_weights(memory)
+    memory = _halved(memory) if half else memory
+    _write_properties(memory, properties(model))
+    storage.write_bytes(path, memory.getvalue())
+
+
+def _write_properties(file, properties):
+    import h5py
+
+    with h5py.File(file, "r+") as opened:
+        opened.attrs[_ATTRIBUTE] = json.dumps(properties)
+
+
+def _halved(memory):
+    """The weights file in `memory` with float16 for float32, likewise in memory."""
+    import h5py
+    import numpy as np
+
+    halved = _Memory()
+    with h5py.File(memory, "r") as file, h5py.File(halved, "w") as output:
+
+        def copy(name, item):
+            if isinstance(item, h5py.Group):
+                made = output.require_group(name)
+            else:
+                made = output.create_dataset(name, data=np.asarray(item, np.float16))
+            made.attrs.update(item.attrs)
+
+        output.attrs.update(file.attrs)
+        file.visititems(copy)
+    return halved
+
+
+class _Memory(io.BytesIO):
+    """A file in memory, since HDF5 ends the process when the disk is full; Keras asks its name."""
+
+    def __str__(self):
+        return RUN_WEIGHTS
+
+
+def _load_tf1(path):
+    from animegan_tf.networks import tf1
+
+    if not tf1.exists(path):
+        raise InputError(
+            "checkpoint: expected a run directory, a .weights.h5 file or a TensorFlow 1 "
+            f"checkpoint, received {str(path)!r}, which is none of them"
+        )
+    return tf1.load_generator(path)[1]
+
+
+def _load_h5(path):
+    from animegan_tf.networks import build_generator
+
+    arch, properties = _look_into(path)
+    try:
+        model = build_generator(arch, properties.get("norm", "published"))
+        model.load_weights(path)
+    except (ValueError, KeyError, OSError) as error:
+        raise InputError(f"checkpoint: {str(path)!r} does not fit its arch: {error}") from error
+    # As published, where nothing is recorded.
+    model.match_brightness = properties.get("match_brightness", True) is not False
+    return model
+
+
+def _look_into(path):
+    """The arch of a weights file and the dict of its properties."""
+    import h5py
+
+    sizes = []
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(
+                lambda _, item: sizes.append(item.size) if isinstance(item, h5py.Dataset) else None
+            )
+            properties = json.loads(file.attrs.get(_ATTRIBUTE, "{}"))
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"checkpoint: {str(path)!r} is not a readable weights file: {error}"
+        ) from error
+    if not isinstance(properties, dict):
+        raise InputError(
+            f"checkpoint: {str(path)!r}: expected a JSON object in its attribute {_ATTRIBUTE}, "
+            f"received {properties!r}"
+        )
+    if sum(sizes) not in _PARAMETERS:
+        expected = ", ".join(f"{count:,} ({arch})" for count, arch in _PARAMETERS.items())
+        raise InputError(
+            f"checkpoint: expected a generator's weights with {expected} parameters, "
+            f"received {str(path)!r} with {sum(sizes):,}"
+        )
+    return _PARAMETERS[sum(sizes)], properties

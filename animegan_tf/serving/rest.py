@@ -1,0 +1,189 @@
+"""TensorFlow Serving over REST, with the standard library. Source: its "RESTful API" document.
+
+Binary strings are {"b64": ...} in JSON; a signature with one output answers without its name.
+Proxies come from the environment; redirects are not followed, for a POST does not survive them.
+"""
+
+import ast
+import base64
+import binascii
+import http.client
+import json
+import re
+import ssl
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import numpy as np
+
+import animegan_tf
+from animegan_tf.serving.protocol import (
+    ConnectionLost,
+    ModelMissing,
+    ServingError,
+    Signature,
+    Unavailable,
+    Unreachable,
+    one_line,
+)
+
+_CHUNK = 2**20
+# 502 is what a proxy in front says while the server itself starts.
+_UNAVAILABLE = (502, 503)
+_MOVED = (301, 302, 303, 307, 308)
+
+
+class RestConnection:
+    """One model behind http:// or https://; see `animegan_tf.serving.protocol`."""
+
+    def __init__(self, base, model, version, timeout):
+        self._base, self._timeout = base, timeout
+        at_version = "" if version is None else f"/versions/{version}"
+        self._url = f"{base}/v1/models/{urllib.parse.quote(model, safe='')}{at_version}"
+        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._opener.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
+
+    def versions(self):
+        answer = self._ask("")
+        try:
+            found = {int(one["version"]): one["state"] for one in answer["model_version_status"]}
+        except (KeyError, TypeError, ValueError):
+            raise self._odd("a model's status", answer) from None
+        return found
+
+    def signatures(self):
+        answer = self._ask("/metadata")
+        try:
+            found = answer["metadata"]["signature_def"]["signature_def"]
+            return {
+                name: Signature(_types(one.get("inputs")), _types(one.get("outputs")))
+                for name, one in found.items()
+            }
+        except (KeyError, TypeError, AttributeError):
+            raise self._odd("a model's metadata", answer) from None
+
+    def predict(self, signature, name, values):
+        del name  # the one input and output go without names
+        if isinstance(values, np.ndarray):
+            instances = values.tolist()
+        else:
+            instances = [{"b64": base64.b64encode(value).decode("ascii")} for value in values]
+        answer = self._ask(":predict", {"signature_name": signature, "instances": instances})
+        try:
+            predictions = answer["predictions"]
+            if isinstance(values, np.ndarray):
+                return np.asarray(predictions)
+            return [base64.b64decode(one["b64"], validate=True) for one in predictions]
+        except (KeyError, TypeError, ValueError, binascii.Error):
+            what = "rows of numbers" if isinstance(values, np.ndarray) else '{"b64": ...}'
+            raise self._odd(f'"predictions" of {what}', answer) from None
+
+    def close(self):
+        pass
+
+    def _ask(self, path, question=None):
+        """The JSON object that the server answers to a GET, or to a POST of `question`."""
+        body = None if question is None else json.dumps(question).encode("ascii")
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        request = urllib.request.Request(self._url + path, body, headers)
+        try:
+            with self._opener.open(request, timeout=self._timeout) as response:
+                answer = _whole(response, self._timeout)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise self._refused(error) from error
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            wrapped = isinstance(error, urllib.error.URLError)
+            raise self._failed(error.reason if wrapped else error) from error
+        try:
+            parsed = json.loads(answer)
+        except ValueError:
+            parsed = None
+        if not isinstance(parsed, dict):
+            raise self._odd("a JSON object", answer.decode("utf-8", "replace"))
+        return parsed
+
+    def _odd(self, expected, answer):
+        received = json.dumps(answer) if isinstance(answer, dict) else answer
+        return ServingError(
+            f"{self._base}: expected {expected} as TensorFlow Serving answers it, received "
+            f"{one_line(received) or 'nothing'}"
+        )
+
+    def _refused(self, error):
+        """The `ServingError` for an answer with an error status."""
+        try:
+            body = _whole(error, self._timeout).decode("utf-8", "replace")
+        except (OSError, ValueError, http.client.HTTPException):
+            body = ""
+        if error.code in _MOVED:
+            there = error.headers.get("Location", "elsewhere")
+            return ServingError(f"{self._base}: sends on to {one_line(there)}; call that instead")
+        message = _error_message(body)
+        said = one_line(message or body) or error.reason
+        text = f"{self._base}: the server answered {error.code}: {said}"
+        if error.code in _UNAVAILABLE:
+            return Unavailable(text)
+        # A web server without such a page says 404 too.
+        if error.code == 404 and message:
+            return ModelMissing(text)
+        return ServingError(text)
+
+    def _failed(self, error):
+        """The `ServingError` for what a socket or the HTTP library raised."""
+        if isinstance(error, TimeoutError):
+            return ServingError(f"{self._base}: no answer within {self._timeout:g} s (timeout)")
+        reason = one_line(getattr(error, "strerror", None) or error) or type(error).__name__
+        if isinstance(error, ConnectionRefusedError):
+            return Unavailable(f"{self._base}: no connection: {reason}")
+        if isinstance(error, (ConnectionError, http.client.IncompleteRead)):
+            return ConnectionLost(f"{self._base}: connection lost: {reason}")
+        if isinstance(error, (http.client.HTTPException, ssl.SSLError)):
+            return Unreachable(
+                f"{self._base}: no {self._base.partition(':')[0].upper()} spoken there: {reason} "
+                "(TensorFlow Serving has REST, http://, at 8501 and gRPC, grpc://, at 8500)"
+            )
+        return Unreachable(f"{self._base}: no connection: {reason}")
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+def _types(named):
+    return {name: info["dtype"] for name, info in (named or {}).items()}
+
+
+def _whole(response, timeout):
+    """The body. The socket's time-out starts anew with each byte, so the time is also kept here."""
+    end, chunks = time.monotonic() + timeout, []
+    while chunk := response.read1(_CHUNK):
+        chunks.append(chunk)
+        if time.monotonic() > end:
+            raise TimeoutError
+    if response.length:
+        raise ConnectionResetError("the answer was cut off")
+    return b"".join(chunks)
+
+
+def _error_message(body):
+    """The text in {"error": text}, or None.
+
+    The server escapes it as C does, not as JSON: an apostrophe in it makes the answer invalid JSON.
+    """
+    try:
+        parsed = json.loads(body)
+        return str(parsed["error"]) if isinstance(parsed, dict) and "error" in parsed else None
+    except ValueError:
+        pass
+    found = re.fullmatch(r'\s*\{\s*"error"\s*:\s*"(.*)"\s*\}\s*', body, re.DOTALL)
+    if found is None:
+        return None
+    try:
+        # What C escapes, octal ones included, a Python bytes literal has too.
+        return ast.literal_eval(f'b"{found[1]}"').decode("utf-8", "replace")
+    except (ValueError, SyntaxError):
+        return found[1]

@@ -1,0 +1,247 @@
+"""The engine that photos get unless one is named: Keras at first, LiteRT once that has paid.
+
+A network that has worked for a while is converted for LiteRT, which is faster on most processors;
+the converted file is kept in the user's cache, where the next run finds it and begins at once,
+without TensorFlow. So are the networks for frames that films measured to be faster. Nothing of this
+happens where there is a GPU.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import statistics
+import struct
+import time
+from pathlib import Path
+
+import numpy as np
+
+from animegan_tf import storage
+from animegan_tf.errors import InputError
+from animegan_tf.stylize.engines import (
+    TFLITE_SUFFIX,
+    KerasEngine,
+    LiteRTEngine,
+    refuse_large_for_litert,
+)
+
+# Converting and trying a network takes about half of this on two cores.
+_WORTH_SECONDS = 20.0
+# Of converted networks; each is as large as its weights.
+_KEPT = 16
+# Part of their names: a change of what is converted, or how, needs another number.
+_FORMAT = 3
+# Nobody asked for an engine that takes more than this much of the free memory.
+_MEMORY_SHARE = 0.5
+_TRIED_SIDE, _ROUNDS, _TOLERANCE = 256, 2, 1e-3
+_NOT_READABLE = (InputError, OSError, KeyError, ValueError, RuntimeError, struct.error)
+_GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+_GPU_PACKAGE = "tensorflow-metal"
+
+
+def is_ready(file):
+    """Whether `AutoEngine(file)` would begin without TensorFlow."""
+    if gpu_in_sight():
+        return False
+    kept = kept_file(file)
+    return kept is not None and kept.is_file()
+
+
+def gpu_in_sight():
+    """Whether TensorFlow may find a GPU, as far as that can be told without loading it."""
+    if any(Path(name).exists() for name in _GPU_FILES):
+        return True
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return bool(importlib.metadata.version(_GPU_PACKAGE))
+    return False
+
+
+def kept_file(file):
+    """Where the weights file `file` is kept converted, a `Path` that need not exist.
+
+    None for a user without a home folder.
+    """
+    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    with contextlib.suppress(RuntimeError):
+        return storage.user_cache() / "litert" / f"{digest[:32]}-{_FORMAT}{TFLITE_SUFFIX}"
+    return None
+
+
+class AutoEngine:
+    """`KerasEngine` or `LiteRTEngine` for the weights file `file`, whichever is ready and fits.
+
+    `quietly` is a function that gives a context in which TensorFlow or LiteRT is loaded later than
+    in the constructor; a command line may hide there what they print. Raises `InputError` for a
+    file that is no generator's.
+    """
+
+    size = None
+    has_model = True
+
+    def __init__(self, file, quietly=contextlib.nullcontext):
+        self._file = Path(file)
+        self._quietly = quietly
+        self._keras = self._litert = None
+        self._seconds = 0.0
+        # A training run may replace the file at any moment: its name here is that of these weights.
+        self._kept = kept_file(file)
+        if self._kept is not None and not gpu_in_sight():
+            self._litert = _load_kept(self._kept)
+        if self._litert is None:
+            self._keras = self._load_keras()
+        self._settled = self._litert is not None or self._keras.on_gpu
+
+    def _load_keras(self):
+        from animegan_tf.networks.weights import load_generator
+
+        return KerasEngine(load_generator(self._file))
+
+    @property
+    def keras(self):
+        """The `KerasEngine`, loaded when first asked for."""
+        if self._keras is None:
+            if not self._unchanged():
+                raise InputError(f"checkpoint: {self._file} has changed since it was first read")
+            with self._quietly():
+                self._keras = self._load_keras()
+        return self._keras
+
+    def _unchanged(self):
+        with contextlib.suppress(OSError):
+            return kept_file(self._file) == self._kept
+        return False
+
+    @property
+    def model(self):
+        """The Keras model, loaded when first asked for."""
+        return self.keras.model
+
+    @property
+    def multiple(self):
+        """What height and width must be multiples of."""
+        return (self._litert or self._keras).multiple
+
+    @property
+    def match_brightness(self):
+        """See `animegan_tf.stylize.engines`."""
+        return (self._litert or self._keras).match_brightness
+
+    def identity(self):
+        """See `animegan_tf.stylize.engines`."""
+        return (self._litert or self.keras).identity()
+
+    @property
+    def on_litert(self):
+        """Whether LiteRT does what fits into memory that way."""
+        return self._litert is not None
+
+    def refuse_too_large(self, height, width):
+        """Raise `InputError` for a picture that is known to be too large for the memory."""
+        if not self._use_litert(height, width):
+            self.keras.refuse_too_large(height, width)
+
+    def _use_litert(self, height, width):
+        if self._litert is None:
+            return False
+        if not self._litert.fits(height, width, _MEMORY_SHARE):
+            self._litert.release()  # Keras will want that memory
+            return False
+        return True
+
+    def __call__(self, batch):
+        # Before the work, not after it: nobody waits for a conversion at the end of the last photo.
+        if not self._settled and self._seconds > _WORTH_SECONDS:
+            self._settled = True
+            with self._quietly():
+                self._litert = self._converted()
+        if self._use_litert(*batch.shape[1:3]):
+            with contextlib.suppress(MemoryError):
+                return self._litert(batch)
+        start = time.perf_counter()
+        result = self.keras(batch)
+        self._seconds += time.perf_counter() - start
+        return result
+
+    def kept_for_frames(self, height, width):
+        """The `StableLiteRT` that `keep_for_frames` kept for that size, or None."""
+        if self._kept is None or gpu_in_sight():
+            return None
+        from animegan_tf.stylize.stable_litert import StableLiteRT
+
+        path = self._file_for_frames(height, width)
+        try:
+            made = StableLiteRT(path.read_bytes())
+            refuse_large_for_litert(made.arch, height, width, share=_MEMORY_SHARE)
+            path.touch()
+        except _NOT_READABLE:
+            return None
+        return made
+
+    def keep_for_frames(self, network):
+        """Keep a `StableLiteRT` of these weights for the next film with frames of its size."""
+        if self._kept is not None and self._unchanged():
+            with contextlib.suppress(OSError):
+                _keep(self._file_for_frames(*network.size), network.made)
+
+    def _file_for_frames(self, height, width):
+        return self._kept.with_name(f"{self._kept.stem}-{width}x{height}{TFLITE_SUFFIX}")
+
+    def _converted(self):
+        """The network under LiteRT, kept for the next time, if it is equal and faster; or None."""
+        from animegan_tf.export import convert, metadata
+        from animegan_tf.networks.generator import properties
+
+        try:
+            own = {**properties(self.model), "weights": self.keras.identity()}
+            made = metadata.add_own(convert.convert(self.model, "none"), own)
+            litert = _load(made)
+            if not _equal_and_faster(litert, self.keras):
+                return None
+        except (InputError, RuntimeError, MemoryError, OSError):
+            return None  # Keras goes on
+        if self._kept is not None and self._unchanged():
+            with contextlib.suppress(OSError):
+                _keep(self._kept, made)
+        return litert
+
+
+def _load(made):
+    """The engine of what `_converted` made, as bytes."""
+    from animegan_tf.export import metadata
+
+    return LiteRTEngine(made, arch=metadata.read_own(made)["arch"])
+
+
+def _load_kept(path):
+    """The engine of a kept file, or None for one that is damaged."""
+    try:
+        made = _load(path.read_bytes())
+        path.touch()
+    except _NOT_READABLE:
+        return None
+    return made
+
+
+def _keep(path, made):
+    storage.write_bytes(path, made)
+    kept = sorted(path.parent.glob(f"*{TFLITE_SUFFIX}"), key=lambda file: file.stat().st_mtime)
+    for old in kept[:-_KEPT]:
+        old.unlink(missing_ok=True)
+
+
+def _equal_and_faster(litert, keras):
+    """Whether LiteRT gives the same answer as Keras to a picture, in less time."""
+    shape = (1, _TRIED_SIDE, _TRIED_SIDE, 3)
+    picture = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    if not litert.fits(*shape[1:3]):
+        return False
+    # Not `<=`: nor may a difference be NaN.
+    if not np.abs(litert(picture) - keras(picture)).max() < _TOLERANCE:
+        return False
+    seconds = {litert: [], keras: []}
+    for _ in range(_ROUNDS):
+        for engine, taken in seconds.items():
+            start = time.perf_counter()
+            engine(picture)
+            taken.append(time.perf_counter() - start)
+    return statistics.median(seconds[litert]) < statistics.median(seconds[keras])

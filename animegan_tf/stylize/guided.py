@@ -1,0 +1,214 @@
+"""Results that were drawn small, brought to the photo's size and mixed with it. No TensorFlow.
+
+A network draws a photo of many pixels as it draws one of few: the same thin lines, so that they are
+hardly seen, at many times the work. `Delivery` has it draw at a working size; what it drew is then
+enlarged with the photo as the guide, so that edges come out where the photo has them. Pictures are
+uint8 RGB (H, W, 3).
+
+Source: He and Sun, Fast Guided Filter, 2015, with a guide in colours, and what it loses at the
+working size added.
+"""
+
+import numbers
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from animegan_tf import images
+from animegan_tf.errors import InputError
+from animegan_tf.recipes import DRAW_SIDE
+
+# For errors about pictures that are too large.
+LIMITS = "a smaller draw_side or max_side limits the size"
+# The networks are trained on 256x256, and draw smaller pictures as blotches.
+_LEAST_DRAW_SIDE = 256
+# Of the windows at the working size, and the variance (of values in [0, 1]) that is taken for flat.
+_RADIUS, _EPSILON = 3, 4e-4
+# Of the bands that a large picture is done in; each takes some 100 bytes a pixel.
+_BAND_PIXELS = 2**16
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """At what size a photo is drawn, and what of the photo its result gets.
+
+    draw_side: a photo whose short side is over it is drawn with one of that length and the result
+        enlarged to the photo's size, see `enlarge`. 0: every photo is drawn at its own size.
+    strength: how much of the result there is in what is delivered, the rest is the photo: 0 to 1.
+    keep_color: whether it gets the photo's colours, see `keep_chroma`.
+    """
+
+    draw_side: int = DRAW_SIDE
+    strength: float = 1.0
+    keep_color: bool = False
+
+    def check(self):
+        """Raise `InputError` for what cannot be; returns itself."""
+        side = self.draw_side
+        if not isinstance(side, (int, np.integer)) or (side and side < _LEAST_DRAW_SIDE):
+            raise InputError(
+                f"draw_side: expected 0 or a whole number of at least {_LEAST_DRAW_SIDE}, "
+                f"received {side!r}"
+            )
+        if not isinstance(self.strength, numbers.Real) or not 0 <= self.strength <= 1:
+            raise InputError(f"strength: expected a number from 0 to 1, received {self.strength!r}")
+        return self
+
+    def shrink(self, photo, within=None):
+        """What is drawn: `photo` itself, or smaller.
+
+        within: the (height, width) of all that the network takes, if it is limited. What is drawn
+            smaller than the photo anyway is then drawn no larger than that.
+        """
+        height, width = photo.shape[:2]
+        if not self.draw_side or min(height, width) <= self.draw_side:
+            return photo
+        scale = self.draw_side / min(height, width)
+        size = round(height * scale), round(width * scale)
+        if within is not None and (size[0] > within[0] or size[1] > within[1]):
+            size = images.size_within(height, width, *within)
+        return images.resize(photo, *size)
+
+    def finish(self, photo, drawn, result):
+        """The picture to deliver for `photo`, where `drawn = shrink(photo)` gave `result`.
+
+        It has the size of the photo, or of a `result` that is of another size than `drawn`.
+        """
+        if drawn is not photo:
+            result = enlarge(photo, drawn, result)
+        if self.keep_color or self.strength < 1:
+            photo = images.resize(photo, *result.shape[:2])
+        if self.keep_color:
+            result = keep_chroma(photo, result)
+        return blend(photo, result, self.strength)
+
+
+def enlarge(photo, small_photo, small_result):
+    """The result for `photo` from `small_result`, that for `small_photo`: of the photo's size.
+
+    photo: uint8 (H, W, 3). small_photo, small_result: uint8 (h, w, 3), no larger.
+
+    In each window at the small size the result is taken for a linear function of the photo's
+    colours; the function, smoothed and enlarged, is applied to the large photo. What the functions
+    miss at the small size is enlarged by itself and added. Done in bands of rows, so that floats of
+    the whole picture never exist. Raises `InputError` for sizes that do not go together.
+    """
+    sides = zip(small_photo.shape[:2], photo.shape[:2], strict=True)
+    if small_photo.shape != small_result.shape or any(small > large for small, large in sides):
+        raise InputError(
+            "enlarge: expected a small photo and its result of one size, no larger than the photo "
+            f"{photo.shape}, received {small_photo.shape} and {small_result.shape}"
+        )
+    guide, target = _planes(small_photo), _planes(small_result)
+    slopes, offsets = _linear_functions(guide, target)
+    lost = target - offsets - np.einsum("ckhw,khw->chw", slopes, guide)
+    functions = np.concatenate([slopes.reshape(-1, *guide.shape[1:]), offsets])
+    functions, lost = _Enlarged(functions, photo), _Enlarged(lost, photo, cv2.INTER_CUBIC)
+    result = np.empty_like(photo)
+    for rows in _bands(photo):
+        colours, function = _planes(photo[rows]), functions[rows]
+        made = function[9:] + lost[rows]
+        for channel in range(3):
+            for colour in range(3):
+                slope = function[3 * channel + colour]
+                cv2.accumulateProduct(colours[colour], slope, made[channel])
+        result[rows] = _picture(made)
+    return result
+
+
+def blend(photo, result, strength):
+    """`strength` of the result and the rest of the photo, 0 to 1; both uint8 (H, W, 3)."""
+    if strength == 1:
+        return result
+    return cv2.addWeighted(result, strength, photo, 1 - strength, 0)
+
+
+def keep_chroma(photo, result):
+    """The result with the photo's colours: its own L, the photo's a and b of CIE Lab.
+
+    Both uint8 (H, W, 3), taken for sRGB. Colours that sRGB does not have at that L become paler or
+    other ones.
+    """
+    made = np.empty_like(result)
+    for rows in _bands(result):
+        light, colour = (
+            cv2.cvtColor(one[rows].astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+            for one in (result, photo)
+        )
+        colour[..., 0] = light[..., 0]
+        rgb = cv2.cvtColor(colour, cv2.COLOR_Lab2RGB)
+        made[rows] = np.rint(np.clip(rgb, 0, 1) * 255)
+    return made
+
+
+def _bands(picture):
+    """Slices of rows."""
+    height, width = picture.shape[:2]
+    step = max(1, _BAND_PIXELS // width)
+    return [slice(first, min(height, first + step)) for first in range(0, height, step)]
+
+
+def _planes(picture):
+    """uint8 (H, W, C) to float32 (C, H, W) in [0, 1]."""
+    return np.stack(cv2.split(picture)).astype(np.float32) / np.float32(255)
+
+
+def _picture(planes):
+    """The inverse, clipped."""
+    return cv2.merge([cv2.convertScaleAbs(cv2.max(plane, 0), alpha=255) for plane in planes])
+
+
+def _linear_functions(guide, target):
+    """Slopes (3, 3, h, w) and offsets (3, h, w) for target = slopes @ guide + offsets, smoothed."""
+    means, wanted = _mean(guide), _mean(target)
+    pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    xx, xy, xz, yy, yz, zz = (
+        _mean(guide[i] * guide[j]) - means[i] * means[j] + (_EPSILON if i == j else 0)
+        for i, j in pairs
+    )
+    # The inverse of a symmetric matrix of 3x3, by its cofactors.
+    cofactors = [yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy]
+    determinant = xx * cofactors[0] + xy * cofactors[1] + xz * cofactors[2]
+    cofactors += [xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy]
+    inverse = dict(zip(pairs, (one / determinant for one in cofactors), strict=True))
+    slopes = np.empty((3, *guide.shape), np.float32)
+    for channel in range(3):
+        shared = [_mean(guide[i] * target[channel]) - means[i] * wanted[channel] for i in range(3)]
+        for i in range(3):
+            slopes[channel, i] = sum(inverse[min(i, j), max(i, j)] * shared[j] for j in range(3))
+    offsets = wanted - np.einsum("ckhw,khw->chw", slopes, means)
+    return _mean(slopes), _mean(offsets)
+
+
+def _mean(planes):
+    """The mean over the window around each pixel, of (..., h, w)."""
+    side = 2 * _RADIUS + 1
+    flat = planes.reshape(-1, *planes.shape[-2:])
+    return np.stack([cv2.blur(plane, (side, side)) for plane in flat]).reshape(planes.shape)
+
+
+class _Enlarged:
+    """`enlarged[rows]`: those rows of float32 (C, h, w), enlarged to a photo's size: (C, n, W)."""
+
+    def __init__(self, planes, photo, interpolation=cv2.INTER_LINEAR):
+        height, self._width = photo.shape[:2]
+        self._planes, self._interpolation = planes, interpolation
+        # How much of each small row there is in each large one: OpenCV's own weights.
+        rows = planes.shape[1]
+        self._weights = cv2.resize(
+            np.eye(rows, dtype=np.float32), (rows, height), interpolation=interpolation
+        )
+
+    def __getitem__(self, rows):
+        weights = self._weights[rows]
+        used = np.flatnonzero(weights.any(axis=0))
+        used = slice(used[0], used[-1] + 1)
+        tall = weights[:, used] @ self._planes[:, used]
+        count, height, width = tall.shape
+        wide = cv2.resize(
+            tall.reshape(-1, width),
+            (self._width, count * height),
+            interpolation=self._interpolation,
+        )
+        return wide.reshape(count, height, self._width)

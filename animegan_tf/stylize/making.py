@@ -1,0 +1,392 @@
+"""A film in the making: decoded, answered, written, kept when it is interrupted."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import signal
+import threading
+import time
+from fractions import Fraction
+
+from tqdm import tqdm
+
+from animegan_tf import images, storage
+from animegan_tf.errors import InputError
+from animegan_tf.stylize.journal import Journal, partial_path, record_path
+from animegan_tf.stylize.options import ANIMATIONS
+from animegan_tf.stylize.threads import BatchSize, Drain, Feeder
+from animegan_tf.video import animation, writer
+from animegan_tf.video.encoder import Spec
+from animegan_tf.video.tracks import Copies
+
+# A kill loses at most the frames since the last multiple of this.
+SEGMENT = 96
+# Frames between the threads.
+_DEPTH = 4
+# Seconds before the place to go on at that are looked at again.
+_WARM_UP = 2
+_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoReport:
+    """What became of a film.
+
+    Attributes:
+        path: the result; None if there is none, since no frame could be done.
+        frames: how many are in it.
+        new_frames: how many of them this run made.
+        seconds: that this took, from the first frame to the complete file.
+        network_seconds: of these, how many the network worked on frames, choosing an engine
+            left out.
+        batch: how many frames the network was given at once.
+        notes: what is not as one might expect, a sentence each.
+        problems: what was wrong with the source, a sentence each; the frames before are there.
+        stopped: the signal that ended it early, or None.
+    """
+
+    path: pathlib.Path | None
+    frames: int
+    new_frames: int
+    seconds: float
+    network_seconds: float
+    batch: int
+    notes: tuple = ()
+    problems: tuple = ()
+    stopped: signal.Signals | None = None
+
+    def __str__(self):
+        if not self.new_frames:
+            return f"{self.frames} frames"
+        rate = self.new_frames / self.seconds
+        alone = self.new_frames / self.network_seconds if self.network_seconds else rate
+        return (
+            f"{self.frames} frames, {rate:.3g} frames/s, {min(1, rate / alone):.0%} of the "
+            f"network's own {alone:.3g} ({self.batch} at once)"
+        )
+
+
+class Signals:
+    """While it lasts SIGINT and SIGTERM are only noted, in `received`; a second one interrupts."""
+
+    def __init__(self):
+        self.received, self._before = None, {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            for one in (signal.SIGINT, signal.SIGTERM):
+                self._before[one] = signal.signal(one, self._note)
+        return self
+
+    def _note(self, number, frame):
+        del frame
+        if self.received is not None:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number)
+
+    def __exit__(self, *_):
+        for one, before in self._before.items():
+            signal.signal(one, before)
+
+
+class Making:
+    """One run for one film; `run` does it."""
+
+    def __init__(self, source, output, stylizer, options, compare, old=None):
+        """`old`: the `Journal` of an interrupted run to go on from.
+
+        Raises `InputError` when that run was for another result.
+        """
+        self._source, self._facts, self._output = source, source.facts, pathlib.Path(output)
+        self._stylizer, self._options, self._compare = stylizer, options, compare
+        self._animated = options.container in ANIMATIONS
+        self._container = "mkv" if self._animated else options.container
+        self._start, self._end = options.start or Fraction(0), options.end
+        self._writer = self._journal = None
+        self._frames, self._clock, self._uncounted = [], None, 0
+        self._name, self._codec, self._crf = options.codec_for(options.container)
+        self._old, self._done = old, []
+        self._record, self._recorded = record_path(output), False
+        if old is not None:
+            self._check(old)
+            self._done = old.whole(writer.count_packets(old.film_path))
+
+    def _job(self):
+        """What has to be the same for a run to go on with another's segments."""
+        path = self._facts.path
+        status = path.stat()
+        return {
+            "source": [path.name, status.st_size, status.st_mtime_ns],
+            "result": [self._options.container, self._name, self._crf, self._compare],
+            "part": [str(self._start), str(self._end)],
+            "stabilize": self._stylizer.stabilize,
+            "network": self._stylizer.identity(),
+        }
+
+    def _check(self, old):
+        for name, value in self._job().items():
+            if old.job.get(name) != value:
+                raise InputError(
+                    f"resume: expected what {old.path} was begun with, received another {name}: "
+                    f"{value} instead of {old.job.get(name)}; --overwrite begins anew"
+                )
+
+    def run(self, progress=False):
+        """Make the film; returns a `VideoReport`."""
+        self._output.parent.mkdir(parents=True, exist_ok=True)
+        done = sum(len(one["frames"]) for one in self._done)
+        total = self._facts.expected_frames(self._start, self._end)
+        bar = tqdm(
+            desc=self._facts.path.name, total=max(total, done) if total else None, initial=done,
+            unit="frame", disable=None if progress else True, bar_format=_BAR if total else None,
+        )  # fmt: skip
+        with bar, Signals() as signals:
+            try:
+                batch = self._through(bar, signals)
+                return self._finish(signals.received, batch)
+            except BaseException as error:
+                self._give_up()
+                if isinstance(error, OSError):
+                    raise OSError(self._what_is_kept(error)) from error
+                raise
+
+    # --- the way of a frame ---
+
+    def _through(self, bar, signals):
+        """Do all frames, in three threads; returns how many were answered at once."""
+        feeder = Feeder(self._prepared(), _DEPTH)
+        drain = Drain(lambda item: self._write(*item, bar), _DEPTH)
+        sizes, group = None, []
+        try:
+            for frame, prepared in feeder:
+                sizes = sizes or BatchSize(self._stylizer.largest_batch(prepared))
+                group.append((frame, prepared))
+                if len(group) >= sizes.now() or prepared.state is not None or signals.received:
+                    self._answer(group, sizes, drain)
+                    group = []
+                if signals.received:
+                    break
+            if group:
+                self._answer(group, sizes, drain)
+        finally:
+            feeder.stop()
+            drain.finish()
+        return (sizes.best or sizes.now()) if sizes else 1
+
+    def _prepared(self):
+        """Yield (frame, `Prepared`) for what is still to be done. The feeder's thread."""
+        index = sum(len(one["frames"]) for one in self._done)
+        start, until = self._start, None
+        if index:
+            until = self._resume_at()
+            self._source.exact_times = self._done[-1]["exact_times"]
+            start = max(start, until - _WARM_UP)
+        with contextlib.closing(self._source.frames(start, self._end)) as frames:
+            for frame in frames:
+                if until is not None:
+                    if frame.time < until:
+                        self._stylizer.warm_up(frame.rgb, frame.time)
+                        continue
+                    self._stylizer.restore(self._done[-1]["state"])
+                    until = None
+                index += 1
+                last = index % SEGMENT == 0
+                yield frame, self._stylizer.prepare(frame.rgb, frame.time, keep_state=last)
+
+    def _answer(self, group, sizes, drain):
+        """Give frames to the network, fewer at once if they do not fit into memory."""
+        watch = self._stylizer.watch
+        while group:
+            part = group[: sizes.now()]
+            try:
+                answers = self._stylizer.answer([prepared for _, prepared in part])
+            except MemoryError:
+                if len(part) == 1:
+                    raise
+                sizes.limit(len(part) // 2)
+                continue
+            sizes.took(len(part), watch.last)
+            # What runs the network may be another from now on.
+            sizes.limit(self._stylizer.largest_batch(part[0][1]))
+            for (frame, prepared), answer in zip(part, answers, strict=True):
+                drain.put((frame, prepared, answer))
+            group = group[len(part) :]
+            if self._clock is None:  # the first also sets the network up: not counted
+                self._clock, self._uncounted, watch.seconds = time.perf_counter(), len(part), 0.0
+
+    def _write(self, frame, prepared, answer, bar):
+        """Finish a frame and encode it. The drain's thread."""
+        rgb = self._stylizer.finish(prepared, answer)
+        if self._compare:
+            rgb = images.side_by_side(images.resize(prepared.photo, *rgb.shape[:2]), rgb)
+        if self._writer is None:
+            self._begin(rgb.shape[:2], self._zero(frame))
+        pts = round((self._facts.origin + frame.time - self._base) / self._facts.tick)
+        duration = max(1, round(frame.duration / self._facts.tick))
+        self._writer.frame(rgb, pts, duration)
+        self._frames.append((pts, duration))
+        if prepared.state is not None:
+            self._end_segment(prepared.state)
+        bar.update()
+
+    # --- the file ---
+
+    def _zero(self, frame):
+        """The source's time stamp that becomes 0, when this is the first frame."""
+        return self._facts.origin + frame.time if self._start else self._facts.begin
+
+    def _resume_at(self):
+        """The time of the first frame that is not done yet."""
+        pts, duration = self._done[-1]["frames"][-1]
+        base = Fraction(self._old.job["base"])
+        half = Fraction(1, 2)
+        return (pts + duration - half) * self._facts.tick + base - self._facts.origin
+
+    def _begin(self, size, base):
+        """Open the output for pictures of a size."""
+        facts = self._facts
+        if self._done:
+            base = Fraction(self._old.job["base"])
+        self._base = base
+        spec = Spec(
+            self._codec, self._crf, *size, facts.aspect, facts.rate or Fraction(25), facts.tick,
+            facts.colours,
+        )  # fmt: skip
+        end = None if self._end is None else facts.origin + self._end
+        job = {**self._job(), "base": str(base), "size": list(size)}
+        self._journal = Journal(self._record, job, self._partial_name())
+        self._writer = writer.Writer(
+            self._journal.film_path,
+            self._container,
+            spec,
+            None if self._animated else self._copies(base, end),
+        )
+        job["encoder"] = self._writer.extradata.hex()
+        if self._done:
+            if self._old.job["encoder"] != job["encoder"]:
+                raise InputError(
+                    f"resume: {self._old.film} was made with another version of the encoder; "
+                    "--overwrite begins anew"
+                )
+            taken = [one["frames"] for one in self._done]
+            self._writer.take(self._old.film_path, taken)
+        else:
+            # With --overwrite of what was interrupted, the old one ends here.
+            before = Journal.load(self._record)
+            self._journal.write()
+            self._recorded = True
+            self._forget(before)
+
+    def _copies(self, base, end):
+        cut = bool(self._start)
+        return lambda output: Copies(self._facts.path, output, base, end, cut)
+
+    def _partial_name(self):
+        """Another one than that of the file that is gone on from."""
+        first, second = (partial_path(self._output, self._container, n).name for n in (1, 2))
+        return second if self._old is not None and self._old.film == first else first
+
+    def _end_segment(self, state):
+        self._writer.end_segment()
+        segment = {
+            "frames": self._frames,
+            "exact_times": self._source.exact_times,
+            "state": state,
+        }
+        self._frames = []
+        if self._recorded:
+            self._journal.add(segment)
+            return
+        # From now on the new file has more than the old one.
+        self._journal.segments = [*self._done, segment]
+        self._journal.write()
+        self._recorded = True
+        self._forget(self._old)
+
+    def _forget(self, journal):
+        """Remove the unfinished film of an earlier run; a result stays until it is replaced."""
+        mine = self._journal.film if self._journal else None
+        if journal is not None and journal.film not in (mine, self._output.name):
+            journal.film_path.unlink(missing_ok=True)
+
+    # --- the end ---
+
+    def _finish(self, stopped, batch):
+        """Complete the file and put it in its place; returns the `VideoReport`."""
+        problems = tuple(self._source.problems)
+        if self._writer is None and self._done and not stopped:
+            # It was killed after the last frame.
+            self._begin(tuple(self._old.job["size"]), Fraction(0))
+        if self._writer is None:
+            if not stopped:
+                raise InputError(
+                    f"{self._facts.path}: expected frames in the part that is asked for, found "
+                    f"none{': ' + problems[0] if problems else ''}"
+                )
+            return VideoReport(None, 0, 0, 0.0, 0.0, batch, stopped=stopped)
+        film, finished = self._writer, self._journal.film_path
+        film.close(whole=stopped is None)
+        seconds = time.perf_counter() - (self._clock or time.perf_counter())
+        notes = (*self._facts.notes, *self._size_notes(), *film.notes)
+        if self._stylizer.note is not None:
+            notes = (*notes, self._stylizer.note)
+        if self._animated:
+            kind = self._options.container
+            notes = (*notes, *animation.notes(kind, self._facts.rate))
+            with storage.aside(self._output, f".{kind}") as aside:
+                animation.write_animation(finished, aside, kind)
+        else:
+            os.replace(finished, self._output)
+        self._writer = None
+        if stopped is not None:
+            record = Journal.load(self._record)
+            record.stopped, record.film = (
+                True,
+                finished.name if self._animated else self._output.name,
+            )
+            record.write()
+        else:
+            self._record.unlink(missing_ok=True)
+            if self._animated:
+                finished.unlink()
+        self._forget(self._old)
+        done = sum(len(one["frames"]) for one in self._done)
+        counted = max(0, film.frames - done - self._uncounted)
+        return VideoReport(
+            self._output, film.frames, counted, seconds, self._stylizer.watch.seconds, batch,
+            notes, problems, stopped,
+        )  # fmt: skip
+
+    def _size_notes(self):
+        height, width = self._journal.job["size"]
+        if not self._codec.even or not (height % 2 or width % 2):
+            return ()
+        return (
+            f"{width}x{height}: {self._name} needs even sides, so the last row or column is there "
+            "twice (--codec=vp9 keeps the size)",
+        )
+
+    def _what_is_kept(self, error):
+        reason = getattr(error, "strerror", None) or error
+        kept = self._journal if self._recorded else self._old
+        if kept is None or not kept.film_path.exists():
+            return f"{self._output}: {reason}"
+        return (
+            f"{self._output}: {reason}; what was done can be played in {kept.film_path}, "
+            "and --resume goes on from its last whole segment"
+        )
+
+    def _give_up(self):
+        """Close what is open, and leave nothing that no run could go on from."""
+        if self._journal is None:
+            return
+        frames = 0
+        if self._writer is not None:
+            self._writer.abandon()
+            frames = self._writer.frames
+        begun = frames > 0 or self._done
+        if self._recorded and not begun:
+            self._record.unlink(missing_ok=True)
+        if not (self._recorded and begun):
+            self._journal.film_path.unlink(missing_ok=True)

@@ -1,0 +1,58 @@
+"""`animegan_tf.stylize.stable.StableNetwork` under LiteRT, for frames of one size. No TensorFlow."""
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+from animegan_tf.errors import InputError
+from animegan_tf.export import metadata
+from animegan_tf.memory import cores
+
+
+class StableLiteRT:
+    """A converted `StableNetwork`: same call and same `memory`, on the processor.
+
+    Attributes:
+        made: the file, bytes.
+        arch: the network's.
+        size: (height, width) of the frames.
+    """
+
+    one_by_one = True
+
+    def __init__(self, made):
+        """`made`: the file of `animegan_tf.stylize.stable_convert`, bytes.
+
+        Raises KeyError, ValueError or RuntimeError for another file.
+        """
+        own = metadata.read_own(made)
+        self.made, self.arch, self.size = made, own["arch"], tuple(own["size"])
+        # Where each average is in one vector: its first place and how many there are.
+        self._places = own["averages"]
+        self._count = sum(count for _, count in self._places.values())
+        interpreter = Interpreter(model_content=made, num_threads=cores())
+        self._run = interpreter.get_signature_runner()
+        self.memory = {
+            name: np.zeros((1, count), np.float32) for name, (_, count) in self._places.items()
+        }
+
+    def __call__(self, batch, rates):
+        """Raises `InputError` for answers that are not finite; `memory` is then as it was.
+
+        Rates of 1 look at no memory, which may then be None.
+        """
+        memory = np.zeros(self._count, np.float32)
+        if self.memory is not None:
+            memory = np.concatenate([self.memory[name][0] for name in self._places])
+        results = []
+        for frame, rate in zip(batch, rates, strict=True):
+            answer = self._run(images=frame[None], rate=np.float32([rate]), memory=memory)
+            results.append(answer["images"])
+            memory = answer["memory"]
+        result = np.concatenate(results)
+        if not np.isfinite(result).all():
+            raise InputError("checkpoint: its network answers with values that are not finite")
+        self.memory = {
+            name: memory[None, start : start + count].copy()
+            for name, (start, count) in self._places.items()
+        }
+        return result

@@ -1,0 +1,345 @@
+"""The loop over the steps of a training run: resuming, saving, recording, stopping.
+
+It drives `AnimeGAN`'s steps itself rather than through `fit`: it resumes in the middle of an epoch,
+looks at every step's losses, and saves by steps. Losses are read when the next step has been begun,
+so that a GPU need not wait; before anything is saved all are. Every worker runs it; only the chief
+writes.
+"""
+
+import contextlib
+import functools
+import math
+import signal
+import sys
+import time
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+from tqdm import tqdm
+
+from animegan_tf import images, networks, storage
+from animegan_tf.data import sources
+from animegan_tf.data.pipeline import SampleSource
+from animegan_tf.errors import InputError, Stopped, TrainingError
+from animegan_tf.networks import weights
+from animegan_tf.stylize.stylizer import Stylizer
+from animegan_tf.train import distribution
+from animegan_tf.train.animegan import AnimeGAN
+from animegan_tf.train.checkpoints import RunState
+from animegan_tf.train.distribution import Worker
+from animegan_tf.train.gram_cache import GramCache
+from animegan_tf.train.plan import FLAGS_FILE, learning_rate_factor, phase_of
+from animegan_tf.train.summaries import RunRecords
+
+SAMPLE_SIDE = 512
+
+
+@contextlib.contextmanager
+def _precision(name):
+    """Build layers and optimisers for `name` arithmetic; variables stay float32."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def build_model(config, replicas=1):
+    """The `AnimeGAN` of `config` with fresh weights, or with the generator of `init_from`.
+
+    Variables belong to the `tf.distribute` strategy in whose scope this is called.
+    """
+    recipe = config.recipe
+    if config.scale_lr:
+        recipe = distribution.scale_rates(recipe, replicas)
+    keras.utils.set_random_seed(config.seed)
+    with _precision(config.mixed_precision):
+        return _build(config, recipe)
+
+
+def _build(config, recipe):
+    features = networks.build_feature_extractor(config.features, config.features_depth)
+    generator = networks.build_generator(recipe.arch, recipe.generator_norm)
+    if config.init_from is not None:
+        source = weights.load_generator(config.init_from)
+        if source.name != generator.name:
+            raise InputError(
+                f"init_from: expected a generator of arch {recipe.arch}, received "
+                f"{config.init_from!r}, which holds a {source.name}"
+            )
+        generator.set_weights(source.get_weights())
+    discriminator = networks.build_discriminator(
+        recipe.norm,
+        recipe.discriminator_channels,
+        recipe.discriminator_depth,
+        recipe.spectral_norm,
+    )
+    return AnimeGAN(generator, discriminator, features, recipe, seed=config.seed)
+
+
+# The learning rates of each phase's optimisers.
+_RATES = {
+    "initialize": ("init_learning_rate",),
+    "discriminate": ("discriminator_learning_rate",),
+    "adversarial": ("generator_learning_rate", "discriminator_learning_rate"),
+}
+
+
+class _Steps:
+    """The compiled updates of a model: one graph for each kind, the same on every replica."""
+
+    def __init__(self, model, strategy, jit_compile=False):
+        self.model = model
+        self._strategy = strategy
+        self._jit_compile = jit_compile
+        # By what is part of the traced graph: the phase, and whether the discriminator is updated.
+        self._updates = {}
+
+    def _compiled(self, turn):
+        strategy = self._strategy
+        step = functools.partial(self.model.update, update_discriminator=turn)
+        if self._jit_compile:
+            step = tf.function(step, jit_compile=True, autograph=False)
+
+        # Nothing in a step depends on a tensor's value, and autograph's rewriting takes seconds.
+        @tf.function(autograph=False)
+        def update(batch):
+            # Parts of a batch have one size, so the mean of their means is the batch's.
+            return tf.nest.map_structure(
+                lambda value: strategy.reduce("MEAN", value, axis=None),
+                strategy.run(step, args=(batch,)),
+            )
+
+        return update
+
+    def __call__(self, step, plan, batch):
+        """Do update number `step` (from 0); returns dicts of losses and measures, not yet read."""
+        model, recipe = self.model, self.model.recipe
+        factor = learning_rate_factor(step, plan)
+        optimizers = {
+            "init_learning_rate": model.init_optimizer,
+            "generator_learning_rate": model.generator_optimizer,
+            "discriminator_learning_rate": model.discriminator_optimizer,
+        }
+        rates = {name: optimizers[name] for name in _RATES[model.phase]}
+        first = plan.init_steps + plan.discriminator_steps
+        turn = model.phase != "adversarial" or (step - first) % recipe.training_rate == 0
+        if (model.phase, turn) not in self._updates:
+            self._updates[model.phase, turn] = self._compiled(turn)
+        for name, optimizer in rates.items():
+            optimizer.learning_rate = getattr(recipe, name) * factor
+        losses, measures = self._updates[model.phase, turn](batch)
+        return losses, {**measures, **{name: getattr(recipe, name) * factor for name in rates}}
+
+
+class _Stop:
+    """Turns SIGTERM and the first Ctrl-C into a wish to stop after the current step."""
+
+    def __init__(self):
+        self.signal = None
+        self._before = {}
+
+    def __enter__(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Only the main thread may; a run in another one is not stopped by signals.
+            with contextlib.suppress(ValueError):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number, frame):
+        del frame
+        if self.signal == signal.SIGINT == number:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def _memory():
+    """{"memory_gb": the peak of this process}, on the first GPU or else in main memory.
+
+    Empty where the system does not tell.
+    """
+    if tf.config.list_physical_devices("GPU"):
+        return {"memory_gb": tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9}
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {}
+    scale = 1 if sys.platform == "darwin" else 1024
+    return {"memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9}
+
+
+def _check_finite(losses, step, state):
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            saved = f"the last saved checkpoint is {state.latest}"
+            if state.latest is None:
+                saved = "no checkpoint had been saved"
+            raise TrainingError(
+                f"step {step + 1}: the loss term {name!r} is {value}; the run stops and this "
+                f"update is not saved; {saved}"
+            )
+
+
+class _Samples:
+    """The sample grids of a run: a fixed set of photos, stylised after each epoch."""
+
+    def __init__(self, model, config):
+        self._photos = [
+            images.limit_side(photo, SAMPLE_SIDE)
+            for photo in sources.sample_photos(config.data, config.samples)
+        ]
+        networks = [model.generator] if model.average is None else [model.generator, model.average]
+        # The raw result: matching the photo's brightness would hide a network that drifts.
+        self._stylizers = [Stylizer(network, match_brightness=False) for network in networks]
+
+    def write(self, records, step, epoch):
+        """A row for each photo: itself, the generator's result, the running average's."""
+        if self._photos:
+            rows = [
+                [photo, *(stylizer(photo) for stylizer in self._stylizers)]
+                for photo in self._photos
+            ]
+            records.samples(step, epoch, rows)
+
+
+class _Run:
+    """What a running loop holds; `writes` is whether this worker records and saves."""
+
+    def __init__(self, plan, strategy, writes, flags_text):
+        config = plan.config
+        self.plan, self.writes = plan, writes
+        with strategy.scope():
+            self.model = build_model(config, strategy.num_replicas_in_sync)
+        self.state = RunState(self.model, config.run_dir, config.keep, writes=writes)
+        self.first = self.state.restore()
+        self.steps = _Steps(self.model, strategy, config.jit_compile)
+        self.batches = distribution.distributed_batches(strategy, config.data, self.first)
+        self.grams = None
+        if config.cache_style_gram:
+            self.grams = GramCache(self.model.features, SampleSource(config.data))
+        self.saved_at = time.monotonic()
+        self.losses, self._unread = {}, None
+        if writes:
+            self.records = RunRecords(config.run_dir, self.first)
+            self._record_flags(flags_text)
+            self.samples = _Samples(self.model, config)
+
+    def _record_flags(self, text):
+        """Write them only now: a run that is refused until here leaves the file as it was."""
+        if text:
+            storage.write_text(Path(self.plan.config.run_dir) / FLAGS_FILE, text)
+            self.records.text("flags", text)
+
+    def step(self, step):
+        """Do update number `step` and what is due after it."""
+        config, started = self.plan.config, time.perf_counter()
+        self.model.phase = phase_of(step, self.plan)
+        batch = next(self.batches)
+        if self.grams is not None and self.model.phase == "adversarial":
+            batch = self.grams.extend(step, batch)
+        begun = self.steps(step, self.plan, batch)
+        self.read()
+        self._unread = (step, begun, time.perf_counter() - started)
+        epoch, done = divmod(step + 1, self.plan.steps_per_epoch)
+        minutes = (time.monotonic() - self.saved_at) / 60
+        by_time = config.save_minutes and minutes >= config.save_minutes
+        if done == 0 or (step + 1) % config.save_every == 0 or by_time:
+            self.save(step + 1)
+        if done == 0 and self.writes:
+            self._end_epoch(step + 1, epoch)
+
+    def read(self):
+        """Record the losses of the last update, if they have not been; they are `losses` then.
+
+        Raises `TrainingError` when one is not finite.
+        """
+        if self._unread is None:
+            return
+        step, values, seconds = self._unread
+        self._unread = None
+        self.losses, measures = tf.nest.map_structure(float, values)
+        _check_finite(self.losses, step, self.state)
+        if not self.writes:
+            return
+        measures["seconds"] = seconds
+        measures["images_per_second"] = self.plan.config.recipe.batch_size / seconds
+        measures.update(_memory())
+        phase, epoch = phase_of(step, self.plan), step // self.plan.steps_per_epoch + 1
+        self.records.scalars(step + 1, phase, epoch, self.losses, measures)
+
+    def save(self, step):
+        """Save the state after `step` updates, on the worker that writes, if it is finite."""
+        self.read()
+        if self.writes:
+            self.state.save(step)
+        self.saved_at = time.monotonic()
+
+    def _end_epoch(self, step, epoch):
+        config = self.plan.config
+        self.samples.write(self.records, step, epoch)
+        if config.keep_every and epoch % config.keep_every == 0:
+            name = f"generator-{epoch:04d}{weights.SUFFIX}"
+            weights.save_generator(
+                self.model.best_generator, Path(config.run_dir) / weights.EPOCH_WEIGHTS / name
+            )
+
+    def close(self):
+        if self.writes:
+            self.records.close()
+
+
+def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a frozen value
+    """Train as `plan` says, resuming what the run directory holds; returns the `AnimeGAN`.
+
+    The caller holds the run directory (`training.held`). Once it has been resumed, `flags_text`,
+    unless empty, replaces its `FLAGS_FILE`. Raises `TrainingError` when a loss is not finite or
+    nothing can be saved, `Stopped` after SIGTERM or Ctrl-C, when the last step has been saved,
+    `InputError` for what does not fit the devices or the run directory's checkpoints.
+    """
+    config = plan.config
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    strategy = distribution.make_strategy(config.strategy)
+    distribution.check_batch(config.recipe.batch_size, strategy.num_replicas_in_sync)
+    if config.cache_style_gram and strategy.num_replicas_in_sync > 1:
+        raise InputError(
+            "cache_style_gram: expected one replica, the strategy "
+            f"{config.strategy} has {strategy.num_replicas_in_sync}"
+        )
+    Path(config.run_dir).mkdir(parents=True, exist_ok=True)
+    running = _Run(plan, strategy, worker.is_chief, flags_text)
+    say = tqdm.write if worker.is_chief else (lambda text: None)
+    say(f"{strategy.num_replicas_in_sync} replica(s), {config.mixed_precision}")
+    if running.first:
+        say(f"resuming after step {running.first} of {plan.total_steps}")
+    bar = tqdm(
+        total=plan.total_steps,
+        initial=running.first,
+        unit="step",
+        disable=not (progress and worker.is_chief),
+    )
+    try:
+        with _Stop() as stop:
+            for step in range(running.first, plan.total_steps):
+                running.step(step)
+                bar.update()
+                shown = " ".join(f"{name} {value:.3g}" for name, value in running.losses.items())
+                bar.set_postfix_str(f"{running.model.phase} {shown}")
+                if stop.signal is not None:
+                    running.save(step + 1)
+                    raise Stopped(signal.Signals(stop.signal), step + 1, running.state.latest)
+        running.close()
+    except OSError as error:  # scalars or pictures, when the disk is full
+        raise TrainingError(f"{error}; the last checkpoint is {running.state.latest}") from error
+    finally:
+        bar.close()
+        # After an error it would fail again, and that error is the one to tell.
+        with contextlib.suppress(OSError):
+            running.close()
+    return running.model

@@ -1,0 +1,210 @@
+"""What a training run is and will do: configuration, checked plan. Imports no TensorFlow.
+
+`loop.run` carries it out; `train.py` makes it from flags.
+"""
+
+import contextlib
+import dataclasses
+import math
+import os
+import time
+from pathlib import Path
+
+from animegan_tf import storage
+from animegan_tf.data.check import check_dataset
+from animegan_tf.data.config import DataConfig
+from animegan_tf.data.smoothing import ensure_smooth, missing_smooth
+from animegan_tf.errors import InputError
+from animegan_tf.recipes import PRECISIONS, Recipe
+from animegan_tf.train.distribution import STRATEGIES, Worker
+
+# In the run directory: the flags of the last command that trained in it, and who trains in it now.
+FLAGS_FILE = "flags.txt"
+LOCK = ".lock"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """A training run. `features` and `features_depth` go to `build_feature_extractor`.
+
+    `steps_per_epoch` None is the published rule, max(photos, frames) // batch. A checkpoint is
+    saved every `save_every` steps, every `save_minutes` (0: never) and after each epoch; `keep` of
+    them are kept, and every `keep_every` epochs (0: never) the generator alone. `samples` photos
+    are stylised after each epoch; `init_from` names a generator to start from (see
+    `weights.load_generator`). `strategy` is one of `distribution.STRATEGIES`; `mixed_precision` the
+    type of the convolutions, one of `PRECISIONS`. `deterministic` makes a run repeat to the bit.
+    `cache_style_gram` keeps the Gram matrices of frames, which must be the same each time, on one
+    device.
+    """
+
+    run_dir: str
+    recipe: Recipe
+    data: DataConfig
+    features: str = "imagenet"
+    features_depth: str = "vgg19"
+    steps_per_epoch: int | None = None
+    save_every: int = 500
+    save_minutes: float = 0.0
+    keep: int = 3
+    keep_every: int = 0
+    samples: int = 6
+    init_from: str | None = None
+    seed: int = 0
+    strategy: str = "auto"
+    mixed_precision: str = "float32"
+    jit_compile: bool = False
+    deterministic: bool = False
+    scale_lr: bool = False
+    cache_style_gram: bool = False
+
+    def __post_init__(self):
+        for name, choices in (("strategy", STRATEGIES), ("mixed_precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise InputError(
+                    f"{name}: expected one of {', '.join(choices)}, received "
+                    f"{getattr(self, name)!r}"
+                )
+        least_of = {"save_every": 1, "save_minutes": 0, "keep": 1, "keep_every": 0}
+        for name, least in {**least_of, "samples": 0, "seed": 0}.items():
+            if not getattr(self, name) >= least:
+                raise InputError(
+                    f"{name}: expected {least} or more, received {getattr(self, name)}"
+                )
+        data = self.data
+        if self.cache_style_gram and (
+            data.crop == "random" or data.hflip or len(set(data.scale)) > 1
+        ):
+            raise InputError(
+                "cache_style_gram: expected frames that are the same each time, received "
+                f"crop={data.crop}, hflip={data.hflip}, scale={','.join(map(str, data.scale))}"
+            )
+        if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
+            raise InputError(
+                f"steps_per_epoch: expected 1 or more, received {self.steps_per_epoch}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a run will do: its configuration, the data it found, and the resulting numbers."""
+
+    config: RunConfig
+    report: object
+    steps_per_epoch: int
+
+    @property
+    def total_steps(self):
+        return self.steps_per_epoch * self.config.recipe.epochs
+
+    @property
+    def init_steps(self):
+        return self.steps_per_epoch * min(self.config.recipe.init_epochs, self.config.recipe.epochs)
+
+    @property
+    def discriminator_steps(self):
+        """Updates of the discriminator alone, which follow the `init_steps`."""
+        steps = self.steps_per_epoch * self.config.recipe.discriminator_epochs
+        return min(steps, self.total_steps - self.init_steps)
+
+    def __str__(self):
+        recipe, config = self.config.recipe, self.config
+        initial = min(recipe.init_epochs, recipe.epochs)
+        alone = self.discriminator_steps // self.steps_per_epoch
+        discriminator = f"{alone} of the discriminator alone, " if alone else ""
+        return "\n".join(
+            (
+                str(self.report),
+                f"generator {recipe.arch}, features {config.features_depth} from {config.features}",
+                f"{self.steps_per_epoch} steps of {recipe.batch_size} pictures at "
+                f"{recipe.image_size}x{recipe.image_size} per epoch: "
+                f"{initial} epochs of initialisation, {discriminator}"
+                f"{recipe.epochs - initial - alone} adversarial, {self.total_steps} steps in all",
+                f"output in {config.run_dir}",
+            )
+        )
+
+
+def _check_files(config):
+    """Raise `InputError` for a file that the run would miss only after its first minute."""
+    if config.features not in ("imagenet", "random") and not os.path.isfile(config.features):
+        raise InputError(
+            "features: expected imagenet, random, a .npy or a Keras .h5 file, found no file at "
+            f"{config.features!r}"
+        )
+    start = config.init_from
+    # A TensorFlow 1 checkpoint is named by the prefix of its files.
+    if start is not None and not (os.path.exists(start) or os.path.exists(f"{start}.index")):
+        raise InputError(f"init_from: expected a generator, found nothing at {start!r}")
+
+
+def make_plan(config):
+    """Check the data of `config` and return the `Plan`; `InputError` when it cannot train."""
+    _check_files(config)
+    report = check_dataset(config.data)
+    report.raise_if_bad()
+    steps = config.steps_per_epoch
+    if steps is None:
+        larger = max(report.folders[name].count for name in ("train_photo", "style"))
+        steps = max(1, larger // config.recipe.batch_size)
+    return Plan(config, report, steps)
+
+
+@contextlib.contextmanager
+def held(run_dir, worker=Worker()):  # noqa: B008, a frozen value
+    """Make `run_dir` and keep other processes from training in it: their checkpoints would mix.
+
+    The chief holds it for all workers. Raises `InputError` where another process does already.
+    """
+    with contextlib.ExitStack() as stack:
+        if worker.is_chief:
+            Path(run_dir).mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(storage.locked(Path(run_dir) / LOCK))
+            except BlockingIOError as error:
+                raise InputError(
+                    f"run_dir: expected one that nothing else trains in, received {run_dir}, "
+                    "where another process does"
+                ) from error
+        yield
+
+
+def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
+    """Make what the plan's data lacks: the edge-smoothed frames. The chief makes, others wait.
+
+    Only the source "images" can lack them: films are smoothed on the fly, shards hold them.
+    """
+    data = plan.config.data
+    if data.source != "images":
+        return
+    if worker.is_chief:
+        made = ensure_smooth(data)
+        if made:
+            print(f"made {made} edge-smoothed frames in {data.smooth_dir}", flush=True)
+        return
+    while missing_smooth(data.style_dir, data.smooth_dir):
+        time.sleep(2.0)
+
+
+def phase_of(step, plan):
+    """The phase of update number `step`, counted from 0."""
+    if step < plan.init_steps:
+        return "initialize"
+    first = plan.init_steps + plan.discriminator_steps
+    return "discriminate" if step < first else "adversarial"
+
+
+def learning_rate_factor(step, plan):
+    """What the phase's learning rates are multiplied with at update number `step`, from 0.
+
+    1 with the published recipe and for the discriminator alone; else a half cosine from 1 down to
+    the recipe's end factor.
+    """
+    recipe, phase = plan.config.recipe, phase_of(step, plan)
+    if phase == "discriminate":
+        return 1.0
+    if phase == "initialize":
+        end, done, length = recipe.init_learning_rate_end, step, plan.init_steps
+    else:
+        first = plan.init_steps + plan.discriminator_steps
+        end, done, length = recipe.learning_rate_end, step - first, plan.total_steps - first
+    return end + (1.0 - end) * 0.5 * (1.0 + math.cos(math.pi * done / max(1, length)))

@@ -1,0 +1,118 @@
+"""What a run writes for people: scalars (TensorBoard and JSON lines) and sample grids."""
+
+import contextlib
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from animegan_tf import images, storage
+from animegan_tf.errors import reason_of
+from animegan_tf.evaluation.curves import SCALARS
+
+
+@contextlib.contextmanager
+def _os_errors():
+    """TensorBoard's writer has exceptions of its own for a full disk: raise `OSError`."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise OSError(reason_of(error)) from error
+
+
+class RunRecords:
+    """Scalars and pictures of a run in `run_dir`; `first_step` counts the updates done so far.
+
+    What was recorded beyond `first_step`, as lines or for TensorBoard, comes from updates that were
+    lost when the run was stopped, and is dropped. Raises `OSError` when something cannot be
+    written.
+    """
+
+    def __init__(self, run_dir, first_step):
+        self.run_dir = Path(run_dir)
+        events = self.run_dir / "tensorboard"
+        self._drop_lost_lines(first_step)
+        with _os_errors():
+            for path in events.glob("*tfevents*"):
+                _drop_lost_events(path, first_step)
+        self._file = (self.run_dir / SCALARS).open("a", encoding="utf-8")
+        self._writer = tf.summary.create_file_writer(str(events))
+
+    def _drop_lost_lines(self, first_step):
+        path = self.run_dir / SCALARS
+        if not path.exists():
+            return
+        kept = []
+        for line in path.read_text("utf-8", errors="replace").splitlines():
+            # The last line of a killed run may be cut short; a line of anything else is no step's.
+            with contextlib.suppress(ValueError, TypeError, KeyError):
+                if json.loads(line)["step"] <= first_step:
+                    kept.append(line + "\n")
+        storage.write_text(path, "".join(kept))
+
+    def scalars(self, step, phase, epoch, losses, measures):
+        """Record the dicts of floats `losses` and `measures` of update number `step`, from 1."""
+        line = {"step": step, "epoch": epoch, "phase": phase}
+        for name, value in {**losses, **measures}.items():
+            line[name] = float(f"{value:.6g}")
+        self._file.write(json.dumps(line) + "\n")
+        self._file.flush()
+        with _os_errors(), self._writer.as_default(step=step):
+            for name, value in losses.items():
+                tf.summary.scalar(f"{phase}/{name}", value)
+            for name, value in measures.items():
+                tf.summary.scalar(f"monitor/{name}", value)
+
+    def samples(self, step, epoch, rows):
+        """Write one grid of `rows`, each a list of uint8 RGB pictures of one height.
+
+        A PNG `samples/epoch-EEEE.png`, and the same picture in TensorBoard. Returns the path.
+        """
+        grid = stack_rows(rows)
+        folder = self.run_dir / "samples"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"epoch-{epoch:04d}.png"
+        images.write_photo(path, grid)
+        with _os_errors(), self._writer.as_default(step=step):
+            tf.summary.image("samples", grid[None])
+            self._writer.flush()
+        return path
+
+    def text(self, name, text):
+        """Record a text in TensorBoard."""
+        with _os_errors(), self._writer.as_default(step=0):
+            tf.summary.text(name, text)
+
+    def close(self):
+        """Write what is left and close the files."""
+        self._file.close()
+        with _os_errors():
+            self._writer.close()
+
+
+def _drop_lost_events(path, first_step):
+    """Take the events beyond `first_step` out of one of TensorBoard's files."""
+
+    def records():
+        # A killed run's last record may be cut short. In batches, as one at a time is slow.
+        batches = tf.data.TFRecordDataset(str(path)).ignore_errors().batch(256)
+        return (record for batch in batches.as_numpy_iterator() for record in batch)
+
+    def lost(record):
+        return tf.compat.v1.Event.FromString(record).step > first_step
+
+    if any(map(lost, records())):
+        with storage.aside(path) as temporary, tf.io.TFRecordWriter(str(temporary)) as writer:
+            for record in itertools.filterfalse(lost, records()):
+                writer.write(record)
+
+
+def stack_rows(rows):
+    """Stack rows of pictures (uint8 (H, W, 3) lists) into one picture, black beyond a row's end."""
+    joined = [np.concatenate(row, axis=1) for row in rows]
+    width = max(row.shape[1] for row in joined)
+    return np.concatenate(
+        [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in joined], axis=0
+    )

@@ -1,0 +1,268 @@
+"""One open film: what it is, and its frames decoded from where the file stands. No TensorFlow.
+
+The conventions are those of `animegan_tf.video.reader`, which is what to use; `video_seek` moves in
+the file.
+"""
+
+import dataclasses
+import pathlib
+import re
+from fractions import Fraction
+
+import av
+
+from animegan_tf.errors import InputError
+from animegan_tf.video.frame import Converter, Frame, Orientation
+from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
+
+# Transfer characteristics (ITU-T H.273) of PQ and HLG.
+_HDR = (16, 18)
+# Between frames without time stamps in a film without a frame rate.
+_STEP = Fraction(1, 25)
+# A film that ends this much before its declared end is cut short. The container's own duration may
+# be that of a longer sound track.
+_MISSING, _MISSING_OF_CONTAINER = 1, 10
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoInfo:
+    """What a film is.
+
+    Attributes:
+        path: the file.
+        height, width: of the upright picture with square pixels.
+        frame_rate: frames per second on average, or None.
+        duration: seconds, as the file says, or None; MPEG program streams often say it wrong.
+        interlaced: whether its first frame, or the reader's user, says so.
+        hdr: whether it has a high dynamic range (PQ or HLG), which is shown too pale here.
+        codec, pixel_format: FFmpeg's names.
+    """
+
+    path: pathlib.Path
+    height: int
+    width: int
+    frame_rate: Fraction | None
+    duration: float | None
+    interlaced: bool
+    hdr: bool
+    codec: str
+    pixel_format: str
+
+    def __str__(self):
+        rate = f", {float(self.frame_rate):.5g} frames/s" if self.frame_rate else ""
+        length = f", {timecode(self.duration)}" if self.duration is not None else ""
+        kind = "".join([", interlaced" * self.interlaced, ", HDR" * self.hdr])
+        kind = f"{self.codec}, {self.pixel_format}{kind}"
+        return f"{self.path.name}: {self.width}x{self.height}{rate}{length}, {kind}"
+
+
+def _opened(path):
+    try:
+        return av.open(path, metadata_errors="replace")
+    except TypeError:  # from PyAV 19 on it takes tags that are no UTF-8 as they are
+        return av.open(path)
+
+
+def open_film(path):
+    """PyAV's container for the film at `path`; closed by whoever asked for it.
+
+    Raises `InputError` for what is no film and what cannot be read: not `OSError`, which is a
+    result's that cannot be written.
+    """
+    try:
+        return _opened(str(path))
+    except (av.error.FileNotFoundError, av.error.IsADirectoryError):
+        found = "a folder" if pathlib.Path(path).is_dir() else "nothing"
+        raise InputError(f"video: expected a film, found {found} at {path}") from None
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise InputError(f"{path}: {error.strerror}") from error
+        raise InputError(
+            f"{path}: expected a film, received something else or one damaged beyond reading "
+            f"({error.strerror})"
+        ) from error
+
+
+class VideoFile:
+    """An open film.
+
+    Attributes:
+        path: the file.
+        info: the `VideoInfo`.
+        problems, clean_times: those of `VideoReader`.
+        container, stream: PyAV's.
+        time_base, origin: a time stamp's seconds, and the time stamp of the film's first frame.
+        last: time of the frame decoded last, or None.
+        damaged, first_damage: number of damaged frames since `start_over`, time of the first.
+        encrypted: whether it came upon encrypted frames since then.
+    """
+
+    def __init__(self, path, deinterlace="auto", threads="AUTO"):
+        """Open the film and decode its first frame; `threads` is FFmpeg's kind of threading.
+
+        Raises `InputError` as `VideoReader` does.
+        """
+        if deinterlace not in DEINTERLACE:
+            raise InputError(
+                f"deinterlace: expected one of {', '.join(DEINTERLACE)}, received {deinterlace!r}"
+            )
+        self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
+        self.container, self._converter = None, None
+        self.problems, self.clean_times = [], True
+        try:
+            self.start_over()
+            self._probe()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        """Close the file."""
+        if self.container is not None:
+            self.container.close()
+            self.container = None
+
+    # --- opening ---
+
+    def start_over(self):
+        """Open the file anew, at its beginning."""
+        self.close()
+        self.container = open_film(self.path)
+        self.stream = self._pick_stream()
+        self.stream.thread_type = self._threads
+        self.time_base = Fraction(self.stream.time_base)
+        self.last = None
+        self.damaged, self.first_damage, self.encrypted = 0, None, False
+
+    def _pick_stream(self):
+        """The video stream with the largest picture; covers of music files do not count."""
+        kind, path = self.container.format.name, self.path
+        if kind == "image2" or kind.endswith("_pipe"):
+            raise InputError(f"{path}: expected a film, received a picture")
+        cover = av.stream.Disposition.attached_pic
+        streams = [one for one in self.container.streams.video if not one.disposition & cover]
+        if not streams:
+            kinds = {
+                "a cover picture" if one.type == "video" else one.type
+                for one in self.container.streams
+            }
+            found = " and ".join(sorted(kinds)) or "nothing"
+            raise InputError(f"{path}: expected a film, received no video but {found}")
+        streams = [stream for stream in streams if stream.codec_context is not None]
+        if not streams:
+            raise InputError(f"{path}: FFmpeg has no decoder for its video")
+        return max(streams, key=lambda stream: stream.width * stream.height)
+
+    def _probe(self):
+        """Decode one frame for what headers do not tell."""
+        stream = self.stream
+        decoded = next(self._decoded(), None)
+        if decoded is None and self.encrypted:
+            raise InputError(
+                f"{self.path}: expected a film that can be decoded, received an encrypted one"
+            )
+        if decoded is None:
+            raise InputError(f"{self.path}: none of its video frames can be decoded")
+        pts = stream.start_time
+        if pts is None:
+            pts = decoded.dts if decoded.pts is None else decoded.pts
+        self.origin = pts or 0
+        orientation = Orientation.of(decoded)
+        aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+        height = max(1, round(decoded.height * max(1, 1 / aspect)))
+        width = max(1, round(decoded.width * max(1, aspect)))
+        if orientation.transposed:
+            height, width = width, height
+        self._converter = Converter(height, width, orientation)
+        self.info = VideoInfo(
+            path=self.path,
+            height=height,
+            width=width,
+            frame_rate=Fraction(stream.average_rate or 0) or None,
+            duration=self.declared_duration()[0],
+            interlaced=self._deinterlace == "on" or decoded.interlaced_frame,
+            hdr=decoded.color_trc in _HDR,
+            codec=stream.codec_context.name,
+            pixel_format=decoded.format.name,
+        )
+
+    def declared_duration(self):
+        """(seconds or None, how much less is too little)."""
+        stream = self.stream
+        known = []
+        if stream.duration:
+            known.append(stream.duration * stream.time_base)
+        if stream.frames and stream.average_rate:
+            known.append(stream.frames / stream.average_rate)
+        tag = stream.metadata.get("DURATION", "")  # Matroska
+        if re.fullmatch(r"\d+:\d\d:\d\d(\.\d+)?", tag):
+            known.append(parse_time("DURATION", tag))
+        if known:
+            return float(max(known)), _MISSING
+        if self.container.duration:
+            return self.container.duration / av.time_base, _MISSING_OF_CONTAINER
+        return None, 0
+
+    # --- decoding ---
+
+    def _decoded(self, packets=None):
+        """Yield FFmpeg's frames; what fails is noted in `problems`."""
+        packets = iter(self.container.demux(self.stream) if packets is None else packets)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.FFmpegError as error:
+                self.problems.append(f"cannot be read beyond {self._where()} ({error.strerror})")
+                return
+            # Some decoders make pictures of anything, so theirs would be noise.
+            if packet.has_sidedata("encryption_info"):
+                self.encrypted = True
+                self.problems.append(f"encrypted beyond {self._where()}")
+                return
+            try:
+                decoded = packet.decode()
+            except av.error.FFmpegError:  # the decoder goes on with the next packet
+                self._count_damage()
+                continue
+            yield from decoded
+
+    def _where(self):
+        return "its beginning" if self.last is None else timecode(self.last)
+
+    def decode(self, packets=None):
+        """Yield each `Frame` of `packets`, or from where the file is; interlaced as it is."""
+        self.last = None
+        self.damaged, self.first_damage = 0, None
+        for decoded in self._decoded(packets):
+            frame = self.frame(decoded)
+            self.last = frame.time
+            if frame.damaged:
+                self._count_damage()
+            yield frame
+
+    def frame(self, decoded):
+        """The `Frame` of FFmpeg's, which comes after the `last` one."""
+        interlaced = {"on": True, "off": False}.get(self._deinterlace, decoded.interlaced_frame)
+        time, key, damaged = self._time(decoded), decoded.key_frame, decoded.is_corrupt
+        return Frame(decoded, self._converter, time, key, damaged, interlaced)
+
+    def _count_damage(self):
+        self.damaged += 1
+        if self.first_damage is None:
+            self.first_damage = self.last or Fraction(0)
+
+    def _time(self, decoded):
+        """The time of a decoded frame; later than the one before, whatever the file says."""
+        pts = decoded.dts if decoded.pts is None else decoded.pts
+        if pts is not None:
+            tick = self.time_base
+            time = Fraction((pts - self.origin) * tick.numerator, tick.denominator)
+            if self.last is None or time > self.last:
+                return time
+        # No time, or one that was passed already: for instance two recordings in one file.
+        self.clean_times = False
+        if self.last is None:
+            return Fraction(0)
+        return self.last + (1 / self.info.frame_rate if self.info.frame_rate else _STEP)
