@@ -5,8 +5,7 @@ import math
 import cv2
 import numpy as np
 
-from animegan_tf import images
-from animegan_tf.data import files
+from animegan_tf import files, images
 from animegan_tf.errors import InputError
 
 TILE = 96

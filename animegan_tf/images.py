@@ -334,3 +334,17 @@ def side_by_side(left, right):
             f"side_by_side: expected pictures of one size, got {left.shape} and {right.shape}"
         )
     return np.concatenate([left, right], axis=1)
+
+
+def luma(rgb):
+    """float32 (H, W), levels of 0..255."""
+    return np.asarray(rgb, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def even_choice(items, count):
+    """Up to `count` of a list, at even steps, the first and the last among them."""
+    if len(items) <= count:
+        return list(items)
+    if count == 1:
+        return [items[0]]
+    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]

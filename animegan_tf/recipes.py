@@ -5,10 +5,6 @@ import dataclasses
 from animegan_tf.errors import InputError
 
 PRECISIONS = ("float32", "bfloat16", "float16")
-# What runs a generator outside training; "auto" leaves the choice to who runs it.
-ENGINES = ("auto", "keras", "litert")
-# Short side, in pixels, that larger photos are drawn with.
-DRAW_SIDE = 720
 GENERATOR_NORMS = ("published", "layer", "instance")
 GAN_TYPES = ("lsgan", "gan", "hinge", "wgan-gp", "wgan-lp", "dragan")
 

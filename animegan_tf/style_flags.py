@@ -3,7 +3,7 @@
 from absl import flags
 
 from animegan_tf import styles
-from animegan_tf.recipes import DRAW_SIDE
+from animegan_tf.stylize.options import DRAW_SIDE
 
 FLAGS = flags.FLAGS
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from av.filter import Graph
 
-from animegan_tf.data import files
+from animegan_tf import files
 from animegan_tf.extract import extraction
 from animegan_tf.extract.options import FrameOptions
 

@@ -126,9 +126,9 @@ def test_litert_that_runs_out_of_memory(file, used, monkeypatch):
 
 
 def _made():
-    from animegan_tf.export import convert, metadata
+    from animegan_tf.networks import metadata, tflite
 
-    made = convert.convert(toy_generator("lite"), "none")
+    made = tflite.convert(toy_generator("lite"))
     return metadata.add_own(made, {"arch": "lite", "multiple": 1})
 
 
@@ -208,12 +208,12 @@ def test_no_home_folder(file, monkeypatch):
 
 
 def test_a_conversion_that_fails_leaves_keras(file, used, monkeypatch):
-    from animegan_tf.export import convert
+    from animegan_tf.networks import tflite
 
     def fail(*_):
         raise RuntimeError("no converter here")
 
-    monkeypatch.setattr(convert, "convert", fail)
+    monkeypatch.setattr(tflite, "convert", fail)
     stylizer = Stylizer(file)
     for _ in range(3):
         stylizer(PHOTO)
@@ -314,8 +314,9 @@ def test_a_film_uses_what_an_earlier_one_kept(file, monkeypatch):
 
 _WITHOUT_TENSORFLOW = """
 import sys
-from animegan_tf import auto_engine, stylize
-auto_engine.gpu_in_sight = lambda: False
+from animegan_tf.stylize import __main__ as stylize
+from animegan_tf.stylize.engines import auto
+auto.gpu_in_sight = lambda: False
 sys.argv = ["stylize", *sys.argv[1:], "--style=thequestion-lite"]
 try:
     stylize.console()

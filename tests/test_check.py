@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from animegan_tf import images
-from animegan_tf.data import check, files, smoothing
+from animegan_tf import files, images
+from animegan_tf.data import check, smoothing
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
 

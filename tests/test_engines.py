@@ -10,6 +10,7 @@ from pictures import noise, ramps
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.export import convert, metadata
+from animegan_tf.networks import metadata as own_metadata
 from animegan_tf.stylize import engines
 from animegan_tf.stylize.stylizer import Stylizer
 
@@ -57,7 +58,7 @@ def test_brightness_is_a_property_of_the_style(toy, exports, tmp_path, kind, mat
     else:
         checkpoint = tmp_path / "own.tflite"
         own = {"multiple": 8, "match_brightness": matches}
-        checkpoint.write_bytes(metadata.add_own(exports[kind].read_bytes(), own))
+        checkpoint.write_bytes(own_metadata.add_own(exports[kind].read_bytes(), own))
     stylizer = Stylizer(checkpoint, engine="litert" if kind == "litert" else "keras")
     assert stylizer.match_brightness == matches
     photo = ramps(64, 72)

@@ -10,11 +10,11 @@ import pytest
 from films import write_film
 from pictures import network, noise, ramps
 
-from animegan_tf.data.overview import even_choice
 from animegan_tf.errors import InputError
 from animegan_tf.evaluation import evaluator as evaluation
 from animegan_tf.evaluation import kernel_distance, metrics, report
 from animegan_tf.evaluation.evaluator import Evaluator, Measures, StylePicture
+from animegan_tf.images import even_choice
 
 ROUNDING = metrics.ROUNDING_ENERGY
 

@@ -17,6 +17,7 @@ import animegan_tf
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.export import check, convert, isolated, metadata, tflite
+from animegan_tf.networks import metadata as own_metadata
 from animegan_tf.networks.generator import properties
 
 
@@ -108,12 +109,12 @@ def test_metadata(toy, tmp_path, photos):
     given = {"name": "Ours", "author": "Somebody", "license_text": "CC0"}
     tflite.export_tflite(toy, output, size=(24, 32), photos=photos, **given)
     data = output.read_bytes()
-    assert metadata.read_own(data) == {**properties(toy), "quantize": "none"}
-    standard = metadata.entry(data, metadata.STANDARD)
+    assert own_metadata.read_own(data) == {**properties(toy), "quantize": "none"}
+    standard = own_metadata.entry(data, metadata.STANDARD)
     assert standard[4:8] == b"M001"
     for text in (*given.values(), "stylize", "images"):
         assert text.encode() + b"\0" in standard
-    assert metadata.entry(data, "nothing") == b""
+    assert own_metadata.entry(data, "nothing") == b""
     assert Interpreter(str(output)).get_signature_list() == {
         "stylize": {"inputs": ["images"], "outputs": ["images"]}
     }

@@ -10,7 +10,7 @@ from test_stabilize import toy as two_norms
 import animegan_tf
 from animegan_tf import memory
 from animegan_tf.errors import InputError
-from animegan_tf.export import convert
+from animegan_tf.networks import tflite
 from animegan_tf.stylize import stable_convert
 from animegan_tf.stylize.engines import fastest
 from animegan_tf.stylize.engines.fastest import FastestNetwork
@@ -261,13 +261,13 @@ def test_frames_by_litert(stabilize):
 @pytest.fixture
 def conversions(monkeypatch):
     """One item for each network that is converted."""
-    made, real = [], convert.convert_function
+    made, real = [], tflite.convert_function
 
     def count(*arguments):
         made.append(arguments)
         return real(*arguments)
 
-    for module in (convert, stable_convert):
+    for module in (tflite, stable_convert):
         monkeypatch.setattr(module, "convert_function", count)
     return made
 

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 PROGRAM = """
 import sys, time
 import animegan_tf
-from animegan_tf.video import making
+from animegan_tf.stylize import making
 making.SEGMENT = 8
 count = 0
 def slowly(rgb):

@@ -4,8 +4,7 @@ import films
 import pytest
 from films import extract, state
 
-from animegan_tf import contact_sheet
-from animegan_tf.data import files
+from animegan_tf import contact_sheet, files
 from animegan_tf.errors import InputError
 from animegan_tf.extract import record as frame_record
 from animegan_tf.extract import scan, writer

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from films import extract, rows
 
-from animegan_tf.data import files
+from animegan_tf import files
 from animegan_tf.errors import InputError
 from animegan_tf.extract import films as frame_films
 from animegan_tf.extract.options import FrameOptions

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from animegan_tf import images
-from animegan_tf.data import files, pipeline
+from animegan_tf import files, images
+from animegan_tf.data import pipeline
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError

@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from animegan_tf import plotting
 from animegan_tf.errors import InputError
-from animegan_tf.evaluation import curves, plotting
+from animegan_tf.evaluation import curves
 
 # Of the one panel of a chart: where its plot begins, and the plot's size.
 TOP, LEFT, HEIGHT, WIDTH = 62 + 28, 62, 200, 500 - 62 - 12

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import animegan_tf
 from animegan_tf.errors import InputError
-from animegan_tf.export import convert
+from animegan_tf.networks import tflite
 from animegan_tf.networks.layers import LayerNorm2D, LegacyUpsampling2D, ReflectionPad2D
 from animegan_tf.networks.portable import (
     PortableLayerNorm2D,
@@ -71,7 +71,7 @@ def test_large_pictures_under_litert():
     """Its sums over whole pictures were wrong by 1e-4 when they were taken in one."""
     model = animegan_tf.build_generator("lite")
     photo = np.tile(noise(1, 64, 64, 3), (1, 8, 8, 1))
-    answer = LiteRTEngine(convert.convert(model, "none"))(photo)
+    answer = LiteRTEngine(tflite.convert(model))(photo)
     np.testing.assert_allclose(answer, model(photo, training=False), atol=2e-5)
 
 

@@ -25,8 +25,8 @@ CI = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
 ABSL = frozenset(("help", "flagfile"))
 
 MODULES = {
-    "animegan-stylize": "animegan_tf.stylize",
-    "animegan-train": "animegan_tf.train",
+    "animegan-stylize": "animegan_tf.stylize.__main__",
+    "animegan-train": "animegan_tf.train.__main__",
     "animegan-export": "animegan_tf.export.__main__",
 }
 PROGRAMS = (*MODULES, *(f"tools/{path.name}" for path in sorted((ROOT / "tools").glob("*.py"))))

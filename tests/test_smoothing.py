@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
-from animegan_tf import images, recipe, storage
+from animegan_tf import files, images, recipe, storage
 from animegan_tf.benchmark.tasks import smooth_plainly
-from animegan_tf.data import files, smoothing
+from animegan_tf.data import smoothing
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
 from animegan_tf.train import distribution
@@ -258,7 +258,8 @@ def test_damaged_pictures_are_refused(suffix):
 
 def test_light_modules_load_no_tensorflow():
     code = (
-        "import sys; from animegan_tf.data import check, config, files, smoothing, synthetic; "
+        "import sys; from animegan_tf import files\n"
+        "from animegan_tf.data import check, config, smoothing, synthetic\n"
         "print('tensorflow' in sys.modules)"
     )
     command = [sys.executable, "-c", code]

@@ -227,7 +227,7 @@ def python(*arguments, **kwargs):
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, **kwargs)
 
 
-CONSOLE_SCRIPT = "import sys; from animegan_tf.stylize import console; sys.exit(console())"
+CONSOLE_SCRIPT = "import sys; from animegan_tf.stylize.__main__ import console; sys.exit(console())"
 
 
 @pytest.mark.parametrize("start", [["-m", "animegan_tf.stylize"], ["-c", CONSOLE_SCRIPT]])

@@ -6,7 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from animegan_tf.data import check, files, smoothing, synthetic
+from animegan_tf import files
+from animegan_tf.data import check, smoothing, synthetic
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
 

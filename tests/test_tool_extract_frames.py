@@ -6,7 +6,7 @@ import films
 import pytest
 from commands import run_tool
 
-from animegan_tf.data import files
+from animegan_tf import files
 
 run = functools.partial(run_tool, "extract_frames")
 

@@ -99,7 +99,7 @@ def source_flags(data, source):
 def test_dry_run_changes_nothing_and_loads_no_tensorflow(data, tmp_path, source, frames, place):
     arguments = [*source_flags(data, source), f"--run_dir={tmp_path / 'run'}", "--dry_run"]
     code = (
-        "import sys; from animegan_tf import cli, train\n"
+        "import sys; from animegan_tf import cli; from animegan_tf.train import __main__ as train\n"
         "cli.load_tensorflow = lambda: sys.exit('TensorFlow was loaded')\n"
         f"sys.argv = ['train', '--image_size=32', '--batch_size=2', *{arguments!r}]\n"
         "train.console()\n"

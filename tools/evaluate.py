@@ -70,7 +70,7 @@ def _candidates(paths):
         candidates += [_Candidate(f"epoch {epoch}", str(path), epoch) for epoch, path in kept]
         if latest.is_file():
             epoch = kept[-1][0] + 1 if kept else 1
-            if (Path(FLAGS.run_dir) / curves.SCALARS).is_file():
+            if (Path(FLAGS.run_dir) / weights.SCALARS).is_file():
                 epoch = curves.read_scalars(FLAGS.run_dir)[0][-1].get("epoch", epoch)
             candidates.append(_Candidate("latest", str(latest), epoch))
     if not candidates:

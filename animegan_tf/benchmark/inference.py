@@ -36,8 +36,8 @@ def files(generator, arch, folder, sizes, batches, engines):
     def work():
         from animegan_tf import images
         from animegan_tf.benchmark import description
-        from animegan_tf.export import check, convert, export_saved_model
-        from animegan_tf.networks import size_multiple, weights
+        from animegan_tf.export import check, export_saved_model
+        from animegan_tf.networks import size_multiple, tflite, weights
 
         model = _fresh(generator, arch)
         weights.save_generator(model, Path(folder, WEIGHTS))
@@ -58,10 +58,10 @@ def files(generator, arch, folder, sizes, batches, engines):
                 max_megapixels=1000,
             )
         if "litert" in engines:
-            Path(folder, ANY_SIZE).write_bytes(convert.convert(model, "none"))
+            Path(folder, ANY_SIZE).write_bytes(tflite.convert(model))
         if "litert-fixed" in engines:
             for size in sizes:
-                fixed = convert.convert(model, "none", size)
+                fixed = tflite.convert(model, size)
                 Path(folder, fixed_name(size)).write_bytes(fixed)
         if {"onnxruntime", "pytorch"} & set(engines):
             description.save(model, Path(folder, DESCRIPTION))

@@ -10,7 +10,8 @@ import pathlib
 
 import cv2
 
-from animegan_tf.data import files, smoothing, sources, tfrecords
+from animegan_tf import files
+from animegan_tf.data import smoothing, sources, tfrecords
 from animegan_tf.data.duplicates import Duplicate, between, fingerprint, within
 from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from animegan_tf.data.flatten import smooth
-from animegan_tf.evaluation.metrics import luma
+from animegan_tf.images import luma
 
 # Standard deviation, in pixels, over which the direction of the edges is averaged.
 _FLOW_SIGMA = 2.0

@@ -6,7 +6,7 @@ Not part of the published method, which compares them with the photos themselves
 import cv2
 import numpy as np
 
-from animegan_tf.evaluation.metrics import luma
+from animegan_tf.images import luma
 
 # Bilateral filters, one after the other: each takes out what differs by less than `_LEVELS` from
 # the levels within `_REACH` pixels, and leaves the edges, which differ by more.

@@ -7,10 +7,8 @@ import functools
 
 import numpy as np
 
-from animegan_tf import contact_sheet, images
-from animegan_tf.data import files
+from animegan_tf import contact_sheet, files, images, plotting
 from animegan_tf.errors import InputError
-from animegan_tf.evaluation import plotting
 
 _HEADING, _MARGIN, _WHITE = 34, 8, 255
 _TILE = 112
@@ -26,13 +24,13 @@ def write(path, report, most=48):
     sections = []
     for name, folder in report.folders.items():
         if folder.count:
-            numbers = even_choice(range(len(folder.pictures)), most)
+            numbers = images.even_choice(range(len(folder.pictures)), most)
             load = functools.partial(_tile, folder.pictures.color)
             pictures = files.map_in_threads(load, numbers, "contact sheet", progress=False)
             heading = f"{name}: {len(numbers)} of {folder.count} pictures"
             sections.append(_section(heading, pictures))
     for what, found in report.duplicates.items():
-        shown = even_choice(found, most)
+        shown = images.even_choice(found, most)
         pairs = [_above(_tile(_decode, one.path), _tile(_decode, one.original)) for one in shown]
         labels = ["the same file" if one.exact else "alike" for one in shown]
         sections.append(_section(f"{len(found)} {what}", pairs, labels))
@@ -71,12 +69,3 @@ def _above(one, other):
 def _widened(picture, width):
     more = ((0, 0), (0, width - picture.shape[1]), (0, 0))
     return np.pad(picture, more, constant_values=_WHITE)
-
-
-def even_choice(items, count):
-    """Up to `count` of a list, at even steps, the first and the last among them."""
-    if len(items) <= count:
-        return list(items)
-    if count == 1:
-        return [items[0]]
-    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]

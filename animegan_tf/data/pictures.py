@@ -5,7 +5,7 @@ Pictures are uint8, RGB (height, width, 3) or gray (height, width). No TensorFlo
 
 import threading
 
-from animegan_tf.data import files
+from animegan_tf import files
 from animegan_tf.errors import InputError
 
 

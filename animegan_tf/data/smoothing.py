@@ -11,8 +11,7 @@ import pathlib
 import cv2
 import numpy as np
 
-from animegan_tf import images, storage
-from animegan_tf.data import files
+from animegan_tf import files, images, storage
 from animegan_tf.errors import InputError
 
 # OpenCV's getGaussianKernel(5, 0).

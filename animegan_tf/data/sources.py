@@ -3,7 +3,8 @@
 Each source gives the same three streams of numbered pictures, and photos for the sample grids.
 """
 
-from animegan_tf.data import files, tfrecords
+from animegan_tf import files
+from animegan_tf.data import tfrecords
 from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError
 

@@ -12,8 +12,8 @@ import zlib
 
 import tqdm
 
-from animegan_tf import storage
-from animegan_tf.data import files, tfrecords
+from animegan_tf import files, storage
+from animegan_tf.data import tfrecords
 from animegan_tf.data.check import check_dataset
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError, reason_of

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from animegan_tf import plotting
 from animegan_tf.errors import InputError
-from animegan_tf.evaluation import plotting
+from animegan_tf.networks.weights import SCALARS
 
-SCALARS = "scalars.jsonl"
 PHASE_NAMES = {
     "initialize": "initialisation",
     "discriminate": "discriminator alone",

@@ -1,7 +1,7 @@
 """Generators compared in numbers: distance to photo and style, artifacts, colour, flicker, speed.
 
 Pictures are uint8 RGB (height, width, 3); results are judged as a user sees them, in 8 bits and at
-the photo's size. `measures` defines artifacts, colour shift and flicker; content and style distance
+the photo's size. `metrics` defines artifacts, colour shift and flicker; content and style distance
 are the training's losses (`losses`), here of whole pictures: content is the mean absolute
 difference of the features of photo and result, style that of the result's Gram matrix and the mean
 Gram matrix of the gray style pictures. Both are means over the photos.
@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from animegan_tf import images
-from animegan_tf.data import files
-from animegan_tf.data.overview import even_choice
+from animegan_tf import files, images
 from animegan_tf.errors import InputError
 from animegan_tf.evaluation import kernel_distance, metrics
+from animegan_tf.images import even_choice
 from animegan_tf.networks import weights
 
 _KEPT = re.compile(r"generator-(\d+)\.weights\.h5")
@@ -68,7 +67,7 @@ class StylePicture:
 
 @dataclasses.dataclass(frozen=True)
 class FramePair:
-    """Two frames of a film that follow each other, and the `measures.Motion` between them."""
+    """Two frames of a film that follow each other, and the `metrics.Motion` between them."""
 
     first: np.ndarray
     second: np.ndarray

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from animegan_tf.errors import InputError
+from animegan_tf.images import luma
 
 CUTOFF = 0.25
 WINDOW, _STRIDE = 32, 16
@@ -31,11 +32,6 @@ FLAT = 5.0
 _FLOW_MISMATCH, _MOST_LEVELS = 1.0, 20
 # A pair of frames of which less can be compared lies across a cut.
 _LEAST_COMPARABLE = 0.5
-
-
-def luma(rgb):
-    """float32 (H, W), levels of 0..255."""
-    return np.asarray(rgb, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 # --- artifacts -----------------------------------------------------------------------------------

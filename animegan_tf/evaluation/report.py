@@ -12,10 +12,10 @@ import json
 import cv2
 import numpy as np
 
-from animegan_tf import storage
-from animegan_tf.data.overview import even_choice
+from animegan_tf import plotting, storage
 from animegan_tf.errors import InputError
-from animegan_tf.evaluation import evaluator, plotting
+from animegan_tf.evaluation import evaluator
+from animegan_tf.images import even_choice
 
 _CELL, _HEADER, _GAP = 256, 26, 4
 _MOST_COLUMNS = 10
@@ -70,7 +70,7 @@ _PANELS = {
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A generator's name, its `evaluation.Measures`, and the epoch it is of, if that is known."""
+    """A generator's name, its `evaluator.Measures`, and the epoch it is of, if that is known."""
 
     label: str
     measures: evaluator.Measures

@@ -2,18 +2,12 @@
 
 import contextlib
 import io
-import tempfile
 import warnings
 
-import tensorflow as tf
-
 from animegan_tf.errors import InputError
-from animegan_tf.export import metadata
-from animegan_tf.networks.portable import portable_generator
+from animegan_tf.networks import tflite
+from animegan_tf.networks.tflite import SIGNATURE
 
-SIGNATURE = "stylize"
-# What a file for any size has until its input is resized, and what its ranges are measured at.
-FIRST_SIZE = (256, 256)
 INTEGER_BITS = {"int8": 8, "int16x8": 16}
 MODES = ("none", "float16", "dynamic", *INTEGER_BITS)
 
@@ -35,46 +29,10 @@ def convert(model, mode, size=None, calibration=()):
     "images", under the signature "stylize".
     size: (height, width), or None for any size.
     """
-    made = _float_file(model, size, mode)
+    made = tflite.convert(model, size, mode)
     if mode not in INTEGER_BITS:
         return made
     return _quantize(made, mode, calibration)
-
-
-def _float_file(model, size, mode):
-    portable = portable_generator(model, *(size or (None, None)))
-    run = with_constants(portable)
-    pictures = tf.TensorSpec((1, *(size or (None, None)), 3), tf.float32, "images")
-    made = convert_function(lambda images: {"images": run(images)}, [pictures], mode)
-    return made if size else metadata.with_first_size(made, *FIRST_SIZE)
-
-
-def with_constants(model):
-    """`model` as a function whose weights are constants of the graph that calls it.
-
-    Variables would stay outside a TFLite file, and its answers be NaN.
-    """
-    constants = [tf.constant(variable.numpy()) for variable in model.trainable_variables]
-    return lambda batch: model.stateless_call(constants, [], batch)[0]
-
-
-def convert_function(function, specs, mode="none"):
-    """The TFLite file (bytes) of a function of tensors to a dict of tensors.
-
-    It has built-in operators only and the signature "stylize", with the names of `specs` and of the
-    dict. mode: "float16" or "dynamic" for weights like that.
-    """
-    module = tf.Module()
-    module.run = tf.function(function, input_signature=specs, autograph=False)
-    with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={SIGNATURE: module.run})
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if mode in ("float16", "dynamic"):
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if mode == "float16":
-            converter.target_spec.supported_types = [tf.float16]
-        return converter.convert()
 
 
 def _quantize(float_file, mode, calibration):

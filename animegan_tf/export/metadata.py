@@ -9,10 +9,11 @@ numbers are the schema's field numbers. Beside it goes an entry of our own, `ani
 import json
 
 import flatbuffers
-import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-STANDARD, OWN = "TFLITE_METADATA", "animegan_tf"
+from animegan_tf.networks import metadata as own_entry
+
+STANDARD = "TFLITE_METADATA"
 _IDENTIFIER = b"M001"
 _IMAGE_PROPERTIES, _RGB, _NORMALIZATION = 2, 1, 1
 _MIN_PARSER_VERSION = "1.0.0"
@@ -24,71 +25,11 @@ def add(model, *, name, description, version, author, license_text, size, own):
     size: (height, width) of the pictures, or None for any. own: what `read_own` shall return.
     """
     tree = schema.ModelT.InitFromPackedBuf(model, 0)
-    _take_in_buffers(tree, model)
+    own_entry.take_in_buffers(tree, model)
     standard = _standard(name, description, version, author, license_text, size)
-    for key, data in ((STANDARD, standard), (OWN, json.dumps(own).encode("utf-8"))):
-        _set_entry(tree, key, data)
-    return _packed(tree, len(model))
-
-
-def add_own(model, own):
-    """The TFLite file `model` (bytes) with what `read_own` shall return, and nothing else."""
-    tree = schema.ModelT.InitFromPackedBuf(model, 0)
-    _take_in_buffers(tree, model)
-    _set_entry(tree, OWN, json.dumps(own).encode("utf-8"))
-    return _packed(tree, len(model))
-
-
-def with_first_size(model, height, width):
-    """A TFLite file (bytes) whose pictures of any size have this one until they are resized.
-
-    The converter leaves 1x1, at which these networks cannot be set up.
-    """
-    tree = schema.ModelT.InitFromPackedBuf(model, 0)
-    (graph,) = tree.subgraphs
-    for index in graph.inputs:
-        graph.tensors[index].shape = np.array([1, height, width, 3], np.int32)
-    return _packed(tree, len(model))
-
-
-def read_own(model):
-    """What `add` was given as `own`, or {} of a file (bytes) that has none."""
-    data = entry(model, OWN)
-    return json.loads(data) if data else {}
-
-
-def entry(model, key):
-    """The bytes of the metadata entry `key` of a TFLite file (bytes), or b""."""
-    tree = schema.Model.GetRootAs(model, 0)
-    for index in range(tree.MetadataLength()):
-        found = tree.Metadata(index)
-        if found.Name() == key.encode():
-            return tree.Buffers(found.Buffer()).DataAsNumpy().tobytes()
-    return b""
-
-
-def _packed(tree, size):
-    builder = flatbuffers.Builder(size + 2**16)
-    builder.Finish(tree.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
-
-
-def _take_in_buffers(tree, model):
-    """Give `tree` the contents that stand behind it in the file, as quantisation leaves them."""
-    for buffer in tree.buffers:
-        if buffer.offset > 1:
-            buffer.data = np.frombuffer(model, np.uint8, buffer.size, buffer.offset)
-            buffer.offset = buffer.size = 0
-
-
-def _set_entry(tree, key, data):
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(data, np.uint8)
-    tree.buffers.append(buffer)
-    made = schema.MetadataT()
-    made.name, made.buffer = key, len(tree.buffers) - 1
-    others = [old for old in tree.metadata or [] if old.name not in (key, key.encode())]
-    tree.metadata = [*others, made]
+    for key, data in ((STANDARD, standard), (own_entry.OWN, json.dumps(own).encode("utf-8"))):
+        own_entry.set_entry(tree, key, data)
+    return own_entry.packed(tree, len(model))
 
 
 # --- the standard entry --------------------------------------------------------------------------

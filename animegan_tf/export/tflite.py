@@ -10,6 +10,7 @@ from animegan_tf.errors import InputError
 from animegan_tf.export import check, convert, metadata
 from animegan_tf.networks.generator import properties, size_multiple
 from animegan_tf.networks.portable import check_size
+from animegan_tf.networks.tflite import FIRST_SIZE, SIGNATURE
 
 SUFFIX = ".tflite"
 # The lowest PSNR in dB, on any photo, at which a mode is good enough to keep.
@@ -91,7 +92,7 @@ def export_tflite(
     fitted = [check.fit_network(photo, size, multiple, _DYNAMIC_SIDE) for photo in shown]
     ranges = []
     if calibration is not None:
-        used = size or convert.FIRST_SIZE
+        used = size or FIRST_SIZE
         found = check.read_photos(calibration, _CALIBRATION_PHOTOS, "calibration")
         ranges = [check.fit_network(photo, used, multiple) for photo in found]
     made = metadata.add(
@@ -106,7 +107,7 @@ def export_tflite(
     )
     with storage.aside(path, SUFFIX) as temporary:
         temporary.write_bytes(made)
-        answers, measured = check.run_alone("tflite", temporary, {convert.SIGNATURE: fitted})
+        answers, measured = check.run_alone("tflite", temporary, {SIGNATURE: fitted})
         expected = [model(photo, training=False).numpy() for photo in fitted]
         report = {
             "file": path.name,
@@ -114,8 +115,8 @@ def export_tflite(
             "quantize": quantize,
             "size": "dynamic" if size is None else f"{size[1]}x{size[0]}",
             "calibration_photos": len(ranges),
-            **check.compare(answers[convert.SIGNATURE], expected, BOUNDS[quantize]),
-            "median_seconds": statistics.median(measured.pop("seconds")[convert.SIGNATURE]),
+            **check.compare(answers[SIGNATURE], expected, BOUNDS[quantize]),
+            "median_seconds": statistics.median(measured.pop("seconds")[SIGNATURE]),
             **measured,
         }
         _refuse_foreign_operators(report["operators"])

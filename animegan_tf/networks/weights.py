@@ -15,6 +15,7 @@ from animegan_tf.errors import InputError
 RUN_WEIGHTS = "generator.weights.h5"
 # A run's folder of the generators that it keeps, one each so many epochs.
 EPOCH_WEIGHTS = "epochs"
+SCALARS = "scalars.jsonl"
 SUFFIX = ".weights.h5"
 _H5_SUFFIXES = (".h5", ".hdf5")
 _ATTRIBUTE = "animegan_tf"

@@ -1,8 +1,9 @@
 """Photos and folders of photos stylised by a server: TensorFlow Serving with an exported model.
 
-`call_server` is to a server what `animegan_tf.stylize_paths` is to a network of one's own. The model has the signatures of this project's SavedModel export: `image_bytes`, encoded pictures to
-encoded pictures, and `serving_default`, uint8 RGB `images` (N, H, W, 3) to the same. REST needs no
-TensorFlow here; gRPC needs the extra `serving`.
+`call_server` is to a server what `animegan_tf.stylize_paths` is to a network of one's own. The
+model has the signatures of this project's SavedModel export: `image_bytes`, encoded images to
+encoded images, and `serving_default`, uint8 RGB `images` (N, H, W, 3) to the same. REST needs
+no TensorFlow here; gRPC needs the extra `serving`.
 """
 
 import contextlib

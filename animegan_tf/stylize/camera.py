@@ -19,8 +19,8 @@ from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.stylize.frames import FrameStylizer
 from animegan_tf.stylize.making import SEGMENT, Signals
-from animegan_tf.stylize.options import ANIMATIONS
 from animegan_tf.stylize.threads import Feeder
+from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.encoder import Spec
 from animegan_tf.video.source import Colours
 from animegan_tf.video.writer import Writer

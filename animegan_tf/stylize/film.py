@@ -8,7 +8,8 @@ from animegan_tf.errors import InputError
 from animegan_tf.stylize.frames import FrameStylizer
 from animegan_tf.stylize.journal import Journal, record_path, unfinished
 from animegan_tf.stylize.making import Making
-from animegan_tf.stylize.options import ANIMATIONS, CONTAINERS, VideoOptions
+from animegan_tf.stylize.options import VideoOptions
+from animegan_tf.video.codecs import ANIMATIONS, CONTAINERS
 from animegan_tf.video.source import open_source
 
 

@@ -67,7 +67,7 @@ class FrameStylizer:
 
     def __init__(self, stylizer, stabilize=True, engine="keras", frames=None):
         """`stylizer`: a `Stylizer`, or a function from uint8 RGB to uint8 RGB. `engine`: one of
-        `animegan_tf.recipes.ENGINES`. `frames`: how many there will be, None for endless.
+        `animegan_tf.stylize.options.ENGINES`. `frames`: how many there will be, None for endless.
         """
         self._stylizer = stylizer
         self.batches = hasattr(stylizer, "prepare")

@@ -17,7 +17,7 @@ import numpy as np
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.recipes import DRAW_SIDE
+from animegan_tf.stylize.options import DRAW_SIDE
 
 # For errors about pictures that are too large.
 LIMITS = "a smaller draw_side or max_side limits the size"

@@ -14,8 +14,9 @@ from tqdm import tqdm
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.stylize.journal import unfinished
-from animegan_tf.stylize.options import VIDEO_SUFFIXES, is_video
 from animegan_tf.stylize.options import result_suffix as film_suffix
+from animegan_tf.video.codecs import is_video
+from animegan_tf.video.timecode import VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from animegan_tf import images, storage
 from animegan_tf.errors import InputError
 from animegan_tf.stylize.journal import Journal, partial_path, record_path
-from animegan_tf.stylize.options import ANIMATIONS
 from animegan_tf.stylize.threads import BatchSize, Drain, Feeder
 from animegan_tf.video import animation, writer
+from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.encoder import Spec
 from animegan_tf.video.tracks import Copies
 

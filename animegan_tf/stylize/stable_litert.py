@@ -1,11 +1,11 @@
-"""`animegan_tf.stylize.stable.StableNetwork` under LiteRT, for frames of one size. No TensorFlow."""
+"""`stable.StableNetwork` under LiteRT, for frames of one size. No TensorFlow."""
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from animegan_tf.errors import InputError
-from animegan_tf.export import metadata
 from animegan_tf.memory import cores
+from animegan_tf.networks import metadata
 
 
 class StableLiteRT:

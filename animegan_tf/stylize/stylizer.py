@@ -21,11 +21,10 @@ from tqdm import tqdm
 
 from animegan_tf import images, styles
 from animegan_tf.errors import InputError
-from animegan_tf.recipes import DRAW_SIDE
 from animegan_tf.stylize import jobs
 from animegan_tf.stylize.guided import LIMITS, Delivery
 from animegan_tf.stylize.jobs import Report
-from animegan_tf.stylize.options import VideoOptions
+from animegan_tf.stylize.options import DRAW_SIDE, VideoOptions
 
 SIZINGS = ("photo", "published")
 
@@ -41,9 +40,9 @@ class Stylizer:
     """A network with the sizes, values and brightness around it: `stylizer(photo) -> result`.
 
     checkpoint: a run directory, a `.weights.h5` file or a TensorFlow 1 checkpoint (see
-        `animegan_tf.networks.weights.load_generator`), an export (a `.tflite` file or a
-        SavedModel folder), or a model of `build_generator`. A photo is fitted into an export of one fixed size by
-        resizing and padding.
+        `animegan_tf.networks.weights.load_generator`), an export (a `.tflite` file or a SavedModel
+        folder), or a model of `build_generator`. A photo is fitted into an export of one fixed size
+        by resizing and padding.
     style: instead of it, the name of a style, one of `animegan_tf.styles.names()`. With neither,
         the style that ships with this project.
     styles_dir, mirror, accept_license: for a published style that has not been fetched yet, see

@@ -297,7 +297,7 @@ class _Run:
 def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a frozen value
     """Train as `plan` says, resuming what the run directory holds; returns the `AnimeGAN`.
 
-    The caller holds the run directory (`training.held`). Once it has been resumed, `flags_text`,
+    The caller holds the run directory (`plan.held`). Once it has been resumed, `flags_text`,
     unless empty, replaces its `FLAGS_FILE`. Raises `TrainingError` when a loss is not finite or
     nothing can be saved, `Stopped` after SIGTERM or Ctrl-C, when the last step has been saved,
     `InputError` for what does not fit the devices or the run directory's checkpoints.

@@ -1,6 +1,6 @@
 """What a training run is and will do: configuration, checked plan. Imports no TensorFlow.
 
-`loop.run` carries it out; `train.py` makes it from flags.
+`loop.run` carries it out; `__main__` makes it from flags.
 """
 
 import contextlib

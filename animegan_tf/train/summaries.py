@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from animegan_tf import images, storage
 from animegan_tf.errors import reason_of
-from animegan_tf.evaluation.curves import SCALARS
+from animegan_tf.networks.weights import SCALARS
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from av.codec.context import Flags
 from av.video.reformatter import VideoReformatter
 
-from animegan_tf.stylize.options import Codec
+from animegan_tf.video.codecs import Codec
 from animegan_tf.video.source import PRECISE, Colours
 
 

@@ -9,7 +9,7 @@ import itertools
 
 import av
 
-from animegan_tf.stylize.options import CONTAINERS
+from animegan_tf.video.codecs import CONTAINERS
 from animegan_tf.video.encoder import Stamps
 
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov"}

@@ -18,9 +18,9 @@ import numpy as np
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
-from animegan_tf.recipes import ENGINES
 from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.guided import LIMITS
+from animegan_tf.stylize.options import ENGINES
 
 TFLITE_SUFFIX = ".tflite"
 _SAVED_MODEL_FILE = "saved_model.pb"
@@ -156,7 +156,8 @@ class _Engine:
 class KerasEngine(_Engine):
     """A Keras generator, compiled once for all sizes. Runs on whatever device TensorFlow finds.
 
-    A picture that would not fit into memory whole is computed in strips, see `strips`; on a processor only, as nothing says what a GPU has left.
+    A picture that would not fit into memory whole is computed in strips, see `strips`; on a
+    processor only, as nothing says what a GPU has left.
 
     strip_memory: gigabytes for the network's work. With it every picture is computed in strips.
 
@@ -293,7 +294,7 @@ class LiteRTEngine(_Engine):
         )
 
     def _properties(self):
-        from animegan_tf.export import metadata
+        from animegan_tf.networks import metadata
 
         return metadata.read_own(self._model)
 
@@ -379,8 +380,8 @@ class ConvertedEngine(_Engine):
         return self._litert(batch)
 
     def _converted(self):
-        from animegan_tf.export import convert
+        from animegan_tf.networks import tflite
 
         with self._quietly():
-            made = convert.convert(self.model, "none")
+            made = tflite.convert(self.model)
             return LiteRTEngine(made, multiple=self.multiple, arch=self._arch)

@@ -188,12 +188,12 @@ class AutoEngine:
 
     def _converted(self):
         """The network under LiteRT, kept for the next time, if it is equal and faster; or None."""
-        from animegan_tf.export import convert, metadata
+        from animegan_tf.networks import metadata, tflite
         from animegan_tf.networks.generator import properties
 
         try:
             own = {**properties(self.model), "weights": self.keras.identity()}
-            made = metadata.add_own(convert.convert(self.model, "none"), own)
+            made = metadata.add_own(tflite.convert(self.model), own)
             litert = _load(made)
             if not _equal_and_faster(litert, self.keras):
                 return None
@@ -207,7 +207,7 @@ class AutoEngine:
 
 def _load(made):
     """The engine of what `_converted` made, as bytes."""
-    from animegan_tf.export import metadata
+    from animegan_tf.networks import metadata
 
     return LiteRTEngine(made, arch=metadata.read_own(made)["arch"])
 

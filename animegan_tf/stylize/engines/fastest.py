@@ -28,7 +28,7 @@ class FastestNetwork:
     ):
         """make_keras: a function that makes what runs at first. make_litert: a function of (height,
         width) that makes its equal, or raises `InputError` for frames that are too large for it.
-        engine: one of `animegan_tf.recipes.ENGINES`. frames: how many there will be, None for
+        engine: one of `options.ENGINES`. frames: how many there will be, None for
         endless. on_gpu: a function that says whether Keras has a GPU. cache: an `AutoEngine`, which
         keeps what was faster for the next film.
         """

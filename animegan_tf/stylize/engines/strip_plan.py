@@ -1,4 +1,4 @@
-"""What a generator computes, node by node, over strips of rows; see `animegan_tf.stylize.engines.strips`.
+"""What a generator computes, node by node, over strips of rows; see `strips`.
 
 A node stands for a layer's answer to one picture. Rows are given by the first and the one past the
 last, pictures are float32 tensors (1, H, W, C).
