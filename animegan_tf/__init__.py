@@ -27,7 +27,6 @@ _MODULE_OF = {
     "build_generator": "networks",
     "build_discriminator": "networks",
     "build_feature_extractor": "networks",
-    "tf1": "networks",
     "recipe": "recipes",
     "Recipe": "recipes",
     "AnimeGAN": "train",
@@ -36,7 +35,7 @@ _MODULE_OF = {
     "stylize_video": "stylize",
     "InputError": "errors",
 }
-_SUBMODULES = ("errors", "images", "losses", "networks", "recipes", "styles")
+_SUBMODULES = ("errors", "images", "losses", "networks", "recipes", "styles", "tf1")
 
 __all__ = [*_MODULE_OF, *_SUBMODULES, "__version__"]
 

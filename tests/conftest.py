@@ -3,7 +3,6 @@
 import contextlib
 import os
 import subprocess
-import types
 from pathlib import Path
 from unittest import mock
 
@@ -139,11 +138,12 @@ def exports_checked_here():
     """Exports are checked in this process meanwhile, which has TensorFlow already."""
     from animegan_tf.export import check, isolated
 
-    def run(command, **_):
-        isolated.main(command[-1])
-        return subprocess.CompletedProcess(command, 0)
+    def run(kind, request, folder):
+        del kind, folder
+        isolated.main(request)
+        return subprocess.CompletedProcess(request, 0)
 
-    with mock.patch.object(check, "subprocess", types.SimpleNamespace(run=run)):
+    with mock.patch.object(check, "_run_python", run):
         yield
 
 

@@ -12,6 +12,7 @@ from animegan_tf.errors import InputError
 from animegan_tf.export import convert, metadata
 from animegan_tf.networks import metadata as own_metadata
 from animegan_tf.stylize import engines
+from animegan_tf.stylize.engines import saved_model
 from animegan_tf.stylize.stylizer import Stylizer
 
 
@@ -52,7 +53,7 @@ def test_brightness_is_a_property_of_the_style(toy, exports, tmp_path, kind, mat
         checkpoint.match_brightness = matches
     elif kind == "saved_model":
         checkpoint = shutil.copytree(exports[kind], tmp_path / "1")
-        path = checkpoint / engines.SAVED_MODEL_PROPERTIES
+        path = checkpoint / saved_model.SAVED_MODEL_PROPERTIES
         recorded = json.loads(path.read_text("utf-8"))
         path.write_text(json.dumps({**recorded, "match_brightness": matches}), "utf-8")
     else:

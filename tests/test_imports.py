@@ -33,6 +33,13 @@ def _part(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def _module(package, name):
+    """What `from package import name` needs: a module of that name, or the package itself."""
+    path = ROOT / package.replace(".", "/") / name
+    is_module = path.with_suffix(".py").is_file() or path.is_dir()
+    return f"{package}.{name}" if is_module else package
+
+
 def _imported(path):
     """The package's modules that `path` imports anywhere, functions included, as a/b."""
     found, tree = set(), ast.parse(path.read_text("utf-8"))
@@ -42,7 +49,7 @@ def _imported(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            found |= {_module(node.module, alias.name) for alias in node.names}
     names = (name.removeprefix("animegan_tf.") for name in found if name.startswith("animegan_tf."))
     return {name.replace(".", "/") for name in names}
 

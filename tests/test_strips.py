@@ -9,8 +9,9 @@ from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.networks import build_generator
 from animegan_tf.stylize import engines
+from animegan_tf.stylize.batch import stylize_paths
 from animegan_tf.stylize.engines import strip_plan, strips
-from animegan_tf.stylize.stylizer import Stylizer, stylize_paths
+from animegan_tf.stylize.stylizer import Stylizer
 
 GIB = 2**30
 

@@ -15,8 +15,8 @@ from sound_films import look, shifting
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.stylize import film
+from animegan_tf.stylize.batch import stylize_paths
 from animegan_tf.stylize.options import VideoOptions, result_suffix
-from animegan_tf.stylize.stylizer import stylize_paths
 from animegan_tf.video import webp, writer
 from animegan_tf.video.codecs import is_video
 

@@ -7,7 +7,8 @@ from pictures import network, noise, ramps
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.stylize.stylizer import Stylizer, stylize_paths
+from animegan_tf.stylize.batch import stylize_paths
+from animegan_tf.stylize.stylizer import Stylizer
 
 
 @pytest.fixture(scope="module")

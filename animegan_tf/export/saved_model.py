@@ -17,7 +17,7 @@ from animegan_tf.export import check, serving_files
 from animegan_tf.export.serving_graph import ServedGenerator
 from animegan_tf.networks import tf1
 from animegan_tf.networks.generator import generator_arch, properties, size_multiple
-from animegan_tf.stylize.engines import SAVED_MODEL_PROPERTIES
+from animegan_tf.stylize.engines.saved_model import SAVED_MODEL_PROPERTIES
 from animegan_tf.stylize.stylizer import Stylizer
 
 INPUT_TYPES = {"uint8": np.uint8, "float32": np.float32}

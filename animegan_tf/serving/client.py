@@ -21,7 +21,6 @@ from animegan_tf.serving.protocol import (
     ModelMissing,
     ServingError,
     Unavailable,
-    connect,
     parse_address,
     retried,
 )
@@ -114,7 +113,7 @@ def call_server(config, inputs, output_dir, *, overwrite=False, recursive=False,
     todo, skipped = photo_jobs.plan(inputs, output_dir, overwrite=overwrite, recursive=recursive)
     if not todo:
         return Report(skipped=skipped)
-    connection = connect(
+    connection = _connect(
         address, config.model, config.version, config.timeout, config.max_message_mb
     )
     with contextlib.closing(connection):
@@ -328,3 +327,14 @@ def _suffix_fits(data, path):
 def _size(rgb):
     height, width = rgb.shape[:2]
     return f"{width}x{height}"
+
+
+def _connect(address, model, version, timeout, max_message_mb):
+    """A connection to one model; sends nothing yet."""
+    if address.scheme == "grpc":
+        from animegan_tf.serving.grpc import GrpcConnection
+
+        return GrpcConnection(address.base, model, version, timeout, max_message_mb)
+    from animegan_tf.serving.rest import RestConnection
+
+    return RestConnection(address.base, model, version, timeout)

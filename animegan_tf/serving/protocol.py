@@ -107,17 +107,6 @@ def parse_address(server):
     return Address("grpc", parts.netloc if port else f"{parts.netloc.rstrip(':')}:{_GRPC_PORT}")
 
 
-def connect(address, model, version, timeout, max_message_mb):
-    """A connection to one model; sends nothing yet."""
-    if address.scheme == "grpc":
-        from animegan_tf.serving.grpc import GrpcConnection
-
-        return GrpcConnection(address.base, model, version, timeout, max_message_mb)
-    from animegan_tf.serving.rest import RestConnection
-
-    return RestConnection(address.base, model, version, timeout)
-
-
 def retried(call, retries, notify=None, pause=time.sleep):
     """`call()`, repeated up to `retries` times while it raises errors that may pass.
 

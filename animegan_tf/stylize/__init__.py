@@ -1,10 +1,10 @@
 """Photos and films through a generator: what `animegan-stylize` does, read from `__main__`.
 
-A photo: `jobs` (which files, which results) → `stylizer` (read, draw, write) → `engines` (Keras,
-LiteRT or a SavedModel, large photos in strips). A film: `film` → `making` (one film from source to
-result) → `frames` (what the network sees, what becomes of its output) by the `threads`, `journal`
-(what an interrupted film goes on from); `flicker` and `stable` keep brightness and colours steady.
-`camera` is for what has no end.
+A photo: `jobs` (which files, which outputs) → `batch` (one after the other) → `stylizer` →
+`engines` (Keras, LiteRT or a SavedModel; large photos in strips) → `guided` (brought to its size).
+A film: `film` → `making` (from source to output) → `frames` (what the network sees, and its
+output) by the `threads`; `journal` is what an interrupted film goes on from; `flicker` and
+`stable` keep brightness and colours steady. `camera` is for what has no end.
 
 Images are uint8 RGB (H, W, 3); times are `fractions.Fraction` seconds.
 """
@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 from animegan_tf import lazy
 
 if TYPE_CHECKING:
+    from animegan_tf.stylize.batch import stylize_paths
     from animegan_tf.stylize.film import stylize_video
     from animegan_tf.stylize.options import VideoOptions
-    from animegan_tf.stylize.stylizer import Stylizer, stylize_paths
+    from animegan_tf.stylize.stylizer import Stylizer
 
 _MODULE_OF = {
     "Stylizer": "stylizer",
-    "stylize_paths": "stylizer",
+    "stylize_paths": "batch",
     "stylize_video": "film",
     "VideoOptions": "options",
 }

@@ -122,7 +122,7 @@ def main(argv):
         return 0
     # Before OpenCV is loaded: what it prints about damaged files is said better here.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    from animegan_tf.stylize import engines, stylizer
+    from animegan_tf.stylize import batch, engines, stylizer
 
     photos = argv[1:]
     if not photos and FLAGS.camera is None:
@@ -157,7 +157,7 @@ def main(argv):
 
     if FLAGS.camera is not None:
         return _camera(make, photos, video)
-    report = stylizer.stylize_paths(
+    report = batch.stylize_paths(
         make,
         photos,
         FLAGS.output,

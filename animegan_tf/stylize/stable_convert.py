@@ -7,7 +7,7 @@ from animegan_tf.networks.generator import properties
 from animegan_tf.networks.layers import LayerNorm2D
 from animegan_tf.networks.portable import PortableLayerNorm2D, portable_generator
 from animegan_tf.networks.tflite import convert_function, with_constants
-from animegan_tf.stylize.engines import refuse_large_for_litert
+from animegan_tf.stylize.engines.litert import refuse_large_for_litert
 from animegan_tf.stylize.stable import BlendedStatistics
 from animegan_tf.stylize.stable_litert import StableLiteRT
 

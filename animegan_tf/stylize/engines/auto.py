@@ -18,9 +18,9 @@ import numpy as np
 
 from animegan_tf import storage
 from animegan_tf.errors import InputError
-from animegan_tf.stylize.engines import (
+from animegan_tf.stylize.engines.keras import KerasEngine
+from animegan_tf.stylize.engines.litert import (
     TFLITE_SUFFIX,
-    KerasEngine,
     LiteRTEngine,
     refuse_large_for_litert,
 )

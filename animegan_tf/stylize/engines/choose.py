@@ -1,0 +1,69 @@
+"""The engine for a checkpoint: `load_engine`."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from animegan_tf.errors import InputError
+from animegan_tf.stylize.engines.keras import KerasEngine
+from animegan_tf.stylize.engines.litert import TFLITE_SUFFIX, ConvertedEngine, LiteRTEngine
+from animegan_tf.stylize.engines.saved_model import SavedModelEngine, saved_model_folder
+from animegan_tf.stylize.options import ENGINES
+
+
+def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib.nullcontext):
+    """The engine for `checkpoint`: a model of `build_generator`, or a path.
+
+    engine: "litert" has a Keras network converted for LiteRT, "keras" leaves it to Keras; "auto" is
+        an `AutoEngine` for weights files and run directories, else Keras.
+    strip_memory: see `KerasEngine`; not for exports, nor with "litert"; with "auto" it is Keras.
+    quietly: see `AutoEngine` and `ConvertedEngine`.
+
+    A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or what
+    `animegan_tf.networks.weights.load_generator` takes. Raises `InputError` for anything else.
+    """
+    if engine not in ENGINES:
+        raise InputError(f"engine: expected one of {', '.join(ENGINES)}, received {engine!r}")
+    if not isinstance(checkpoint, (str, os.PathLike)):
+        return _of_model(checkpoint, engine, strip_memory, quietly)
+    path = Path(checkpoint)
+    if path.suffix == TFLITE_SUFFIX:
+        return LiteRTEngine(path)
+    if saved_model_folder(path) is not None:
+        return SavedModelEngine(saved_model_folder(path))
+    from animegan_tf.networks.weights import load_generator, own_file
+
+    file = own_file(path)
+    if engine == "auto" and strip_memory is None and file is not None:
+        from animegan_tf.stylize.engines.auto import AutoEngine
+
+        return AutoEngine(file, quietly)
+    return _of_model(load_generator(path), engine, strip_memory, quietly)
+
+
+def _of_model(model, engine, strip_memory, quietly):
+    if engine == "litert":
+        return ConvertedEngine(model, quietly)
+    return KerasEngine(model, strip_memory)
+
+
+def is_export(checkpoint):
+    """Whether `checkpoint` is the path of a TFLite file or a SavedModel."""
+    if not isinstance(checkpoint, (str, os.PathLike)):
+        return False
+    return Path(checkpoint).suffix == TFLITE_SUFFIX or saved_model_folder(checkpoint) is not None
+
+
+def needs_tensorflow(checkpoint, engine="auto", strip_memory=None):
+    """Whether `load_engine` would load TensorFlow for these."""
+    if not isinstance(checkpoint, (str, os.PathLike)):
+        return True
+    if Path(checkpoint).suffix == TFLITE_SUFFIX:
+        return False
+    if engine != "auto" or strip_memory is not None or is_export(checkpoint):
+        return True
+    from animegan_tf.networks.weights import own_file
+    from animegan_tf.stylize.engines.auto import is_ready
+
+    file = own_file(checkpoint)
+    return file is None or not is_ready(file)

@@ -1,0 +1,64 @@
+"""A Keras generator as an engine."""
+
+from animegan_tf import memory
+from animegan_tf.stylize.engines import strips
+from animegan_tf.stylize.engines.base import Engine, weights_digest
+
+
+class KerasEngine(Engine):
+    """A Keras generator, compiled once for all sizes. Runs on whatever device TensorFlow finds.
+
+    A picture that would not fit into memory whole is computed in strips, see `strips`; on a
+    processor only, as nothing says what a GPU has left.
+
+    strip_memory: gigabytes for the network's work. With it every picture is computed in strips.
+
+    A picture that fits neither way is an `InputError`.
+    """
+
+    has_model = True
+
+    def __init__(self, model, strip_memory=None):
+        import tensorflow as tf
+
+        from animegan_tf.networks.generator import matches_brightness, size_multiple
+
+        self.model = model
+        self.multiple = size_multiple(model)
+        self.match_brightness = matches_brightness(model)
+        self._strip_memory = strip_memory
+        self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        self._out_of_memory = tf.errors.ResourceExhaustedError
+        # Sizes are left open: photos of many sizes would otherwise be traced one by one.
+        self._run = tf.function(
+            lambda batch: model(batch, training=False),
+            input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
+            autograph=False,
+        )
+
+    def identity(self):
+        return weights_digest(self.model)
+
+    def refuse_too_large(self, height, width):
+        self._strips(height, width)
+
+    def _strips(self, height, width, count=1):
+        """What computes such a picture, of `count` together, in strips; None for it whole."""
+        if self._strip_memory is not None:
+            allowed = int(self._strip_memory * memory.GIGABYTE)
+            return strips.fitted(self.model, height, width, allowed)
+        if self.on_gpu or not strips.supports(self.model):
+            return None
+        free = memory.available()
+        if free is None or count * strips.whole_memory(self.model, height, width) <= free:
+            return None
+        return strips.fitted(self.model, height, width, free)
+
+    def __call__(self, batch):
+        engine = self._strips(*batch.shape[1:3], count=len(batch))
+        if engine is not None:
+            return engine(batch)
+        try:
+            return self._run(batch).numpy()
+        except self._out_of_memory as error:
+            raise MemoryError(str(error)) from error

@@ -1,0 +1,175 @@
+"""Networks under LiteRT, on the processor: TFLite files, and generators that are converted."""
+
+import contextlib
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from animegan_tf import memory
+from animegan_tf.errors import InputError
+from animegan_tf.stylize.engines.base import Engine, digest, weights_digest
+from animegan_tf.stylize.guided import LIMITS
+
+TFLITE_SUFFIX = ".tflite"
+# For TFLite files of other projects, which do not say.
+_UNKNOWN_MULTIPLE = 32
+_FIRST_SIDE = 64
+# What LiteRT takes for a pixel, measured at 512x512 and 768x768: up to two and a half times what
+# Keras does, as reflection makes copies.
+_LITERT_BYTES_PER_PIXEL = {"v2": 2500, "lite": 1500, "v1": 1900}
+
+
+def refuse_large_for_litert(arch, height, width, held_pixels=0, share=1.0):
+    """Raise `InputError` for a picture that would not fit into memory with LiteRT and a network.
+
+    held_pixels: of the picture whose memory will be given back for this one. share: how much of the
+    free memory may be taken.
+    """
+    free, per_pixel = memory.available(), _LITERT_BYTES_PER_PIXEL[arch]
+    if free is None:
+        return
+    needed, there = per_pixel * height * width, share * (free + per_pixel * held_pixels)
+    if needed > there:
+        raise InputError(
+            f"engine: litert takes {needed / memory.GIGABYTE:.1f} GB for {width}x{height}, and "
+            f"{there / memory.GIGABYTE:.1f} GB are there for it; keras takes less, and {LIMITS}"
+        )
+
+
+class LiteRTEngine(Engine):
+    """A TFLite file under LiteRT, on the processor. Needs no TensorFlow.
+
+    Of any project, if it takes and gives float32 RGB (1, H, W, 3). `path` may be its bytes;
+    `multiple` is otherwise what the file says; with `arch` pictures are refused that would not fit
+    into memory. May be called by several threads.
+    """
+
+    def __init__(self, path, threads=None, multiple=None, arch=None):
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            self._model = path if isinstance(path, bytes) else Path(path).read_bytes()
+            self._new = lambda: Interpreter(
+                model_content=self._model, num_threads=threads or memory.cores()
+            )
+            self._interpreter = self._new()
+        except OSError as error:
+            raise InputError(f"checkpoint: {path}: {error.strerror or error}") from error
+        except (ValueError, RuntimeError) as error:
+            raise InputError(f"checkpoint: {path} is no readable TFLite file: {error}") from error
+        height, width = self._picture_shape(path)
+        self.size = None if -1 in (height, width) else (height, width)
+        own = self._properties()
+        self.multiple = multiple or own.get("multiple", _UNKNOWN_MULTIPLE)
+        self.match_brightness = own.get("match_brightness", True)
+        self._weights, self._arch = own.get("weights"), arch
+        self._lock = threading.Lock()
+        # So that its delegate speaks up now, not in the middle of the user's photos.
+        self._prepare((1, *(self.size or (_FIRST_SIDE, _FIRST_SIDE)), 3))
+
+    def _picture_shape(self, path):
+        given = self._interpreter.get_input_details()
+        made = self._interpreter.get_output_details()
+        if len(given) == len(made) == 1 and given[0]["dtype"] == made[0]["dtype"] == np.float32:
+            shape = tuple(int(n) for n in given[0]["shape_signature"])
+            if len(shape) == 4 and shape[3] == 3:
+                return shape[1:3]
+        found = [f"{d['dtype'].__name__} {d['shape_signature'].tolist()}" for d in (*given, *made)]
+        raise InputError(
+            f"checkpoint: expected a network from float32 (1, H, W, 3) to the same, {path} has "
+            f"{', '.join(found)}"
+        )
+
+    def _properties(self):
+        from animegan_tf.networks import metadata
+
+        return metadata.read_own(self._model)
+
+    def identity(self):
+        return self._weights or digest([self._model])
+
+    def refuse_too_large(self, height, width, share=1.0):
+        if self._arch is not None:
+            # LiteRT keeps the memory of the last picture's size.
+            held = self._shape[1] * self._shape[2] if self._used else 0
+            refuse_large_for_litert(self._arch, height, width, held, share)
+
+    def fits(self, height, width, share=1.0):
+        """Whether such a picture fits into that share of the free memory, as far as is known."""
+        try:
+            self.refuse_too_large(height, width, share)
+        except InputError:
+            return False
+        return True
+
+    def release(self):
+        """Give back the memory of the last picture."""
+        with self._lock:
+            if self._used:
+                self._prepare((1, _FIRST_SIDE, _FIRST_SIDE, 3))
+
+    def __call__(self, batch):
+        with self._lock:
+            return np.concatenate([self._one(photo[None]) for photo in batch])
+
+    def _one(self, photo):
+        if self._shape != photo.shape:
+            self._prepare(photo.shape)
+        self._used = True
+        self._interpreter.set_tensor(self._given["index"], photo)
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._made["index"])
+
+    def _prepare(self, shape):
+        # A new one for each size: one that is resized keeps what its delegate had prepared.
+        self._shape, self._used = None, False
+        self._interpreter = self._new()
+        self._given = self._interpreter.get_input_details()[0]
+        self._made = self._interpreter.get_output_details()[0]
+        self._interpreter.resize_tensor_input(self._given["index"], shape, strict=True)
+        try:
+            self._interpreter.allocate_tensors()
+        except RuntimeError as error:
+            raise MemoryError(str(error)) from error
+        self._shape = shape
+
+
+class ConvertedEngine(Engine):
+    """A Keras generator under LiteRT: converted, in some seconds, for the first picture.
+
+    `quietly` is a function that gives a context for that; a command line may hide there what the
+    converter prints. May be called by several threads.
+    """
+
+    has_model = on_litert = True
+
+    def __init__(self, model, quietly=contextlib.nullcontext):
+        from animegan_tf.networks.generator import properties
+
+        facts = properties(model)
+        self.model, self._arch = model, facts["arch"]
+        self.multiple, self.match_brightness = facts["multiple"], facts["match_brightness"]
+        self._quietly, self._litert, self._lock = quietly, None, threading.Lock()
+
+    def identity(self):
+        return weights_digest(self.model)
+
+    def refuse_too_large(self, height, width):
+        if self._litert is None:
+            refuse_large_for_litert(self._arch, height, width)
+        else:
+            self._litert.refuse_too_large(height, width)
+
+    def __call__(self, batch):
+        with self._lock:
+            if self._litert is None:
+                self._litert = self._converted()
+        return self._litert(batch)
+
+    def _converted(self):
+        from animegan_tf.networks import tflite
+
+        with self._quietly():
+            made = tflite.convert(self.model)
+            return LiteRTEngine(made, multiple=self.multiple, arch=self._arch)

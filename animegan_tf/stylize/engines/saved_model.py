@@ -1,0 +1,71 @@
+"""A SavedModel as an engine, and where it is."""
+
+import json
+from pathlib import Path
+
+from animegan_tf.errors import InputError
+from animegan_tf.stylize.engines.base import Engine, digest
+
+_SAVED_MODEL_FILE = "saved_model.pb"
+# What an export records of its style, in the folder that TensorFlow leaves to others.
+SAVED_MODEL_PROPERTIES = Path("assets.extra", "animegan_tf.json")
+
+
+def saved_model_folder(path):
+    """The SavedModel at `path`: the folder itself, or its highest numbered one; None if neither."""
+    path = Path(path)
+    if (path / _SAVED_MODEL_FILE).is_file():
+        return path
+    if not path.is_dir():
+        return None
+    versions = [
+        p for p in path.iterdir() if p.name.isdecimal() and (p / _SAVED_MODEL_FILE).is_file()
+    ]
+    return max(versions, key=lambda p: int(p.name), default=None)
+
+
+class SavedModelEngine(Engine):
+    """A SavedModel of `animegan_tf.export` through its signature `raw`, which takes any size."""
+
+    multiple = 1
+
+    def __init__(self, folder):
+        import tensorflow as tf
+
+        try:
+            # Kept whole: its signatures do not keep its variables alive.
+            self._loaded = tf.saved_model.load(str(folder))
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"checkpoint: {folder} is no readable SavedModel: {error}") from error
+        if "raw" not in self._loaded.signatures:
+            found = ", ".join(self._loaded.signatures) or "none"
+            raise InputError(
+                f"checkpoint: expected a SavedModel of animegan_tf.export with a signature raw, "
+                f"{folder} has {found}"
+            )
+        self._folder = Path(folder)
+        self.match_brightness = _saved_properties(self._folder).get("match_brightness", True)
+        self._errors = tf.errors
+        self._run = self._loaded.signatures["raw"]
+
+    def identity(self):
+        files = sorted(path for path in self._folder.rglob("*") if path.is_file())
+        return digest(path.read_bytes() for path in files)
+
+    def __call__(self, batch):
+        try:
+            return self._run(images=batch)["images"].numpy()
+        except self._errors.ResourceExhaustedError as error:
+            raise MemoryError(str(error)) from error
+        except self._errors.InvalidArgumentError as error:
+            raise InputError(f"the SavedModel refuses the photo: {error.message}") from error
+
+
+def _saved_properties(folder):
+    """What a SavedModel records of its style; {} where it does not."""
+    path = folder / SAVED_MODEL_PROPERTIES
+    try:
+        properties = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise InputError(f"checkpoint: {path} is no readable JSON: {error}") from error
+    return properties if isinstance(properties, dict) else {}
