@@ -55,9 +55,9 @@ def update(strategy, gan, phase):
     step()
     values = {f"loss/{name}": value.numpy() for name, value in step().items()}
     for network in (model.generator, model.discriminator):
-        for name, variable in animegan_tf.networks.tf1.variables(network).items():
+        for name, variable in animegan_tf.tf1.variables(network).items():
             values[name] = variable.numpy()
-    for name, variable in animegan_tf.networks.tf1.variables(model.average).items():
+    for name, variable in animegan_tf.tf1.variables(model.average).items():
         values[f"average/{name}"] = variable.numpy()
     return values
 

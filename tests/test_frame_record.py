@@ -34,7 +34,7 @@ KILLS = {
     "sorting the list": (Record, "sort", 1),
     "drawing the sheet": (contact_sheet, "write", 1),
     "saving the run": (Record, "save_runs", 2),
-    "looking at the film": (scan.frame_quality, "flaw", 20),
+    "looking at the film": (scan.quality, "flaw", 20),
 }
 
 

@@ -1,11 +1,14 @@
 """Imports go one way, through the layers of the package; what is not needed is not loaded."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from animegan_tf import moved
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "animegan_tf"
@@ -151,12 +154,30 @@ def test_public_names():
         _ = animegan_tf.generator
 
 
+@pytest.mark.parametrize("old", moved._MOVED)
+def test_old_paths_still_import(old):
+    sys.modules.pop(old, None)
+    with pytest.warns(DeprecationWarning, match=f"{old} is {moved._MOVED[old]} now"):
+        module = importlib.import_module(old)
+    assert module is importlib.import_module(moved._MOVED[old])
+    assert module.__spec__.name == moved._MOVED[old]
+
+
+def test_stable_paths(recwarn):
+    import animegan_tf.tf1
+
+    assert (
+        animegan_tf.tf1.variables is importlib.import_module("animegan_tf.networks.tf1").variables
+    )
+    assert not [one for one in recwarn if "animegan_tf" in str(one.message)]
+
+
 def test_inference_loads_no_losses_and_no_vgg():
     code = (
         "import sys, animegan_tf\n"
         "animegan_tf.Stylizer(animegan_tf.build_generator('lite'))\n"
         "print([m for m in sys.modules if m.startswith('animegan_tf.') and "
-        "m.split('.')[-1] in ('losses', 'features', 'data', 'trainer')])"
+        "m.split('.')[-1] in ('losses', 'features', 'data', 'train')])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True

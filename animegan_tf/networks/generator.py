@@ -3,7 +3,7 @@
 Keras functional models, float32 RGB in [-1, 1] (N, H, W, 3) to the same; H and W multiples of
 `size_multiple(model)`. A layer's name is its TensorFlow 1 scope with "/" written as "." (layer
 "C.r1.LayerNorm" is scope generator/G_MODEL/C/r1/LayerNorm):
-`animegan_tf.networks.tf1` relies on it.
+`tf1` relies on it.
 
 Source: Chen, AnimeGANv2, 2020; Chen, Liu and Chen, AnimeGAN, ISICA 2019.
 """
