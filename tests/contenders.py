@@ -1,4 +1,4 @@
-"""Contenders of the benchmark whose seconds and answers are given (see `animegan_tf.benchmark`)."""
+"""Contenders of the benchmark whose seconds and answers are given (see `benchmarks`)."""
 
 import os
 import sys

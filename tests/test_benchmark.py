@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from benchmarks import contest, report, suites
+from benchmarks.contest import Case, Row, Task
 
-from animegan_tf.benchmark import contest, report, suites
-from animegan_tf.benchmark.contest import Case, Row, Task
 from animegan_tf.errors import InputError
 
 

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from benchmarks import description
 
 from animegan_tf import build_generator
-from animegan_tf.benchmark import description
 from animegan_tf.errors import InputError
 
 ARCHS = ("v2", "lite", "v1")
@@ -39,7 +39,7 @@ def test_description_names_every_weight_once(described):
 def test_onnxruntime_equals_keras(described):
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    from animegan_tf.benchmark import onnx_graph
+    from benchmarks import onnx_graph
 
     (nodes, weights), photos, expected = described
     session = runtime.InferenceSession(
@@ -53,7 +53,7 @@ def test_onnxruntime_equals_keras(described):
 
 def test_pytorch_equals_keras(described):
     torch = pytest.importorskip("torch")
-    from animegan_tf.benchmark.torch_module import TorchGenerator
+    from benchmarks.torch_module import TorchGenerator
 
     (nodes, weights), photos, expected = described
     with torch.inference_mode():

@@ -3,10 +3,10 @@
 import keras
 import numpy as np
 import tensorflow as tf
+from benchmarks import training
 from conftest import toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf.benchmark import training
 
 
 def test_both_steps_do_the_same(monkeypatch):

@@ -29,7 +29,7 @@ ORDER = [part for layer in LAYERS for part in layer.split()]
 # Training alone may load these.
 TRAINING = ("losses", "networks/features", "networks/discriminator", "train", "evaluation")
 # Whoever starts the package, or measures it as its users do.
-ABOVE = ("__init__", "moved", "benchmark")
+ABOVE = ("__init__", "moved")
 
 
 def _part(path):
@@ -131,8 +131,6 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.data.tfrecord_writer", ("tensorflow", "keras", "av")),
         ("animegan_tf.evaluation.evaluator", ("tensorflow", "keras")),
         ("animegan_tf.stylize.jobs", ("tensorflow", "keras")),
-        ("animegan_tf.benchmark.suites", ("tensorflow", "keras", "cv2", "torch", "onnxruntime")),
-        ("animegan_tf.benchmark.worker", ("tensorflow", "keras", "cv2", "torch", "onnxruntime")),
         ("animegan_tf.serving.client", ("tensorflow", "keras", "grpc", "tensorflow_serving")),
         ("animegan_tf.serving.rest", ("tensorflow", "keras", "grpc", "tensorflow_serving")),
     ),

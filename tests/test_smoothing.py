@@ -8,9 +8,9 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from benchmarks.tasks import smooth_plainly
 
 from animegan_tf import files, images, recipe, storage
-from animegan_tf.benchmark.tasks import smooth_plainly
 from animegan_tf.data import smoothing
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError

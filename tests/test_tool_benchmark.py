@@ -8,11 +8,11 @@ import json
 
 import numpy as np
 import pytest
+from benchmarks import first_picture, inference, suites, worker
 from commands import ROOT, run_alone, run_tool
 from conftest import toy_features, toy_generator
 
 import animegan_tf
-from animegan_tf.benchmark import first_picture, inference, suites, worker
 
 run = functools.partial(run_tool, "benchmark")
 
@@ -144,3 +144,14 @@ def test_mistakes(tmp_path, arguments, message):
     assert done.returncode == 1
     assert done.stderr.startswith(message) and len(done.stderr.splitlines()) == 1
     assert (tmp_path / "mine.md").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("module", ("suites", "worker"))
+def test_what_is_not_measured_is_not_loaded(module):
+    absent = ("tensorflow", "keras", "cv2", "torch", "onnxruntime")
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT / 'tools')!r}); import benchmarks.{module}; "
+        f"print([m for m in {absent} if m in sys.modules])"
+    )
+    done = run_alone("-c", code)
+    assert done.stdout.strip() == "[]", done.stderr

@@ -58,7 +58,7 @@ flags.DEFINE_string(
 
 
 def _settings():
-    from animegan_tf.benchmark import suites
+    from benchmarks import suites
 
     given = {
         "suite": tuple(FLAGS.suite),
@@ -88,7 +88,7 @@ def _integers(name):
 
 
 def _check_outputs():
-    from animegan_tf.benchmark import report
+    from benchmarks import report
 
     if FLAGS.json and Path(FLAGS.json).exists() and not FLAGS.overwrite:
         raise InputError(f"json: {FLAGS.json} exists; --overwrite replaces it")
@@ -108,9 +108,8 @@ def _show_plan(settings, cases, header):
 
 def _measure(settings, cases, header):
     """[(case, rows)], shown and written as they come."""
+    from benchmarks import contest, report
     from tqdm import tqdm
-
-    from animegan_tf.benchmark import contest, report
 
     results = []
     calls = sum(len(case.tasks) * (settings.repeats + 1) for case in cases)
@@ -147,7 +146,7 @@ def main(argv):
     """Measure as the flags say; the exit status is 1 when a contender failed or was wrong."""
     if len(argv) > 1:
         raise InputError(f"arguments: expected flags alone, received {argv[1]!r}")
-    from animegan_tf.benchmark import machine, report, suites
+    from benchmarks import machine, report, suites
 
     settings = _settings()
     _check_outputs()

@@ -8,9 +8,9 @@ import tensorflow as tf
 
 import animegan_tf
 from animegan_tf import losses
-from animegan_tf.benchmark.worker import Timed
 from animegan_tf.networks.convolution import Conv2D
 from animegan_tf.train.animegan import BATCH_KEYS
+from benchmarks.worker import Timed
 
 
 def training_step(phase, **options):

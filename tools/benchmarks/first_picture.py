@@ -1,6 +1,6 @@
 """The seconds to a first picture from a cold start, in parts. Started by `tasks`.
 
-    python -m animegan_tf.benchmark.first_picture CHECKPOINT PHOTO
+    python first_picture.py CHECKPOINT PHOTO
 
 Prints them as JSON. "the rest, without the network" is what the project adds to TensorFlow's import
 and the network's own time, the latter taken from a second picture.

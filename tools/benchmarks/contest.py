@@ -273,8 +273,8 @@ class Worker:
     def __init__(self, task, path):
         asked = Path(f"{path}.json")
         asked.write_text(json.dumps({"factory": task.factory, "options": task.options}), "utf-8")
-        root = str(Path(animegan_tf.__file__).parent.parent)
-        paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+        roots = [Path(__file__).parent.parent, Path(animegan_tf.__file__).parent.parent]
+        paths = [*map(str, roots), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
         environment["PYTHONPATH"] = os.pathsep.join(paths)
         # A file, not a pipe: nobody would empty it.
@@ -290,7 +290,7 @@ class Worker:
     @staticmethod
     def _start(asked, errors, environment):
         return subprocess.Popen(
-            [sys.executable, "-m", "animegan_tf.benchmark.worker", str(asked)],
+            [sys.executable, "-m", "benchmarks.worker", str(asked)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

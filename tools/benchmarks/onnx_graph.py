@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from animegan_tf.benchmark import description
+from benchmarks import description
 
 # Old enough for most runtimes; everything used here is in it.
 _OPSET, _IR_VERSION = 17, 8

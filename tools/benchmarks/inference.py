@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from animegan_tf.benchmark.worker import Timed, load
+from benchmarks.worker import Timed, load
 
 # What `files` makes, by name in its folder.
 WEIGHTS, SAVED_MODEL, ANY_SIZE = "generator.weights.h5", "saved_model", "any.tflite"
@@ -35,9 +35,9 @@ def files(generator, arch, folder, sizes, batches, engines):
 
     def work():
         from animegan_tf import images
-        from animegan_tf.benchmark import description
         from animegan_tf.export import check, export_saved_model
         from animegan_tf.networks import size_multiple, tflite, weights
+        from benchmarks import description
 
         model = _fresh(generator, arch)
         weights.save_generator(model, Path(folder, WEIGHTS))
@@ -166,8 +166,8 @@ def pytorch(folder, size, batch, threads):
     """PyTorch, channels-last, in inference mode."""
     import torch
 
-    from animegan_tf.benchmark import description
-    from animegan_tf.benchmark.torch_module import TorchGenerator
+    from benchmarks import description
+    from benchmarks.torch_module import TorchGenerator
 
     torch.set_num_threads(threads)
     module = TorchGenerator(*description.load(Path(folder, DESCRIPTION))).eval()

@@ -1,6 +1,6 @@
 """The process of one contender. Started by `contest`; knows nothing of what it runs.
 
-    python -m animegan_tf.benchmark.worker TASK.json
+    python -m benchmarks.worker TASK.json
 
 TASK.json holds `factory` ("module:function") and `options`. The factory is called with the options
 and gives a function without arguments that does the work once and returns its seconds, or a dict of

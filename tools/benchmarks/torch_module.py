@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from animegan_tf.benchmark.description import INPUT, convolution_kernel
+from benchmarks.description import INPUT, convolution_kernel
 
 
 class TorchGenerator(torch.nn.Module):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from animegan_tf.benchmark.worker import Timed
+from benchmarks.worker import Timed
 
 # The photos, frames and smoothed frames that the data suite draws.
 _DRAWN_PICTURES = 24
@@ -124,7 +124,7 @@ def command(arguments):
 
 def first_picture(checkpoint, photo):
     """From a cold start to a first picture, in parts (see `first_picture`)."""
-    arguments = ["-m", "animegan_tf.benchmark.first_picture", checkpoint, photo]
+    arguments = [str(Path(__file__).with_name("first_picture.py")), checkpoint, photo]
     return lambda: json.loads(_python(arguments).splitlines()[-1])
 
 

@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from animegan_tf import memory
-from animegan_tf.benchmark import inference
-from animegan_tf.benchmark.contest import Case, Task, missing_modules, run_once
 from animegan_tf.errors import InputError
+from benchmarks import inference
+from benchmarks.contest import Case, Task, missing_modules, run_once
 
 ENGINES = (
     "keras",
@@ -155,11 +155,11 @@ def prepare(settings, folder):
         "batches": settings.batches,
         "engines": [name for name in engines if not missing_modules(_REQUIRES.get(name, ()))],
     }
-    run_once(Task("animegan_tf.benchmark.inference:files", options), folder)
+    run_once(Task("benchmarks.inference:files", options), folder)
     if "onnxruntime" in options["engines"]:
         described, output = Path(folder, inference.DESCRIPTION), Path(folder, inference.ONNX)
         written = {"folder": str(described), "output": str(output)}
-        run_once(Task("animegan_tf.benchmark.onnx_graph:write", written), folder)
+        run_once(Task("benchmarks.onnx_graph:write", written), folder)
 
 
 def _engines(settings):
@@ -192,17 +192,17 @@ def _engine(name, settings, folder, size, batch):
     if name.startswith("litert"):
         fixed = name == "litert-fixed"
         options["name"] = inference.fixed_name(size) if fixed else inference.ANY_SIZE
-    factory = f"animegan_tf.benchmark.inference:{_FACTORIES.get(name, name)}"
+    factory = f"benchmarks.inference:{_FACTORIES.get(name, name)}"
     return Task(factory, options, _REQUIRES.get(name, ()))
 
 
 def _task(factory, **options):
-    return Task(f"animegan_tf.benchmark.tasks:{factory}", options)
+    return Task(f"benchmarks.tasks:{factory}", options)
 
 
 def _step(settings, side, batch, factory="training_step", **options):
     common = {name: getattr(settings, name) for name in ("arch", "features", "threads")}
-    factory = f"animegan_tf.benchmark.training:{factory}"
+    factory = f"benchmarks.training:{factory}"
     return Task(factory, {**common, "side": side, "batch": batch, **options})
 
 
