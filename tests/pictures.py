@@ -26,3 +26,10 @@ def network(function=None, name="generator_lite"):
     """A model in place of a generator, which answers with `function(batch)`: itself by default."""
     photo = keras.Input((None, None, 3))
     return keras.Model(photo, keras.layers.Lambda(function or (lambda x: x))(photo), name=name)
+
+
+def step(dark=70, light=200, size=48):
+    """uint8 RGB whose left half is dark and whose right half is light."""
+    photo = np.full((size, size, 3), dark, np.uint8)
+    photo[:, size // 2 :] = light
+    return photo

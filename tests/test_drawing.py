@@ -2,15 +2,9 @@
 
 import numpy as np
 import pytest
+from pictures import step
 
 from animegan_tf.data.drawing import draw
-
-
-def _step(dark=70, light=200, size=48):
-    """A picture whose left half is dark and whose right half is light."""
-    photo = np.full((size, size, 3), dark, np.uint8)
-    photo[:, size // 2 :] = light
-    return photo
 
 
 def test_a_flat_area_keeps_its_colour_in_the_nearest_tone():
@@ -43,7 +37,7 @@ def test_lightness_comes_in_eight_steps():
 
 @pytest.mark.parametrize("turns", range(4))
 def test_an_edge_gets_one_dark_line(turns):
-    made = np.rot90(draw(np.rot90(_step(), turns).copy()), -turns).astype(float)[4:-4, :, 0]
+    made = np.rot90(draw(np.rot90(step(), turns).copy()), -turns).astype(float)[4:-4, :, 0]
     row = made.mean(0)
     assert np.ptp(made, axis=0).max() <= 2  # the same along the whole edge
     dark, light = row[4], row[-5]
@@ -65,7 +59,7 @@ def test_a_lone_edge_gets_more_ink_than_gravel():
 
     grains = np.random.default_rng(0).choice(np.uint8([70, 130]), (24, 24, 1))
     gravel = grains.repeat(2, 0).repeat(2, 1).repeat(3, 2)
-    assert ink_by_edge(_step(70, 130)) > 4 * ink_by_edge(gravel) > 0
+    assert ink_by_edge(step(70, 130)) > 4 * ink_by_edge(gravel) > 0
 
 
 def test_the_photo_is_left_alone():

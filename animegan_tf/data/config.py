@@ -9,7 +9,7 @@ from animegan_tf.errors import InputError
 
 CROPS = ("none", "random", "center")
 SOURCES = ("images", "video", "tfrecord")
-REFERENCES = ("photo", "flat", "drawn")
+REFERENCES = ("photo", "flat", "drawn", "painted")
 
 # What each source is read from, besides the folders below `data_dir`.
 _PLACES = {"video": "video", "tfrecord": "tfrecords"}
@@ -43,8 +43,9 @@ class DataConfig:
             its end.
         tfrecords: folder that `tools/make_tfrecords.py` filled, for the source "tfrecord".
         reference: what results are compared with: "photo", as published; "flat", the photo
-            smoothed between its edges and with stronger colours (`flatten.flatten`); or "drawn",
-            in few tones and with dark lines along its edges besides (`drawing.draw`).
+            smoothed between its edges and with stronger colours (`flatten.flatten`); "drawn", in
+            few tones and with dark lines along its edges besides (`drawing.draw`); or "painted",
+            in brush-like areas with dark lines along its long contours (`painting.paint`).
         reference_saturation: how many times as far from gray the colours of such a reference are
             (`flatten.saturate`); "photo" allows 1 alone.
         reference_gamma: the power of the photo's lightness in such a reference, below 1 for a

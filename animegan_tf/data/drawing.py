@@ -34,13 +34,13 @@ def draw(photo):
     """uint8 RGB (H, W, 3) to the same, as a drawing."""
     areas = smooth(photo)
     lightness = luma(areas)
-    direction = _edge_direction(lightness)
-    ink = _lines(lightness, direction)
-    drawn = _tones(_average_along(areas.astype(np.float32), direction, _AREA_REACH))
+    direction = edge_direction(lightness)
+    ink = lines(lightness, direction)
+    drawn = _tones(average_along(areas.astype(np.float32), direction, _AREA_REACH))
     return np.clip(np.rint(drawn * (1 - ink[..., None])), 0, 255).astype(np.uint8)
 
 
-def _edge_direction(lightness):
+def edge_direction(lightness):
     """Unit vectors (x, y), each (H, W), along the edges: of the structure tensor, averaged."""
     across, down = (cv2.Sobel(lightness, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     xx, xy, yy = (
@@ -55,7 +55,7 @@ def _edge_direction(lightness):
     return np.where(known, x / length, 0), np.where(known, y / length, 1)
 
 
-def _average_along(values, direction, reach):
+def average_along(values, direction, reach):
     """Gaussian average of float32 `values` along the edges, `reach` pixels (2 sigma) each way."""
     rows, columns = np.indices(values.shape[:2], np.float32)
     total, weights = values.copy(), 1.0
@@ -78,11 +78,14 @@ def _sample(values, x, y, method):
     return cv2.remap(values, x, y, method, borderMode=cv2.BORDER_REPLICATE)
 
 
-def _lines(lightness, direction):
-    """(H, W): how much ink lies on each pixel, from 0 to `_LINE_INK`."""
+def lines(lightness, direction):
+    """(H, W): how much ink lies on each pixel, from 0 to `_LINE_INK`, along the edges.
+
+    lightness: float32 (H, W), levels of 0..255. direction: its `edge_direction`.
+    """
     fine = cv2.GaussianBlur(lightness, (0, 0), _LINE_SIGMA)
     coarse = cv2.GaussianBlur(lightness, (0, 0), _LINE_SIGMA * _LINE_RATIO)
-    darker = _average_along(coarse - fine, direction, _LINE_REACH)
+    darker = average_along(coarse - fine, direction, _LINE_REACH)
     around = cv2.GaussianBlur(np.abs(darker), (0, 0), _LINE_NEIGHBOURHOOD)
     over = darker - _LINE_LEVELS - _LINE_CONTRAST * around
     return _LINE_INK * np.tanh(_LINE_SLOPE * np.maximum(over, 0))

@@ -22,6 +22,7 @@ from animegan_tf.data import sources
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.drawing import draw
 from animegan_tf.data.flatten import flatten, lighten, saturate
+from animegan_tf.data.painting import paint
 from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError
@@ -31,7 +32,7 @@ __all__ = ["DataConfig", "SampleSource", "ensure_smooth", "make_dataset"]
 _STREAMS = ("photo", "anime", "smooth")
 _KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
 # What makes the reference of a photo; the photo itself needs nothing.
-_REFERENCES = {"flat": flatten, "drawn": draw}
+_REFERENCES = {"flat": flatten, "drawn": draw, "painted": paint}
 
 
 class Window(typing.NamedTuple):

@@ -115,7 +115,8 @@ def _define_data_flags():
         REFERENCES,
         "what results are compared with by content, pixels and colours; not published: flat, the "
         "photo smoothed between its edges, its colours strengthened; drawn, with few tones and "
-        "dark lines along its edges besides",
+        "dark lines along its edges besides; painted, in brush-like areas with dark lines along "
+        "its long contours",
     )
     flags.DEFINE_float(
         "reference_saturation", 1.0, "makes the colours of another reference so much stronger"
