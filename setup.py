@@ -71,6 +71,8 @@ setup(
         "av>=17,<19",
         "ai-edge-litert>=2.0",
         "flatbuffers>=24",
+        "platformdirs>=4",
+        "filelock>=3.13",
     ],
     extras_require=EXTRAS,
     entry_points={

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from animegan_tf import memory
 from animegan_tf.benchmark import contest, report, suites
 from animegan_tf.benchmark.contest import Case, Row, Task
 from animegan_tf.errors import InputError
@@ -138,8 +139,8 @@ def test_peak_memory_is_each_process_own():
 
 def test_what_does_not_fit_side_by_side_is_measured_in_groups(monkeypatch, tmp_path):
     log = tmp_path / "log"
-    fits = iter([1e6, 0, 1e6])  # one with the reference, then the other
-    monkeypatch.setattr(contest, "available_megabytes", lambda: next(fits))
+    fits = iter([1e12, 0, None])  # one with the reference, then the other
+    monkeypatch.setattr(memory, "available", lambda: next(fits))
     tasks = {
         name: task("given", seconds=[1, seconds], log=str(log), name=name)
         for name, seconds in (("a", 1), ("b", 2), ("c", 4))
@@ -149,7 +150,7 @@ def test_what_does_not_fit_side_by_side_is_measured_in_groups(monkeypatch, tmp_p
     assert called == list("ababacac")
     assert {name: row.ratio for name, row in rows.items()} == {"a": 1, "b": 0.5, "c": 0.25}
 
-    monkeypatch.setattr(contest, "available_megabytes", lambda: 0)
+    monkeypatch.setattr(memory, "available", lambda: 0)
     rows = run(case("a", **tasks), repeats=1)
     assert (rows["b"].status, rows["b"].reason) == ("left out", "not enough memory is free")
     assert rows["a"].status == "measured"

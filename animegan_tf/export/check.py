@@ -72,7 +72,7 @@ def run_alone(kind, model, pictures):
     with tempfile.TemporaryDirectory() as folder:
         request = {key: f"{folder}/{key}.npz" for key in ("inputs", "outputs", "measured")}
         request |= {"kind": kind, "model": str(Path(model).resolve())}
-        request["threads"] = memory.cores()
+        request |= {"threads": memory.cores(), "memory": memory.__file__}
         np.savez(request["inputs"], **named)
         asked = Path(folder, "request.json")
         asked.write_text(json.dumps(request), "utf-8")

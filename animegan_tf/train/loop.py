@@ -10,7 +10,6 @@ import contextlib
 import functools
 import math
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from animegan_tf import images, networks, storage
+from animegan_tf import images, memory, networks, storage
 from animegan_tf.data import sources
 from animegan_tf.data.pipeline import SampleSource
 from animegan_tf.errors import InputError, Stopped, TrainingError
@@ -166,12 +165,8 @@ def _memory():
     """
     if tf.config.list_physical_devices("GPU"):
         return {"memory_gb": tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9}
-    try:
-        import resource
-    except ImportError:  # Windows
-        return {}
-    scale = 1 if sys.platform == "darwin" else 1024
-    return {"memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9}
+    peak = memory.peak()
+    return {} if peak is None else {"memory_gb": peak / 1e9}
 
 
 def _check_finite(losses, step, state):
