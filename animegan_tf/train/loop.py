@@ -9,7 +9,6 @@ writes.
 import contextlib
 import functools
 import math
-import signal
 import time
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from animegan_tf.data import sources
 from animegan_tf.data.pipeline import SampleSource
 from animegan_tf.errors import InputError, Stopped, TrainingError
 from animegan_tf.networks import weights
+from animegan_tf.signals import Signals
 from animegan_tf.stylize.stylizer import Stylizer
 from animegan_tf.train import distribution
 from animegan_tf.train.animegan import AnimeGAN
@@ -131,31 +131,6 @@ class _Steps:
             optimizer.learning_rate = getattr(recipe, name) * factor
         losses, measures = self._updates[model.phase, turn](batch)
         return losses, {**measures, **{name: getattr(recipe, name) * factor for name in rates}}
-
-
-class _Stop:
-    """Turns SIGTERM and the first Ctrl-C into a wish to stop after the current step."""
-
-    def __init__(self):
-        self.signal = None
-        self._before = {}
-
-    def __enter__(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # Only the main thread may; a run in another one is not stopped by signals.
-            with contextlib.suppress(ValueError):
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def _note(self, number, frame):
-        del frame
-        if self.signal == signal.SIGINT == number:
-            raise KeyboardInterrupt
-        self.signal = number
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
 
 def _memory():
@@ -320,15 +295,15 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
         disable=not (progress and worker.is_chief),
     )
     try:
-        with _Stop() as stop:
+        with Signals() as signals:
             for step in range(running.first, plan.total_steps):
                 running.step(step)
                 bar.update()
                 shown = " ".join(f"{name} {value:.3g}" for name, value in running.losses.items())
                 bar.set_postfix_str(f"{running.model.phase} {shown}")
-                if stop.signal is not None:
+                if signals.received is not None:
                     running.save(step + 1)
-                    raise Stopped(signal.Signals(stop.signal), step + 1, running.state.latest)
+                    raise Stopped(signals.received, step + 1, running.state.latest)
         running.close()
     except OSError as error:  # scalars or pictures, when the disk is full
         raise TrainingError(f"{error}; the last checkpoint is {running.state.latest}") from error
