@@ -29,7 +29,7 @@ def draw(pictures, labels=None, tile=TILE):
     if not len(pictures):
         raise InputError("pictures: expected at least one for a contact sheet, received none")
     if labels is not None and len(labels) != len(pictures):
-        raise InputError(f"labels: expected {len(pictures)}, one per picture, got {len(labels)}")
+        raise InputError(f"labels: expected {len(pictures)}, received {len(labels)}")
     columns = math.ceil(math.sqrt(len(pictures) * 4 / 3))
     rows = math.ceil(len(pictures) / columns)
     step = tile + (_LABEL_HEIGHT if labels is not None else 0)

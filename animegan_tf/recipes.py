@@ -3,6 +3,7 @@
 import dataclasses
 
 from animegan_tf.errors import InputError
+from animegan_tf.validation import check_choice, check_number, check_whole
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 GENERATOR_NORMS = ("published", "layer", "instance")
@@ -67,36 +68,17 @@ class Recipe:
     ema_decay: float = 0.0
 
     def __post_init__(self):
-        self._check_choices()
-        self._check_numbers()
-
-    def _check_choices(self):
-        for name, choices in (
-            ("arch", ("v2", "lite", "v1")),
-            ("norm", ("layer", "instance")),
-            ("generator_norm", GENERATOR_NORMS),
-            ("gan", GAN_TYPES),
-        ):
-            value = getattr(self, name)
-            if value not in choices:
-                raise InputError(
-                    f"{name}: expected one of {', '.join(choices)}, received {value!r}"
-                )
-
-    def _check_numbers(self):
+        check_choice("arch", self.arch, ("v2", "lite", "v1"))
+        check_choice("norm", self.norm, ("layer", "instance"))
+        check_choice("generator_norm", self.generator_norm, GENERATOR_NORMS)
+        check_choice("gan", self.gan, GAN_TYPES)
+        positive = ("epochs", "batch_size", "training_rate")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type is float and not (isinstance(value, (int, float)) and value >= 0):
-                raise InputError(
-                    f"{field.name}: expected a number of at least 0, received {value!r}"
-                )
-            if field.type is int and not (isinstance(value, int) and value >= 0):
-                raise InputError(
-                    f"{field.name}: expected a whole number of at least 0, received {value!r}"
-                )
-        for name in ("epochs", "batch_size", "training_rate"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected 1 or more, received {getattr(self, name)!r}")
+            if field.type is float:
+                check_number(field.name, value, 0)
+            elif field.type is int:
+                check_whole(field.name, value, int(field.name in positive))
         multiple = 8 if self.arch == "lite" else 4
         if self.image_size < 16 or self.image_size % multiple:
             raise InputError(
@@ -163,6 +145,5 @@ def recipe(name):
     """The published recipe `name`: "hayao", "paprika", "shinkai", "v1" or "lite" (Hayao's numbers
     with the small generator). Raises `InputError` for another name.
     """
-    if name not in RECIPES:
-        raise InputError(f"recipe: expected one of {', '.join(RECIPES)}, received {name!r}")
+    check_choice("recipe", name, RECIPES)
     return RECIPES[name]

@@ -162,23 +162,23 @@ def test_what_does_not_fit_side_by_side_is_measured_in_groups(monkeypatch, tmp_p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"suite": ("speed",)}, "suite: expected some of inference, .*received 'speed'"),
-        ({"suite": ()}, "suite: expected some of .*received nothing"),
-        ({"engines": ("tensorrt",)}, "engines: expected some of keras, .*received 'tensorrt'"),
-        ({"arch": "v3"}, "arch: expected some of v2, lite, v1, received 'v3'"),
+        ({"suite": ("speed",)}, "suite: expected one of inference, .*received 'speed'"),
+        ({"suite": ()}, "suite: expected one of .*received ''"),
+        ({"engines": ("tensorrt",)}, "engines: expected one of keras, .*received 'tensorrt'"),
+        ({"arch": "v3"}, "arch: expected one of v2, lite, v1, received 'v3'"),
         ({"sizes": ((64, 66),)}, "sizes: expected multiples of 4 of at least 16 .*received 66"),
         (
             {"train_sizes": (68,), "arch": "lite"},
             "train_sizes: expected multiples of 8 .*received 68",
         ),
-        ({"batches": (0,)}, "batches: expected 1 or more, received"),
-        ({"repeats": 0}, "repeats: expected 1 or more, received 0"),
-        ({"threads": 0}, "threads: expected 1 or more, received 0"),
+        ({"batches": (0,)}, "batches: expected a whole number of at least 1"),
+        ({"repeats": 0}, "repeats: expected a whole number of at least 1, received 0"),
+        ({"threads": 0}, "threads: expected a whole number of at least 1, received 0"),
         (
             {"suite": ("extraction",)},
             "video: expected a film for the suite extraction, received None",
         ),
-        ({"video_seconds": 0.0}, "video_seconds: expected more than 0, received 0"),
+        ({"video_seconds": 0.0}, "video_seconds: expected seconds above 0, received 0"),
         (
             {"features": "vgg.npy"},
             "features: expected random or imagenet or a file, received 'vgg.npy'",

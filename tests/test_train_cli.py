@@ -190,7 +190,7 @@ def test_a_run_from_each_source(data, toys, tmp_path, source):
         ),
         (
             ("--run_dir=r", "--data_dir=d", "--style=s", "--video=film.mkv"),
-            "video='film.mkv' needs source='video', got source='images'",
+            "source: expected video for video=film.mkv, received images",
         ),
         (
             ("--run_dir=r", "--data_dir=d", "--source=video", "--video=f", "--video_start=1m"),
@@ -246,4 +246,4 @@ def test_color_shift_comes_from_the_style(tmp_path):
     assert run_with("auto") == ("", shift)
     assert run_with("1,2.5,-3") == ("", (1.0, 2.5, -3.0))
     (error,) = run_with("1,2")
-    assert "color_shift must be 3 numbers" in error
+    assert "color_shift: expected 3 numbers" in error

@@ -140,8 +140,11 @@ def test_missing_files_are_found_first(data_dir, tmp_path, changes, text):
 @pytest.mark.parametrize(
     ("changes", "text"),
     (
-        ({"save_every": 0}, "save_every: expected 1 or more, received 0"),
-        ({"steps_per_epoch": 0}, "steps_per_epoch: expected 1 or more, received 0"),
+        ({"save_every": 0}, "save_every: expected a whole number of at least 1, received 0"),
+        (
+            {"steps_per_epoch": 0},
+            "steps_per_epoch: expected a whole number of at least 1",
+        ),
     ),
 )
 def test_wrong_numbers_are_named(data_dir, tmp_path, changes, text):

@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from animegan_tf import losses
-from animegan_tf.errors import InputError
+from animegan_tf.validation import check_choice
 
 BATCH_KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
 # Keras starts at 2^15, where the first dozen updates overflow: the losses here are in the hundreds.
@@ -91,8 +91,7 @@ class AnimeGAN(keras.Model):
 
     @phase.setter
     def phase(self, value):
-        if value not in PHASES:
-            raise InputError(f"phase: expected one of {', '.join(PHASES)}, received {value!r}")
+        check_choice("phase", value, PHASES)
         if value != self._phase:
             self._phase = value
             # The phase is part of the traced graph: `fit` has to trace the other step.
