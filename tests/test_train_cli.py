@@ -43,14 +43,15 @@ def test_a_run_is_extended_only_when_said(toys, tmp_path):
     assert "error: run_dir:" in refused.stderr and "Traceback" not in refused.stderr
     assert "--epochs=3 then, --epochs=4 now" in refused.stderr
     assert "--allow_change=epochs,hflip" in refused.stderr
-    # A run directory of a version that did not have some flag yet.
+    # A run directory of a version that did not have some flag yet, and had another one.
     flags = run_dir / "flags.txt"
     kept = [line for line in flags.read_text().splitlines() if not line.startswith("--strategy")]
-    flags.write_text("\n".join(kept) + "\n")
-    more = ("--epochs=4", "--hflip", "--allow_change=epochs,hflip")
+    flags.write_text("\n".join((*kept, "--cache_style_gram")) + "\n")
+    more = (f"--flagfile={flags}", "--epochs=4", "--hflip", "--allow_change=epochs,hflip")
     done = call(TRAIN, *smoke(run_dir, *more), folder=ROOT)
     assert done.returncode == 0, done.stderr
     assert "resuming after step 12 of 16" in done.stdout
+    assert "cache_style_gram" not in flags.read_text()
 
 
 @pytest.mark.slow

@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from animegan_tf import images, memory, networks, storage
 from animegan_tf.data import sources
-from animegan_tf.data.pipeline import SampleSource
 from animegan_tf.errors import InputError, Stopped, TrainingError
 from animegan_tf.networks import weights
 from animegan_tf.signals import Signals
@@ -27,7 +26,6 @@ from animegan_tf.train import distribution
 from animegan_tf.train.animegan import AnimeGAN
 from animegan_tf.train.checkpoints import RunState
 from animegan_tf.train.distribution import Worker
-from animegan_tf.train.gram_cache import GramCache
 from animegan_tf.train.plan import FLAGS_FILE, learning_rate_factor, phase_of
 from animegan_tf.train.summaries import RunRecords
 
@@ -190,9 +188,6 @@ class _Run:
         self.first = self.state.restore()
         self.steps = _Steps(self.model, strategy, config.jit_compile)
         self.batches = distribution.distributed_batches(strategy, config.data, self.first)
-        self.grams = None
-        if config.cache_style_gram:
-            self.grams = GramCache(self.model.features, SampleSource(config.data))
         self.saved_at = time.monotonic()
         self.losses, self._unread = {}, None
         if writes:
@@ -210,10 +205,7 @@ class _Run:
         """Do update number `step` and what is due after it."""
         config, started = self.plan.config, time.perf_counter()
         self.model.phase = phase_of(step, self.plan)
-        batch = next(self.batches)
-        if self.grams is not None and self.model.phase == "adversarial":
-            batch = self.grams.extend(step, batch)
-        begun = self.steps(step, self.plan, batch)
+        begun = self.steps(step, self.plan, next(self.batches))
         self.read()
         self._unread = (step, begun, time.perf_counter() - started)
         epoch, done = divmod(step + 1, self.plan.steps_per_epoch)
@@ -277,11 +269,6 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
         tf.config.experimental.enable_op_determinism()
     strategy = distribution.make_strategy(config.strategy)
     distribution.check_batch(config.recipe.batch_size, strategy.num_replicas_in_sync)
-    if config.cache_style_gram and strategy.num_replicas_in_sync > 1:
-        raise InputError(
-            "cache_style_gram: expected one replica, the strategy "
-            f"{config.strategy} has {strategy.num_replicas_in_sync}"
-        )
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
     running = _Run(plan, strategy, worker.is_chief, flags_text)
     say = tqdm.write if worker.is_chief else (lambda text: None)

@@ -34,8 +34,6 @@ class RunConfig:
     are stylised after each epoch; `init_from` names a generator to start from (see
     `weights.load_generator`). `strategy` is one of `distribution.STRATEGIES`; `mixed_precision` the
     type of the convolutions, one of `PRECISIONS`. `deterministic` makes a run repeat to the bit.
-    `cache_style_gram` keeps the Gram matrices of frames, which must be the same each time, on one
-    device.
     """
 
     run_dir: str
@@ -56,7 +54,6 @@ class RunConfig:
     jit_compile: bool = False
     deterministic: bool = False
     scale_lr: bool = False
-    cache_style_gram: bool = False
 
     def __post_init__(self):
         check_choice("strategy", self.strategy, STRATEGIES)
@@ -67,14 +64,6 @@ class RunConfig:
         check_number("save_minutes", self.save_minutes, 0)
         if self.steps_per_epoch is not None:
             check_whole("steps_per_epoch", self.steps_per_epoch, 1)
-        data = self.data
-        if self.cache_style_gram and (
-            data.crop == "random" or data.hflip or len(set(data.scale)) > 1
-        ):
-            raise InputError(
-                "cache_style_gram: expected frames that are the same each time, received "
-                f"crop={data.crop}, hflip={data.hflip}, scale={','.join(map(str, data.scale))}"
-            )
 
 
 @dataclasses.dataclass(frozen=True)
