@@ -12,6 +12,8 @@ VERSION = re.search(
 # Those that releases of TensorFlow 2.20 and 2.21 are built for.
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = {
+    # The charts of tools/plot_run.py and tools/evaluate.py.
+    "plots": ["matplotlib>=3.8"],
     # TFLite files in int8 and int16x8.
     "quantize": ["ai-edge-quantizer>=0.10"],
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
@@ -21,6 +23,7 @@ EXTRAS["test"] = [
     "pytest>=8",
     "pytest-xdist>=3.7",
     "ruff>=0.6",
+    *EXTRAS["plots"],
     *EXTRAS["quantize"],
     *EXTRAS["serving"],
 ]
@@ -68,6 +71,8 @@ setup(
         "av>=17,<19",
         "ai-edge-litert>=2.0",
         "flatbuffers>=24",
+        "platformdirs>=4",
+        "filelock>=3.13",
     ],
     extras_require=EXTRAS,
     entry_points={

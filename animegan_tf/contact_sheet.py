@@ -10,7 +10,8 @@ from animegan_tf.errors import InputError
 
 TILE = 96
 _LABEL_HEIGHT = 14
-_BACKGROUND, _INK = 24, (200, 200, 200)
+_BACKGROUND, _LIGHT, INK = 24, (200, 200, 200), (35, 35, 40)
+_FONTS = cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX
 _MOST = 2000
 
 
@@ -28,7 +29,7 @@ def draw(pictures, labels=None, tile=TILE):
     if not len(pictures):
         raise InputError("pictures: expected at least one for a contact sheet, received none")
     if labels is not None and len(labels) != len(pictures):
-        raise InputError(f"labels: expected {len(pictures)}, one per picture, got {len(labels)}")
+        raise InputError(f"labels: expected {len(pictures)}, received {len(labels)}")
     columns = math.ceil(math.sqrt(len(pictures) * 4 / 3))
     rows = math.ceil(len(pictures) / columns)
     step = tile + (_LABEL_HEIGHT if labels is not None else 0)
@@ -40,7 +41,8 @@ def draw(pictures, labels=None, tile=TILE):
         y, x = top + (tile - height) // 2, left + (tile - width) // 2
         sheet[y : y + height, x : x + width] = small
         if labels is not None:
-            _write(sheet[top + tile : top + step, left : left + tile], labels[index])
+            size = 0.38 * min(1, (tile - 4) / max(text_width(labels[index], 0.38), 1))
+            put_text(sheet, labels[index], left + 2, top + step - 4, size, _LIGHT)
     return sheet
 
 
@@ -54,14 +56,15 @@ def shrink(picture, tile=TILE):
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
-def _write(strip, label):
-    """Write a label into a part of the sheet, as large as fits."""
-    font, size = cv2.FONT_HERSHEY_SIMPLEX, 0.38
-    (width, _), _ = cv2.getTextSize(label, font, size, 1)
-    size *= min(1, (strip.shape[1] - 4) / max(width, 1))
-    canvas = np.ascontiguousarray(strip)
-    cv2.putText(canvas, label, (2, _LABEL_HEIGHT - 4), font, size, _INK, 1, cv2.LINE_AA)
-    strip[:] = canvas
+def put_text(sheet, text, x, y, size, color=INK, bold=False):
+    """Write one line into a picture, its baseline at (x, y); OpenCV draws ASCII alone."""
+    text = text.encode("ascii", "replace").decode()
+    cv2.putText(sheet, text, (int(x), int(y)), _FONTS[bold], size, color, 1, cv2.LINE_AA)
+
+
+def text_width(text, size, bold=False):
+    """Pixels that a line of text takes."""
+    return cv2.getTextSize(text, _FONTS[bold], size, 1)[0][0]
 
 
 def write(path, paths, labels=None, tile=TILE, most=_MOST):
@@ -77,9 +80,7 @@ def write(path, paths, labels=None, tile=TILE, most=_MOST):
     Returns:
         The number of pictures on the sheet; nothing is written when it is 0.
     """
-    indices = range(len(paths))
-    if len(paths) > most:
-        indices = [round(index * (len(paths) - 1) / (most - 1)) for index in range(most)]
+    indices = images.even_choice(range(len(paths)), most)
 
     def load(index):
         try:
@@ -87,7 +88,7 @@ def write(path, paths, labels=None, tile=TILE, most=_MOST):
         except (InputError, OSError):
             return None
 
-    loaded = files.map_in_threads(load, list(indices), "contact sheet", progress=False)
+    loaded = files.map_in_threads(load, indices, "contact sheet", progress=False)
     shown = [(at, one) for at, one in zip(indices, loaded, strict=True) if one is not None]
     if not shown:
         return 0

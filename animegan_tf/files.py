@@ -14,6 +14,7 @@ import tqdm
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
+from animegan_tf.validation import check_whole
 
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -76,8 +77,8 @@ def map_in_threads(function, items, label, progress, workers=None):
     OpenCV releases Python's lock, so threads use all cores. The first exception is raised and
     cancels what has not begun. With `progress` a bar named `label` shows on standard error.
     """
-    if workers is not None and workers < 1:
-        raise InputError(f"workers must be at least 1, got {workers}")
+    if workers is not None:
+        check_whole("workers", workers, 1)
     workers = workers or memory.cores()
     with concurrent.futures.ThreadPoolExecutor(workers) as executor:
         results = executor.map(function, items)

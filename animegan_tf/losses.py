@@ -14,14 +14,10 @@ import tensorflow as tf
 
 from animegan_tf.errors import InputError
 from animegan_tf.recipes import GAN_TYPES
+from animegan_tf.validation import check_choice
 
 PENALIZED_GAN_TYPES = ("wgan-gp", "wgan-lp", "dragan")
 DRAGAN_NOISE = 0.5
-
-
-def _check_gan(gan, expected=GAN_TYPES):
-    if gan not in expected:
-        raise InputError(f"gan: expected one of {', '.join(expected)}, received {gan!r}")
 
 
 def gram_matrix(features):
@@ -85,7 +81,7 @@ def _cross_entropy(logits, label):
 
 def generator_adversarial_loss(gan, generated_logits):
     """The generator's adversarial loss, unweighted, for a GAN type of `GAN_TYPES`."""
-    _check_gan(gan)
+    check_choice("gan", gan, GAN_TYPES)
     logits = tf.cast(generated_logits, tf.float32)
     if gan == "lsgan":
         return tf.reduce_mean(tf.square(logits - 1.0))
@@ -120,7 +116,7 @@ def discriminator_adversarial_loss(gan, real, generated, gray, smooth, weights):
     `real` colour anime, `generated`, `gray` anime, `smooth` gray edge-smoothed anime; `weights` are
     the four factors in this order. All but `real` count as fake.
     """
-    _check_gan(gan)
+    check_choice("gan", gan, GAN_TYPES)
     if len(weights) != 4:
         raise InputError(
             f"weights: expected four (real, generated, gray, smooth), received {weights!r}"
@@ -141,7 +137,7 @@ def penalty_images(gan, real, generated, seed, first=0, total=None, deviation=No
     `first` is its first sample's number in the batch, `total` the batch's size and `deviation` the
     batch's standard deviation: the parts then add up to what one replica would draw.
     """
-    _check_gan(gan, PENALIZED_GAN_TYPES)
+    check_choice("gan", gan, PENALIZED_GAN_TYPES)
     real = tf.cast(real, tf.float32)
     shape = tf.shape(real)
     total = shape[0] if total is None else total
@@ -165,7 +161,7 @@ def gradient_penalty(gan, discriminate, images):
     `discriminate` maps pictures to logits. wgan-gp and dragan: (norm - 1)²; wgan-lp:
     max(0, norm - 1)². Differentiable in the discriminator's variables; unweighted.
     """
-    _check_gan(gan, PENALIZED_GAN_TYPES)
+    check_choice("gan", gan, PENALIZED_GAN_TYPES)
     with tf.GradientTape() as tape:
         tape.watch(images)
         logits = tf.cast(discriminate(images), tf.float32)

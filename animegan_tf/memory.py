@@ -1,7 +1,8 @@
-"""How much memory, and how many cores, there are for a process. No TensorFlow."""
+"""How much memory, and how many cores, there are for a process. The standard library alone."""
 
 import math
 import os
+import sys
 from pathlib import Path
 
 GIGABYTE = 10**9
@@ -17,7 +18,11 @@ def available(root="/"):
     job) limits it. Elsewhere half of what the machine has. `root` is where /proc and /sys are.
     """
     root = Path(root)
-    found = [free for free in (_meminfo(root), *_control_groups(root)) if free is not None]
+    found = [
+        free
+        for free in (_field(root / "proc/meminfo", "MemAvailable:"), *_control_groups(root))
+        if free is not None
+    ]
     return max(0, min(found)) if found else _share_of_all()
 
 
@@ -33,12 +38,24 @@ def cores(root="/"):
     return max(1, min([own, *(math.ceil(share) for share in _processor_shares(root))]))
 
 
-def _meminfo(root):
-    lines = _read(root / "proc/meminfo").splitlines()
-    for line in lines:
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) * 1024
-    return None
+def peak(root="/"):
+    """The most bytes of memory that this process took, or None where the system does not tell."""
+    # On Linux ru_maxrss counts the memory of whoever started the process.
+    found = _field(Path(root) / "proc/self/status", "VmHWM:")
+    if found is not None:
+        return found
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _field(path, name):
+    """The bytes in the line of `path` that begins with `name`, or None."""
+    found = (line.split()[1] for line in _read(path).splitlines() if line.startswith(name))
+    return next((int(kilobytes) * 1024 for kilobytes in found), None)
 
 
 def _control_groups(root):

@@ -3,8 +3,14 @@
 import dataclasses
 
 from animegan_tf.errors import InputError
+from animegan_tf.validation import check_choice, check_number, check_whole
 
 PRECISIONS = ("float32", "bfloat16", "float16")
+# What the sides of each generator's pictures are multiples of.
+SIZE_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
+# The networks were trained on 256x256, and smaller pictures come out as blotches: they are enlarged
+# to it, up to so many pixels, which only one over 16 times longer than wide meets.
+TRAINED_SIDE, MAX_ENLARGED_PIXELS = 256, 2**20
 GENERATOR_NORMS = ("published", "layer", "instance")
 GAN_TYPES = ("lsgan", "gan", "hinge", "wgan-gp", "wgan-lp", "dragan")
 
@@ -67,37 +73,18 @@ class Recipe:
     ema_decay: float = 0.0
 
     def __post_init__(self):
-        self._check_choices()
-        self._check_numbers()
-
-    def _check_choices(self):
-        for name, choices in (
-            ("arch", ("v2", "lite", "v1")),
-            ("norm", ("layer", "instance")),
-            ("generator_norm", GENERATOR_NORMS),
-            ("gan", GAN_TYPES),
-        ):
-            value = getattr(self, name)
-            if value not in choices:
-                raise InputError(
-                    f"{name}: expected one of {', '.join(choices)}, received {value!r}"
-                )
-
-    def _check_numbers(self):
+        check_choice("arch", self.arch, SIZE_MULTIPLES)
+        check_choice("norm", self.norm, ("layer", "instance"))
+        check_choice("generator_norm", self.generator_norm, GENERATOR_NORMS)
+        check_choice("gan", self.gan, GAN_TYPES)
+        positive = ("epochs", "batch_size", "training_rate")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type is float and not (isinstance(value, (int, float)) and value >= 0):
-                raise InputError(
-                    f"{field.name}: expected a number of at least 0, received {value!r}"
-                )
-            if field.type is int and not (isinstance(value, int) and value >= 0):
-                raise InputError(
-                    f"{field.name}: expected a whole number of at least 0, received {value!r}"
-                )
-        for name in ("epochs", "batch_size", "training_rate"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected 1 or more, received {getattr(self, name)!r}")
-        multiple = 8 if self.arch == "lite" else 4
+            if field.type is float:
+                check_number(field.name, value, 0)
+            elif field.type is int:
+                check_whole(field.name, value, int(field.name in positive))
+        multiple = SIZE_MULTIPLES[self.arch]
         if self.image_size < 16 or self.image_size % multiple:
             raise InputError(
                 f"image_size: expected a multiple of {multiple} of at least 16 for arch "
@@ -163,6 +150,5 @@ def recipe(name):
     """The published recipe `name`: "hayao", "paprika", "shinkai", "v1" or "lite" (Hayao's numbers
     with the small generator). Raises `InputError` for another name.
     """
-    if name not in RECIPES:
-        raise InputError(f"recipe: expected one of {', '.join(RECIPES)}, received {name!r}")
+    check_choice("recipe", name, RECIPES)
     return RECIPES[name]

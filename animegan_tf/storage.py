@@ -1,10 +1,16 @@
 """Files written aside and moved into place, so that none is ever half there."""
 
 import contextlib
+import errno
 import os
 import sys
 import uuid
 from pathlib import Path
+
+import platformdirs
+
+# What some network file systems answer.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO)
 
 
 def user_cache():
@@ -13,17 +19,10 @@ def user_cache():
     Below XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows. Raises
     `RuntimeError` for a user without a home folder.
     """
-    return _cache_root() / "animegan_tf"
-
-
-def _cache_root():
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    given = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification has relative ones ignored.
-    return Path(given) if os.path.isabs(given) else Path.home() / ".cache"
+    path = platformdirs.user_cache_path("animegan_tf", appauthor=False, opinion=False)
+    if not path.is_absolute():
+        raise RuntimeError("this user has no home folder")
+    return path
 
 
 @contextlib.contextmanager
@@ -59,19 +58,26 @@ def locked(path, waiting=None):
     """Hold the lock file `path`, which is made; `BlockingIOError` if another process does.
 
     With `waiting`, a sentence for standard error, it waits for the other process instead. The lock
-    goes with its process, however that ends; the file stays. Where the system or the file system
-    has no such locks, nothing is held.
+    goes with its process, however that ends. Where the file system has no such locks, nothing is
+    held.
     """
-    with Path(path).open("w") as file:
-        try:
-            import fcntl
+    import filelock
 
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    lock = filelock.FileLock(path)
+    try:
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout as error:
             if waiting is None:
-                raise
+                raise BlockingIOError(f"{path} is held by another process") from error
             print(waiting, file=sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except (ImportError, OSError):  # Windows; some network file systems
-            pass
+            lock.acquire()
+    except NotImplementedError:  # some versions of filelock, for ENOSYS
+        pass
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    try:
         yield
+    finally:
+        lock.release()

@@ -18,7 +18,7 @@ import urllib.parse
 import uuid
 from pathlib import Path
 
-from animegan_tf import storage
+from animegan_tf import storage, validation
 from animegan_tf.download import TIMEOUT, DownloadError, download
 from animegan_tf.errors import InputError
 from animegan_tf.networks.weights import RUN_WEIGHTS
@@ -175,8 +175,7 @@ def locate(name, styles_dir=None):
 
 
 def _check_name(name):
-    if name not in names():
-        raise InputError(f"style: expected one of {', '.join(names())}, received {name!r}")
+    validation.check_choice("style", name, names())
 
 
 def listing(styles_dir=None):

@@ -50,7 +50,7 @@ def test_recipes_are_frozen():
         ({"gan": "wgan"}, "gan: expected one of lsgan"),
         ({"image_size": 250}, "image_size: expected a multiple of 4 .* received 250"),
         ({"arch": "lite", "image_size": 68}, "image_size: expected a multiple of 8"),
-        ({"batch_size": 0}, "batch_size: expected 1 or more, received 0"),
+        ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, received 0"),
         ({"epochs": 1.5}, "epochs: expected a whole number"),
         ({"tv_weight": -1.0}, "tv_weight: expected a number of at least 0, received -1.0"),
         ({"tv_weight": float("nan")}, "tv_weight: expected a number"),

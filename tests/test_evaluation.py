@@ -358,4 +358,4 @@ def test_epochs_chart_has_a_panel_for_each_measure_there_is():
     few = report.draw_epochs("run", rows, ROWS[:1])
     many = report.draw_epochs("run", [ROWS[1], *rows], ROWS[:1])
     assert few.shape[1] == many.shape[1] == 1500
-    assert many.shape[0] - 62 == 3 * (few.shape[0] - 62)
+    assert many.shape[0] - 60 == 3 * (few.shape[0] - 60)

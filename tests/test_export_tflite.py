@@ -1,7 +1,5 @@
-import builtins
 import json
 import os
-import runpy
 import shutil
 import sys
 import sysconfig
@@ -206,20 +204,6 @@ def test_a_process_that_never_ends(picture_and_model, tmp_path, monkeypatch):
     message = "tflite had not answered after 0.5 seconds in a process of its own, which was ended"
     with pytest.raises(check.ExportError, match=message):
         check.run_alone("tflite", model, {"stylize": [photo]})
-
-
-def test_a_system_without_resource_and_proc(monkeypatch):
-    """As Windows: a check leaves the memory out there."""
-
-    def no_proc(path, *options, **named):
-        if str(path).startswith("/proc"):
-            raise FileNotFoundError(path)
-        return original(path, *options, **named)
-
-    original = builtins.open
-    monkeypatch.setattr(builtins, "open", no_proc)
-    monkeypatch.setitem(sys.modules, "resource", None)
-    assert runpy.run_path(isolated.__file__)["peak_megabytes"]() is None
 
 
 @pytest.mark.parametrize(

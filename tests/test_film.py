@@ -335,7 +335,7 @@ def test_cut_short(tmp_path):
         ({"codec": "ffv1"}, "container: expected one of mkv for the codec ffv1, received mp4"),
         ({"start": 2, "end": 1}, r"end: expected later than start \(2\), received 1"),
         ({"start": "1:99"}, "start: expected seconds or h:mm:ss, received '1:99'"),
-        ({"end": -1}, "end: expected 0 or more, received -1"),
+        ({"end": -1}, "end: expected seconds of at least 0, received -1"),
         ({"quality": 3}, "options: expected those of VideoOptions, received quality"),
         ({"container": "mkv"}, "container: expected mp4 for b.mp4, received mkv"),
     ],

@@ -226,24 +226,24 @@ def test_an_end_counted_from_the_film_s_end(four_shots, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"count": -1}, "count: expected an integer of at least 0, received -1"),
-        ({"per_shot": 0}, "per_shot: expected an integer of at least 1, received 0"),
-        ({"per_shot": 1.5}, "per_shot: expected an integer of at least 1, received 1.5"),
-        ({"crops": True}, "crops: expected an integer of at least 1, received True"),
-        ({"size": 8}, "size: expected an integer of at least 32, received 8"),
+        ({"count": -1}, "count: expected a whole number of at least 0, received -1"),
+        ({"per_shot": 0}, "per_shot: expected a whole number of at least 1, received 0"),
+        ({"per_shot": 1.5}, "per_shot: expected a whole number of at least 1, received 1.5"),
+        ({"crops": True}, "crops: expected a whole number of at least 1, received True"),
+        ({"size": 8}, "size: expected a whole number of at least 32, received 8"),
         (
             {"short_side": 255},
-            "short_side: expected an integer of at least the size 256, received 255",
+            "short_side: expected a whole number of at least 256, received 255",
         ),
-        ({"min_distance": 65}, "min_distance: expected an integer from 0 to 64, received 65"),
+        ({"min_distance": 65}, "min_distance: expected a whole number from 0 to 64, received 65"),
         ({"min_sharpness": 2}, "min_sharpness: expected a number from 0 to 1, received 2"),
         ({"every": -1}, "every: expected seconds of at least 0, received -1"),
         ({"start": float("nan")}, "start: expected seconds of at least 0, received nan"),
         ({"start": 5, "end": 3}, "end: expected more than the start at 5 s, received 3"),
         ({"skip_opening": 5, "end": 3}, "end: expected more than the start at 5 s, received 3"),
         ({"end": "1"}, "end: expected seconds, received '1'"),
-        ({"format": "gif"}, "format: expected png or jpg, received 'gif'"),
-        ({"deinterlace": "no"}, "deinterlace: expected auto or on or off, received 'no'"),
+        ({"format": "gif"}, "format: expected one of png, jpg, received 'gif'"),
+        ({"deinterlace": "no"}, "deinterlace: expected one of auto, on, off, received 'no'"),
     ],
 )
 def test_option_mistakes(options, message):

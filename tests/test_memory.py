@@ -1,4 +1,5 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,11 @@ def test_nothing_else_counts_cores():
         path.name for path in package.rglob("*.py") if "cpu_count" in path.read_text("utf-8")
     ]
     assert counting == ["memory.py"]
+
+
+def test_peak(tmp_path, monkeypatch):
+    write(tmp_path, {"proc/self/status": "VmPeak: 9 kB\nVmHWM:\t    2048 kB\n"})
+    assert memory.peak(tmp_path) == 2 * 2**20
+    assert 10 * 2**20 < memory.peak(tmp_path / "no_proc") < 2**40
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    assert memory.peak(tmp_path / "no_proc") is None

@@ -75,7 +75,7 @@ def test_generator_with_the_other_norm(generators, arch, norm):
 
 
 def test_an_unknown_norm_is_named():
-    with pytest.raises(animegan_tf.InputError, match="norm: expected published, layer or instance"):
+    with pytest.raises(animegan_tf.InputError, match="norm: expected one of published, layer"):
         animegan_tf.build_generator("v2", "batch")
 
 
@@ -167,9 +167,9 @@ def test_discriminator_parameters():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     (
-        ({"norm": "batch"}, "norm: expected 'layer' or 'instance', received 'batch'"),
+        ({"norm": "batch"}, "norm: expected one of layer, instance, received 'batch'"),
         ({"channels": 7}, "channels: expected an even number"),
-        ({"depth": 0}, "depth: expected 1 or more, received 0"),
+        ({"depth": 0}, "depth: expected a whole number of at least 1, received 0"),
     ),
 )
 def test_discriminator_refuses(arguments, text):

@@ -131,9 +131,9 @@ def test_shards_concatenate_to_the_global_batch(config, count):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"shard": (0, 3)}, "batch_size=4 for 3 workers"),
-        ({"shard": (2, 2)}, r"0 <= index < count, got \(2, 2\)"),
-        ({"start_step": -1}, "start_step must be at least 0, got -1"),
+        ({"shard": (0, 3)}, "batch_size: expected a multiple of the 3 workers, received 4"),
+        ({"shard": (2, 2)}, r"0 <= index < count of .*, received \(2, 2\)"),
+        ({"start_step": -1}, "start_step: expected a whole number of at least 0"),
     ],
 )
 def test_bad_arguments_are_named(config, options, message):

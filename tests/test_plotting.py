@@ -1,5 +1,6 @@
 """Charts: where things are drawn, and what is made of a run's lines."""
 
+import importlib.util
 import json
 
 import numpy as np
@@ -9,104 +10,80 @@ from animegan_tf import plotting
 from animegan_tf.errors import InputError
 from animegan_tf.evaluation import curves
 
-# Of the one panel of a chart: where its plot begins, and the plot's size.
-TOP, LEFT, HEIGHT, WIDTH = 62 + 28, 62, 200, 500 - 62 - 12
-BLUE, ORANGE = (28, 98, 180), (200, 90, 40)
+
+def axes_of(*curves, **options):
+    """The axes of a chart of one panel."""
+    panel = plotting.Panel("t", "c", curves, **options)
+    (axes,) = plotting.figure("title", "", [panel]).axes
+    return axes
 
 
-def plot_of(curve, **options):
-    chart = plotting.draw("title", "", [plotting.Panel("t", "c", (curve,), **options)])
-    return chart[TOP : TOP + HEIGHT, LEFT : LEFT + WIDTH]
+def curve(x, y, smooth=True, name=""):
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    return plotting.Curve(x, y, y if smooth else None, name)
 
 
-def rows_of(column, color):
-    return np.flatnonzero((column == color).all(-1))
-
-
-def test_values_are_drawn_at_their_height():
-    # From 0, as they span more than 60% of the top, to 10 and a margin of 6%.
-    plot = plot_of(plotting.Curve(np.array([0, 1]), np.array([0, 10])), references=((5, ""),))
-    (at,) = rows_of(plot[:, WIDTH // 4], ORANGE)
-    assert at == round(199 * (1 - 5 / 10.6))
-    middle = rows_of(plot[:, WIDTH // 2], BLUE)
-    assert abs(middle.mean() - 199 * (1 - 5 / 10.6)) < 2
-
-
-def test_values_far_above_zero_get_their_own_scale():
-    plot = plot_of(plotting.Curve(np.array([0, 1]), np.array([100, 110])), references=((105, ""),))
-    (at,) = rows_of(plot[:, WIDTH // 4], ORANGE)
-    assert at == round(199 * (1 - 5.6 / 11.2))
+def test_a_scale_begins_at_zero_where_the_values_span_most_of_it():
+    axes = axes_of(curve([0, 1], [0, 10], smooth=False), references=((5, "five"),))
+    assert axes.get_ylim() == pytest.approx((0, 10.6))
+    values = [line.get_ydata() for line in axes.lines]
+    assert [list(one) for one in values] == [[0, 10], [5, 5]]
+    assert [text.get_text() for text in axes.texts] == ["five"]
+    axes = axes_of(curve([0, 1], [100, 110]), references=((105, ""),))
+    assert axes.get_ylim() == pytest.approx((99.4, 110.6))
 
 
 def test_values_over_decades_get_a_log_scale():
     x = np.arange(300)
     y = 10 ** (x / 100)
-    middle = rows_of(plot_of(plotting.Curve(x, y, y))[:, WIDTH // 2], BLUE)
-    assert abs(middle.mean() - 100) < 8
-    forced = rows_of(plot_of(plotting.Curve(x, y, y), log=False)[:, WIDTH // 2], BLUE)
-    assert forced.mean() > 180
-    with_zero = rows_of(plot_of(plotting.Curve(x, y - 1, y - 1))[:, WIDTH // 2], BLUE)
-    assert with_zero.mean() > 180
+    assert axes_of(curve(x, y)).get_yscale() == "log"
+    assert axes_of(curve(x, y), log=False).get_yscale() == "linear"
+    assert axes_of(curve(x, y - 1)).get_yscale() == "linear"
 
 
 def test_a_steep_beginning_does_not_flatten_the_rest():
     y = np.full(100, 5.0)
     y[:3], y[3:] = 1000, 5 + np.arange(97) % 2
-    plot = plot_of(plotting.Curve(np.arange(100), y, y))
-    drawn = rows_of(plot[:, WIDTH // 2], BLUE)
-    assert 20 < drawn.mean() < 180
+    bottom, top = axes_of(curve(range(100), y)).get_ylim()
+    assert 4 < bottom < 5 < 6 < top < 7
 
 
-def test_rounding_is_not_drawn_as_change():
-    y = np.full(50, 2e-5) + np.arange(50) % 2 * 1e-19
-    drawn = rows_of(plot_of(plotting.Curve(np.arange(50), y, y))[:, WIDTH // 2], BLUE)
-    assert abs(drawn.mean() - 99.5) < 2
-
-
-@pytest.mark.parametrize("value", [0.0, -3.0, 7.0, 1e-9])
+@pytest.mark.parametrize("value", [0.0, -3.0, 7.0, 1e-9, 2e-5])
 def test_one_value_is_drawn_in_the_middle(value):
-    plot = plot_of(plotting.Curve(np.array([4]), np.array([value])))
-    drawn = rows_of(plot[:, WIDTH // 2], BLUE)
-    assert abs(drawn.mean() - 99.5) < 2
+    for one in (curve([4], [value], smooth=False), curve([4, 5], [value, value * (1 + 1e-12)])):
+        bottom, top = axes_of(one).get_ylim()
+        assert (bottom + top) / 2 == pytest.approx(value, rel=1e-9)
+        assert bottom < value < top
 
 
 def test_curves_of_several_names_have_several_colours():
-    x = np.arange(2)
-    panel = plotting.Panel(
-        "t", "c", tuple(plotting.Curve(x, x * 0 + y, x * 0 + y, f"{y}") for y in (1.0, 2.0, 1.5))
-    )
-    chart = plotting.draw("", "", [panel])
-    column = chart[TOP : TOP + HEIGHT, LEFT + WIDTH // 2]
-    first, second = (rows_of(column, color).mean() for color in plotting._COLORS[:2])
-    assert first > 150 > 50 > second
-    legend = chart[TOP - 28 : TOP].reshape(-1, 3)
-    for color in plotting._COLORS[:3]:
-        assert (np.abs(legend.astype(int) - color).max(-1) < 40).any()
+    curves = [curve([0, 1], [level, level], name=str(level)) for level in (1.0, 2.0, 1.5, 1.0)]
+    axes = axes_of(*curves)
+    assert [line.get_color() for line in axes.lines[1::2]] == ["C0", "C1", "C2", "C0"]
+    assert [text.get_text() for text in axes.get_legend().texts] == ["1.0", "2.0", "1.5"]
 
 
-def test_bands_are_told_apart():
-    curve = plotting.Curve(np.array([0, 100]), np.array([1, 2]))
-    plot = plot_of(curve, bands=((0, 50, "first"), (50, 100, "second")))
-    empty = plot[150, :]
-    assert tuple(empty[WIDTH // 4 * 3]) != tuple(empty[10])
-    assert tuple(empty[10]) == plotting.WHITE
-
-
-def test_captions_are_wrapped_within_the_panel():
-    text = "words of several lengths that do not fit into a single line " * 3
-    lines = plotting.wrap(text, 200, 0.4)
-    assert " ".join(lines) == " ".join(text.split())
-    assert max(plotting.text_width(line, 0.4) for line in lines) <= 200
-    assert len(lines) > 3
+def test_stretches_are_named_where_there_is_room():
+    bands = ((0, 50, "first"), (50, 90, "second"), (90, 100, "third"))
+    axes = axes_of(curve([0, 100], [1, 2]), bands=bands)
+    assert [text.get_text().strip() for text in axes.texts] == ["first", "second"]
+    assert len({patch.get_facecolor() for patch in axes.patches}) == 2
 
 
 def test_panels_stand_in_rows_of_three():
-    panel = plotting.Panel("t", "c", (plotting.Curve(np.array([0, 1]), np.array([0, 1])),))
+    panel = plotting.Panel("t", "of $5 or $6", (curve([0, 1], [0, 1]),))
     shapes = [plotting.draw("t", "s", [panel] * count).shape for count in (1, 2, 3, 4)]
-    assert [shape[1] for shape in shapes] == [500, 1000, 1500, 1500]
+    assert [shape[1:] for shape in shapes] == [(500, 3), (1000, 3), (1500, 3), (1500, 3)]
     assert shapes[0][0] == shapes[2][0] < shapes[3][0]
+    assert len(plotting.figure("t", "s", [panel] * 4).axes) == 4
     with pytest.raises(InputError, match="panels: expected at least one, received none"):
         plotting.draw("t", "s", [])
+
+
+def test_without_matplotlib_the_extra_is_named(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"plots: expected matplotlib \(pip install 'anime"):
+        curves.draw_run([line(1, init=1.0)], "run")
 
 
 # --- runs ----------------------------------------------------------------------------------------
@@ -162,41 +139,45 @@ def test_phases():
     assert curves.phases(steps) == [(1, 2, "initialize"), (3, 5, "adversarial")]
 
 
+def drawn_panels(monkeypatch, lines, subtitle=""):
+    """The panels of `draw_run`; `subtitle` is how the text above them begins."""
+    drawn = []
+
+    def draw(title, text, panels):
+        assert title == "run"
+        assert text.startswith(subtitle)
+        drawn.extend(panels)
+
+    monkeypatch.setattr(plotting, "draw", draw)
+    curves.draw_run(lines, "run")
+    return drawn
+
+
 @pytest.mark.parametrize("phase", ["initialize", "adversarial", "another"])
 def test_a_run_of_one_phase_is_drawn(phase):
     lines = [line(step, phase, content=step % 3, d=1.0 / step) for step in range(1, 40)]
     assert curves.draw_run(lines, "run").shape[1] == 2 * plotting.PANEL_WIDTH
 
 
-def test_each_term_gets_a_panel_over_the_steps_that_have_it():
+def test_each_term_gets_a_panel_over_the_steps_that_have_it(monkeypatch):
     first = [line(step, init=10.0, content=4.0) for step in range(1, 51)]
     second = [line(step, "adversarial", content=2.0) for step in range(51, 101)]
     for one in second[::2]:
         one["d"] = 1.0  # with --training_rate=2 every other step has it
     second[7]["content"] = float("nan")
-    chart = curves.draw_run(first + second, "run")
-    plots = [chart[TOP : TOP + HEIGHT, LEFT + 500 * index :][:, :WIDTH] for index in range(3)]
-    means = []
-    for plot in plots:  # left and right quarter of init, content, d
-        columns = plot[:, WIDTH // 4], plot[:, WIDTH // 4 * 3]
-        means.append([rows_of(column, BLUE).mean() for column in columns])
-    middle = 17 + 182 / 2  # below the names of the phases
-    assert means[0] == pytest.approx([middle, middle], abs=1.5)
-    assert means[1][0] < 30 < 170 < means[1][1]
-    assert means[2] == pytest.approx([middle, middle], abs=1.5)
+    drawn = drawn_panels(monkeypatch, first + second)
+    values = {panel.title: [set(one.y) for one in panel.curves] for panel in drawn}
+    assert values == {"init": [{10.0}], "content": [{4.0}, {2.0}], "d": [{1.0}]}
+    assert [len(panel.curves[-1].x) for panel in drawn] == [50, 49, 25]
 
 
 def test_known_terms_come_first_and_what_belongs_together_shares_a_panel(monkeypatch):
-    drawn = []
-
-    def draw(title, subtitle, panels):
-        assert title == "run"
-        assert subtitle.startswith("up to step 2, epoch 1, adversarial phase.")
-        drawn.extend(panels)
-
-    monkeypatch.setattr(plotting, "draw", draw)
     values = {"odd": 1, "d_gray": 0.1, "d": 5.0, "d_real": 0.9, "content": 2.0}
-    curves.draw_run([line(step, "adversarial", **values) for step in (1, 2)], "run")
+    drawn = drawn_panels(
+        monkeypatch,
+        [line(step, "adversarial", **values) for step in (1, 2)],
+        "up to step 2, epoch 1, adversarial phase.",
+    )
     assert [panel.title for panel in drawn] == ["content", "d", "d output", "odd"]
     shared = {curve.name: curve.y.tolist() for curve in drawn[2].curves}
     assert shared == {"real": [0.9, 0.9], "gray": [0.1, 0.1]}
@@ -204,6 +185,15 @@ def test_known_terms_come_first_and_what_belongs_together_shares_a_panel(monkeyp
 
 
 def test_every_known_term_has_a_caption_that_fits():
-    for name, caption in curves.CAPTIONS.items():
-        assert len(plotting.wrap(caption, plotting.PANEL_WIDTH - 74, 0.4)) <= 4, name
+    panels = [
+        plotting.Panel(name, caption, (curve([0, 1], [1, 2]),))
+        for name, caption in curves.CAPTIONS.items()
+    ]
+    figure = plotting.figure("t", "s", panels)
+    figure.canvas.draw()
+    for axes in figure.axes:
+        place, plot = axes.xaxis.label.get_window_extent(), axes.get_window_extent()
+        assert place.height < 70, axes.get_title(loc="left")
+        assert place.x1 - plot.x0 < plotting.PANEL_WIDTH - 50, axes.get_title(loc="left")
+        assert plot.height > 150
     assert "normal" in curves.CAPTIONS["content"]

@@ -209,7 +209,10 @@ def test_a_path_before_the_api(rest_server, noise_photos, tmp_path):
         ({"version": -1}, "version: expected a whole number of at least 0, received -1"),
         ({"retries": -1}, "retries: expected"),
         ({"batch": 0}, "batch: expected"),
-        ({"max_message_mb": 2048}, "max_message_mb: expected at most 2047, received 2048"),
+        (
+            {"max_message_mb": 2048},
+            "max_message_mb: expected a whole number from 1 to 2047",
+        ),
     ],
 )
 def test_mistakes_in_the_configuration(options, message):

@@ -61,12 +61,12 @@ def test_channel_order_does_not_matter_when_gray_is_given():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"image": np.zeros((9, 9, 3), np.float32)}, r"image must be uint8 \(H, W, 3\).*float32"),
-        ({"image": np.zeros((9, 9), np.uint8)}, r"image must be uint8 \(H, W, 3\).*\(9, 9\)"),
-        ({"image": np.zeros((9, 9, 3), np.uint8), "size": 0}, "size must be .*got 0"),
+        ({"image": np.zeros((9, 9, 3), np.float32)}, r"image: expected uint8 \(H, W, 3\).*float32"),
+        ({"image": np.zeros((9, 9), np.uint8)}, r"image: expected uint8 \(H, W, 3\).*\(9, 9\)"),
+        ({"image": np.zeros((9, 9, 3), np.uint8), "size": 0}, "size: expected .*received 0"),
         (
             {"image": np.zeros((9, 9, 3), np.uint8), "gray": np.zeros((9, 8), np.uint8)},
-            r"gray must be uint8 \(9, 9\), got uint8 \(9, 8\)",
+            r"gray: expected uint8 \(9, 9\), received uint8 \(9, 8\)",
         ),
     ],
 )
@@ -123,12 +123,12 @@ def test_unreadable_files_are_named_after_the_others_are_done(tmp_path):
 
 def test_folder_refuses_its_own_source_and_an_empty_one(tmp_path):
     (tmp_path / "style").mkdir()
-    with pytest.raises(InputError, match=r"no pictures in .*style"):
+    with pytest.raises(InputError, match=r"source: expected pictures in .*style"):
         smoothing.smooth_folder(tmp_path / "style", tmp_path / "out")
     with pytest.raises(InputError, match=r"folder of pictures at .*nowhere, found nothing"):
         smoothing.smooth_folder(tmp_path / "nowhere", tmp_path / "out")
     save(tmp_path / "style" / "a.png", GOLDEN["input/cartoon_1.png"])
-    with pytest.raises(InputError, match="folder of their own"):
+    with pytest.raises(InputError, match="destination: expected a folder of its own"):
         smoothing.smooth_folder(tmp_path / "style", tmp_path / "out" / ".." / "style")
 
 
@@ -232,7 +232,7 @@ def test_ensure_smooth_needs_frames(tmp_path):
     with pytest.raises(InputError, match=r"folder of pictures at .*style"):
         smoothing.ensure_smooth(DataConfig(tmp_path, "ghost"))
     (tmp_path / "ghost" / "style").mkdir(parents=True)
-    with pytest.raises(InputError, match="expected the anime frames"):
+    with pytest.raises(InputError, match="style: expected anime frames"):
         smoothing.ensure_smooth(DataConfig(tmp_path, "ghost"))
 
 

@@ -71,5 +71,10 @@ def test_a_file_system_without_locks(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "no locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    with storage.locked(tmp_path / ".lock"):
-        assert (tmp_path / ".lock").exists()
+    with storage.locked(tmp_path / ".lock"), storage.locked(tmp_path / ".lock", "waiting"):
+        pass
+
+
+def test_what_cannot_be_written_is_no_reason_to_go_on_without_a_lock(tmp_path):
+    with pytest.raises(OSError), storage.locked(tmp_path):
+        pass

@@ -185,7 +185,7 @@ def test_a_damaged_photo_is_named_and_gives_status_1(run, photos, weights, tmp_p
         ),
         (
             ["PHOTOS", "--output=OUT", "--checkpoint=WEIGHTS", "--strip_memory=0"],
-            "strip_memory: expected a positive number of gigabytes, received 0.0",
+            "strip_memory: expected gigabytes above 0, received 0.0",
         ),
         (
             [

@@ -77,11 +77,11 @@ def test_several_workers_may_draw_it_at_once(tmp_path, empty):
 
 def test_refuses_other_peoples_folders(tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(InputError, match=r"new or empty folder, got .* which holds other files"):
+    with pytest.raises(InputError, match=r"folder: expected a new .* which holds other files"):
         synthetic.make_smoke_dataset(tmp_path)
-    with pytest.raises(InputError, match=r"got the file .*thesis\.txt"):
+    with pytest.raises(InputError, match=r"received the file .*thesis\.txt"):
         synthetic.make_smoke_dataset(tmp_path / "thesis.txt")
-    with pytest.raises(InputError, match="count must be an integer of at least 1, got 0"):
+    with pytest.raises(InputError, match="count: expected a whole number of at least 1"):
         synthetic.make_smoke_dataset(tmp_path / "new", count=0)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 

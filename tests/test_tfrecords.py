@@ -183,7 +183,7 @@ def test_what_else_is_there_is_not_written_into(config, tmp_path):
         fill(config, tmp_path)
     with pytest.raises(InputError, match="output: expected a folder, found a file"):
         fill(config, tmp_path / "film.mkv")
-    with pytest.raises(InputError, match="shard_bytes: expected 1 or more, received 0"):
+    with pytest.raises(InputError, match="shard_bytes: expected a whole number of at least 1"):
         tfrecord_writer.make_plan(config, tmp_path / "s", 0)
     with pytest.raises(InputError, match=r"the data set has \d+ problem"):
         fill(dataclasses.replace(config, crop="none"), tmp_path / "s")

@@ -161,7 +161,7 @@ def test_mistakes_are_one_line_and_status_1(data):
         1, f"error: arguments: expected DATA STYLE, received '{data}'\n",
     )  # fmt: skip
     small = run(data, "ghost", "--image_size=4")
-    assert small.stderr == "error: image_size must be an integer of at least 8, got 4\n"
+    assert small.stderr == "error: image_size: expected a whole number of at least 8, received 4\n"
     empty = check.DatasetReport(folders={}, problems=(), notes=(), smooth_missing=0)
     with pytest.raises(InputError, match="contact_sheet: expected a data set with readable"):
         overview.write(data / "sheet.png", empty)

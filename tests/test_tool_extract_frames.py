@@ -69,7 +69,7 @@ def test_mistakes_are_one_line_and_status_1(film, tmp_path):
         ),
         (
             [f"--video={film}", output, "--short_side=200"],
-            "short_side: expected an integer of at least the size 256, received 200",
+            "short_side: expected a whole number of at least 256, received 200",
         ),
         (["surplus"], "arguments: expected flags only, received 'surplus'"),
     ):

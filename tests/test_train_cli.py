@@ -43,14 +43,15 @@ def test_a_run_is_extended_only_when_said(toys, tmp_path):
     assert "error: run_dir:" in refused.stderr and "Traceback" not in refused.stderr
     assert "--epochs=3 then, --epochs=4 now" in refused.stderr
     assert "--allow_change=epochs,hflip" in refused.stderr
-    # A run directory of a version that did not have some flag yet.
+    # A run directory of a version that did not have some flag yet, and had another one.
     flags = run_dir / "flags.txt"
     kept = [line for line in flags.read_text().splitlines() if not line.startswith("--strategy")]
-    flags.write_text("\n".join(kept) + "\n")
-    more = ("--epochs=4", "--hflip", "--allow_change=epochs,hflip")
+    flags.write_text("\n".join((*kept, "--cache_style_gram")) + "\n")
+    more = (f"--flagfile={flags}", "--epochs=4", "--hflip", "--allow_change=epochs,hflip")
     done = call(TRAIN, *smoke(run_dir, *more), folder=ROOT)
     assert done.returncode == 0, done.stderr
     assert "resuming after step 12 of 16" in done.stdout
+    assert "cache_style_gram" not in flags.read_text()
 
 
 @pytest.mark.slow
@@ -190,7 +191,7 @@ def test_a_run_from_each_source(data, toys, tmp_path, source):
         ),
         (
             ("--run_dir=r", "--data_dir=d", "--style=s", "--video=film.mkv"),
-            "video='film.mkv' needs source='video', got source='images'",
+            "source: expected video for video=film.mkv, received images",
         ),
         (
             ("--run_dir=r", "--data_dir=d", "--source=video", "--video=f", "--video_start=1m"),
@@ -246,4 +247,4 @@ def test_color_shift_comes_from_the_style(tmp_path):
     assert run_with("auto") == ("", shift)
     assert run_with("1,2.5,-3") == ("", (1.0, 2.5, -3.0))
     (error,) = run_with("1,2")
-    assert "color_shift must be 3 numbers" in error
+    assert "color_shift: expected 3 numbers" in error

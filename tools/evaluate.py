@@ -6,7 +6,8 @@ r"""Compare generators in numbers and pictures, for instance the epochs of a run
       --run_dir=RUN_DIR --video=clip.mp4
 
 Prints a table and writes evaluation.json, evaluation.csv and grid.png to OUT, with --run_dir also
-epochs.png: each measure over the epochs kept by training with --keep_every, and the latest.
+epochs.png: each measure over the epochs kept by training with --keep_every, and the latest; this
+needs Matplotlib, pip install 'animegan_tf[plots]'.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from absl import flags
 
-from animegan_tf import cli
+from animegan_tf import cli, plotting
 from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -129,6 +130,8 @@ def main(argv):
     cli.require_flags("photos", "output")
     if FLAGS.kid and not FLAGS.style_dir:
         raise InputError("style_dir: expected the style's pictures for --kid, received none")
+    if FLAGS.run_dir:
+        plotting.check()
     candidates = _candidates(argv[1:])
     photos = evaluation.load_photos(FLAGS.photos, FLAGS.max_side, FLAGS.max_photos)
     style, pairs = [], []

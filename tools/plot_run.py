@@ -3,14 +3,15 @@
     python tools/plot_run.py RUN_DIR
     python tools/plot_run.py RUN_DIR/scalars.jsonl --output=curves.png
 
-The run may still be going on. Without --output the picture is RUN_DIR/curves.png.
+The run may still be going on. Without --output the picture is RUN_DIR/curves.png. Needs Matplotlib:
+pip install 'animegan_tf[plots]'.
 """
 
 from pathlib import Path
 
 from absl import flags
 
-from animegan_tf import cli, images
+from animegan_tf import cli, images, plotting
 from animegan_tf.errors import InputError
 from animegan_tf.evaluation import curves
 
@@ -28,6 +29,7 @@ def main(argv):
         raise InputError(
             f"run: expected one run directory or .jsonl file, received {len(argv) - 1} arguments"
         )
+    plotting.check()
     run = Path(argv[1])
     output = Path(FLAGS.output or (run if run.is_dir() else run.parent) / "curves.png")
     lines, unreadable = curves.read_scalars(run)

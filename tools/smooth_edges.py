@@ -28,7 +28,7 @@ flags.DEFINE_integer("workers", None, "Threads; by default one per core.", lower
 def main(argv):
     """Smooth the folder and say how many pictures were made."""
     if len(argv) > 1:
-        raise InputError(f"expected flags alone, got {' '.join(argv[1:])!r}")
+        raise InputError(f"arguments: expected flags alone, received {' '.join(argv[1:])!r}")
     made = smoothing.smooth_folder(
         FLAGS.input,
         FLAGS.output,

@@ -1,11 +1,16 @@
 """What the data pipeline is asked for; imports neither TensorFlow nor OpenCV."""
 
 import dataclasses
-import math
-import numbers
 import pathlib
 
 from animegan_tf.errors import InputError
+from animegan_tf.validation import (
+    check_choice,
+    check_number,
+    check_numbers,
+    check_seconds,
+    check_whole,
+)
 
 CROPS = ("none", "random", "center")
 SOURCES = ("images", "video", "tfrecord")
@@ -75,75 +80,64 @@ class DataConfig:
 
     def __post_init__(self):
         self._check_source()
-        _require_integer("image_size", self.image_size, 8)
-        _require_integer("batch_size", self.batch_size, 1)
-        _require_integer("seed", self.seed, 0)
-        if self.crop not in CROPS:
-            raise InputError(f"crop must be one of {', '.join(CROPS)}, got {self.crop!r}")
+        check_whole("image_size", self.image_size, 8)
+        check_whole("batch_size", self.batch_size, 1)
+        check_whole("seed", self.seed, 0)
+        check_choice("crop", self.crop, CROPS)
         self._check_reference()
         if not isinstance(self.hflip, bool):
-            raise InputError(f"hflip must be True or False, got {self.hflip!r}")
-        if not (_is_number(self.hue) and 0 <= self.hue <= 180):
-            raise InputError(f"hue must be degrees from 0 to 180, got {self.hue!r}")
-        if not (_is_number(self.cache_gb) and self.cache_gb >= 0):
-            raise InputError(f"cache_gb must be a number of at least 0, got {self.cache_gb!r}")
+            raise InputError(f"hflip: expected True or False, received {self.hflip!r}")
+        check_number("hue", self.hue, 0, 180, kind="degrees")
+        check_number("cache_gb", self.cache_gb, 0)
         # Flags give lists; a frozen configuration holds tuples.
-        object.__setattr__(self, "scale", _numbers("scale", self.scale, 2))
+        object.__setattr__(self, "scale", check_numbers("scale", self.scale, 2))
         low, high = self.scale
         if not 0 < low <= high:
-            raise InputError(f"scale must be two numbers 0 < low <= high, got {self.scale}")
+            raise InputError(f"scale: expected two numbers 0 < low <= high, received {self.scale}")
         if self.crop == "none" and self.scale != (1.0, 1.0):
-            raise InputError(f"scale={self.scale} needs crop='random' or 'center', got crop='none'")
+            scale = ",".join(f"{factor:g}" for factor in self.scale)
+            raise InputError(f"crop: expected random or center for scale={scale}, received none")
         if self.color_shift is not None:
-            shift = _numbers("color_shift", self.color_shift, 3)
+            shift = check_numbers("color_shift", self.color_shift, 3)
             object.__setattr__(self, "color_shift", shift)
 
     def _check_reference(self):
-        if self.reference not in REFERENCES:
-            raise InputError(
-                f"reference must be one of {', '.join(REFERENCES)}, got {self.reference!r}"
-            )
-        saturation, gamma = self.reference_saturation, self.reference_gamma
-        if not (_is_number(saturation) and saturation >= 0):
-            raise InputError(
-                f"reference_saturation must be a number of at least 0, got {saturation!r}"
-            )
-        if not (_is_number(gamma) and gamma > 0):
-            raise InputError(f"reference_gamma must be a number above 0, got {gamma!r}")
-        if self.reference == "photo":
-            for name in ("reference_saturation", "reference_gamma"):
-                if getattr(self, name) != 1:
-                    raise InputError(
-                        f"{name}={getattr(self, name)} needs reference='flat' or 'drawn', "
-                        "got 'photo'"
-                    )
+        check_choice("reference", self.reference, REFERENCES)
+        check_number("reference_saturation", self.reference_saturation, 0)
+        check_number("reference_gamma", self.reference_gamma, above=0)
+        for name in ("reference_saturation", "reference_gamma"):
+            value = getattr(self, name)
+            if self.reference == "photo" and value != 1:
+                raise InputError(
+                    f"reference: expected flat or drawn for {name}={value}, received photo"
+                )
 
     def _check_source(self):
-        if self.source not in SOURCES:
-            raise InputError(f"source must be one of {', '.join(SOURCES)}, got {self.source!r}")
+        check_choice("source", self.source, SOURCES)
         needed = {"images": ("data_dir", "style"), "video": ("data_dir",), "tfrecord": ()}
         for name in needed[self.source]:
             value = getattr(self, name)
             if not isinstance(value, (str, pathlib.PurePath)) or not str(value):
-                raise InputError(f"{name} must be a folder's name, got {value!r}")
+                raise InputError(f"{name}: expected a folder's name, received {value!r}")
         for source, name in _PLACES.items():
             value = getattr(self, name)
             if self.source == source and not value:
-                raise InputError(f"{name} must name what source={source!r} reads, got {value!r}")
+                raise InputError(
+                    f"{name}: expected a path for the source {source}, received {value!r}"
+                )
             if self.source != source and value:
                 raise InputError(
-                    f"{name}={str(value)!r} needs source={source!r}, got source={self.source!r}"
+                    f"source: expected {source} for {name}={value}, received {self.source}"
                 )
-        if not (_is_number(self.video_every) and self.video_every > 0):
-            raise InputError(f"video_every must be seconds above 0, got {self.video_every!r}")
-        if not (_is_number(self.video_start) and self.video_start >= 0):
-            raise InputError(f"video_start must be seconds of at least 0, got {self.video_start!r}")
-        end = self.video_end
-        if end is not None and (not _is_number(end) or 0 <= end <= self.video_start):
-            raise InputError(
-                f"video_end must be seconds after video_start={self.video_start}, or below 0, got "
-                f"{end!r}"
-            )
+        check_seconds("video_every", self.video_every, above=0)
+        check_seconds("video_start", self.video_start, 0)
+        if self.video_end is not None:
+            check_seconds("video_end", self.video_end)
+            if 0 <= self.video_end <= self.video_start:
+                raise InputError(
+                    f"video_end: expected seconds after video_start={self.video_start}, or below "
+                    f"0, received {self.video_end!r}"
+                )
 
     @property
     def photo_dir(self) -> pathlib.Path:
@@ -164,25 +158,3 @@ class DataConfig:
     def val_dir(self) -> pathlib.Path:
         """Folder of the validation photos, which may be missing."""
         return pathlib.Path(self.data_dir) / "val"
-
-
-def _is_number(value):
-    """Whether `value` is a finite real number (and not a bool)."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _require_integer(name, value, least):
-    """Raise `InputError` unless `value` is an integer of at least `least`."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise InputError(f"{name} must be an integer of at least {least}, got {value!r}")
-
-
-def _numbers(name, values, count):
-    """`values` as a tuple of `count` floats, or an `InputError`."""
-    if (
-        not isinstance(values, (tuple, list))
-        or len(values) != count
-        or not all(_is_number(value) for value in values)
-    ):
-        raise InputError(f"{name} must be {count} numbers, got {values!r}")
-    return tuple(float(value) for value in values)

@@ -7,7 +7,7 @@ import functools
 
 import numpy as np
 
-from animegan_tf import contact_sheet, files, images, plotting
+from animegan_tf import contact_sheet, files, images
 from animegan_tf.errors import InputError
 
 _HEADING, _MARGIN, _WHITE = 34, 8, 255
@@ -43,9 +43,9 @@ def write(path, report, most=48):
 def _section(heading, pictures, labels=None):
     """A heading and the pictures below it."""
     sheet = contact_sheet.draw(pictures, labels, _TILE)
-    width = plotting.text_width(heading, 0.55, bold=True) + 2 * _MARGIN
+    width = contact_sheet.text_width(heading, 0.55, bold=True) + 2 * _MARGIN
     top = np.full((_HEADING, max(sheet.shape[1], width), 3), _WHITE, np.uint8)
-    plotting.write(top, heading, _MARGIN, 23, 0.55, bold=True)
+    contact_sheet.put_text(top, heading, _MARGIN, 23, 0.55, bold=True)
     return np.concatenate([top, _widened(sheet, top.shape[1])])
 
 

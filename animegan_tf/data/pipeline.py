@@ -26,6 +26,7 @@ from animegan_tf.data.painting import paint
 from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError
+from animegan_tf.validation import check_whole
 
 __all__ = ["DataConfig", "SampleSource", "ensure_smooth", "make_dataset"]
 
@@ -167,8 +168,7 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
     """
     import tensorflow as tf  # slow to load, and the rest of this module is used without it
 
-    if start_step < 0:
-        raise InputError(f"start_step must be at least 0, got {start_step}")
+    check_whole("start_step", start_step, 0)
     rows = _rows_per_shard(config.batch_size, shard)
     source = SampleSource(config)
     size = config.image_size
@@ -241,11 +241,10 @@ def _rows_per_shard(batch_size, shard):
     """Rows of each global batch that one of the workers gets."""
     index, count = shard
     if not 0 <= index < count:
-        raise InputError(f"shard must be (index, count) with 0 <= index < count, got {shard}")
+        raise InputError(f"shard: expected 0 <= index < count of (index, count), received {shard}")
     if batch_size % count:
         raise InputError(
-            f"batch_size must be a multiple of the number of workers, got batch_size={batch_size} "
-            f"for {count} workers"
+            f"batch_size: expected a multiple of the {count} workers, received {batch_size}"
         )
     return batch_size // count
 

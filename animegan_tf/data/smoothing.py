@@ -13,6 +13,7 @@ import numpy as np
 
 from animegan_tf import files, images, storage
 from animegan_tf.errors import InputError
+from animegan_tf.validation import check_whole
 
 # OpenCV's getGaussianKernel(5, 0).
 _GAUSSIAN = np.array([1, 4, 6, 4, 1], np.float32) / 16
@@ -35,13 +36,15 @@ def smooth_edges(image, size=256, gray=None):
     """
     image = np.asarray(image)
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
-        raise InputError(f"image must be uint8 (H, W, 3), got {image.dtype} {image.shape}")
+        raise InputError(f"image: expected uint8 (H, W, 3), received {image.dtype} {image.shape}")
     if gray is None:
         gray = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     elif gray.dtype != np.uint8 or gray.shape != image.shape[:2]:
-        raise InputError(f"gray must be uint8 {image.shape[:2]}, got {gray.dtype} {gray.shape}")
+        raise InputError(
+            f"gray: expected uint8 {image.shape[:2]}, received {gray.dtype} {gray.shape}"
+        )
     if size is not None:
-        _require_size(size)
+        check_whole("size", size, 8)
         # Each is resized by itself: the gray of the resized picture is another one.
         image = cv2.resize(image, (size, size))
         gray = cv2.resize(gray, (size, size))
@@ -96,12 +99,12 @@ def smooth_folder(source, destination, size=256, progress=True, workers=None, ov
     """
     source, destination = pathlib.Path(source), pathlib.Path(destination)
     if size is not None:
-        _require_size(size)
+        check_whole("size", size, 8)
     names = smooth_names(files.list_images(source))
     if not names:
-        raise InputError(f"no pictures in {source}: expected {', '.join(files.IMAGE_SUFFIXES)}")
+        raise InputError(f"source: expected pictures in {source}, found none")
     if destination.resolve() == source.resolve():
-        raise InputError(f"the smoothed pictures need a folder of their own, got {destination}")
+        raise InputError(f"destination: expected a folder of its own, received {destination}")
     if not overwrite:
         names = missing_smooth(source, destination)
     destination.mkdir(parents=True, exist_ok=True)
@@ -122,7 +125,7 @@ def ensure_smooth(config, progress=True):
     """
     if not missing_smooth(config.style_dir, config.smooth_dir):
         if not files.list_images(config.style_dir):
-            raise InputError(f"no pictures in {config.style_dir}: expected the anime frames")
+            raise InputError(f"style: expected anime frames in {config.style_dir}, found none")
         return 0
     waiting = f"waiting for another process, which smooths the frames of {config.style_dir}"
     with storage.locked(config.smooth_dir.with_name(".smooth.lock"), waiting):
@@ -176,8 +179,3 @@ def _write_all(names, destination, size, progress, workers):
         raise InputError(
             f"{len(errors)} of {len(names)} pictures were not smoothed: " + "; ".join(errors[:5])
         )
-
-
-def _require_size(size):
-    if not isinstance(size, int) or isinstance(size, bool) or size < 8:
-        raise InputError(f"size must be None or an integer of at least 8, got {size!r}")

@@ -17,6 +17,7 @@ import numpy as np
 from animegan_tf import images
 from animegan_tf.data import smoothing
 from animegan_tf.errors import InputError
+from animegan_tf.validation import check_whole
 
 STYLE = "smoke"
 _MARKER = ".animegan_smoke.json"
@@ -38,8 +39,7 @@ def make_smoke_dataset(folder, image_size=64, count=6, seed=0) -> pathlib.Path:
     """
     folder = pathlib.Path(folder)
     for name, value, least in (("image_size", image_size, 16), ("count", count, 1)):
-        if not isinstance(value, int) or value < least:
-            raise InputError(f"{name} must be an integer of at least {least}, got {value!r}")
+        check_whole(name, value, least)
     settings = {"image_size": image_size, "count": count, "seed": seed}
     if not _is_empty(folder):
         _require_same_settings(folder, settings)
@@ -70,7 +70,7 @@ def _is_empty(folder):
     except FileNotFoundError:
         return True
     except NotADirectoryError:
-        raise InputError(f"folder must be a folder, got the file {folder}") from None
+        raise InputError(f"folder: expected a folder, received the file {folder}") from None
 
 
 def _require_same_settings(folder, settings):
@@ -78,7 +78,8 @@ def _require_same_settings(folder, settings):
     marker = folder / _MARKER
     if not marker.is_file():
         raise InputError(
-            f"the smoke data set needs a new or empty folder, got {folder}, which holds other files"
+            "folder: expected a new or empty one for the smoke data set, received "
+            f"{folder}, which holds other files"
         )
     found = json.loads(marker.read_text(encoding="utf-8"))
     if found != settings:

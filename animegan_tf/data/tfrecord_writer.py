@@ -17,6 +17,7 @@ from animegan_tf.data import tfrecords
 from animegan_tf.data.check import check_dataset
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError, reason_of
+from animegan_tf.validation import check_whole
 
 _PROGRESS = ".progress.json"
 # A record's length and its checksum come before its data, the data's checksum after.
@@ -68,8 +69,7 @@ def make_plan(config, output, shard_bytes=100_000_000, progress=True) -> ShardPl
     Raises `InputError` when the data set has problems or `output` holds something else.
     """
     output = pathlib.Path(output)
-    if shard_bytes < 1:
-        raise InputError(f"shard_bytes: expected 1 or more, received {shard_bytes}")
+    check_whole("shard_bytes", shard_bytes, 1)
     _require_ours(output)
     check_dataset(config, progress).raise_if_bad()
     ensure_smooth(config, progress)

@@ -12,7 +12,7 @@ import json
 import cv2
 import numpy as np
 
-from animegan_tf import plotting, storage
+from animegan_tf import contact_sheet, plotting, storage
 from animegan_tf.errors import InputError
 from animegan_tf.evaluation import evaluator
 from animegan_tf.images import even_choice
@@ -144,7 +144,7 @@ def draw_grid(photos, columns):
         rows.append(np.concatenate(cells, axis=1))
     sheet = np.concatenate([np.full((_HEADER, *rows[0].shape[1:]), 255, np.uint8), *rows])
     for number, (label, _) in enumerate(columns):
-        plotting.write(sheet, _shortened(label), number * (_CELL + _GAP) + 4, 17, 0.42)
+        contact_sheet.put_text(sheet, _shortened(label), number * (_CELL + _GAP) + 4, 17, 0.42)
     return sheet
 
 
@@ -160,7 +160,7 @@ def _cell(picture):
 def _shortened(label):
     """The end of a label, as much as fits above a column."""
     shown = label
-    while plotting.text_width(shown, 0.42) > _CELL - 8:
+    while contact_sheet.text_width(shown, 0.42) > _CELL - 8:
         label = label[1:]
         shown = f"...{label}"
     return shown

@@ -20,8 +20,6 @@ _SAMPLE_PHOTOS = Path(__file__).with_name("photos")
 _LEVELS = 255.0
 # Far more than any export has taken, for one that never answers.
 _LONGEST_SECONDS = 3600.0
-# What the networks are trained on; `Stylizer` enlarges smaller photos.
-TRAINED_SIDE = 256
 
 
 class ExportError(InputError):
@@ -72,7 +70,7 @@ def run_alone(kind, model, pictures):
     with tempfile.TemporaryDirectory() as folder:
         request = {key: f"{folder}/{key}.npz" for key in ("inputs", "outputs", "measured")}
         request |= {"kind": kind, "model": str(Path(model).resolve())}
-        request["threads"] = memory.cores()
+        request |= {"threads": memory.cores(), "memory": memory.__file__}
         np.savez(request["inputs"], **named)
         asked = Path(folder, "request.json")
         asked.write_text(json.dumps(request), "utf-8")

@@ -4,12 +4,14 @@
 
 Runs the request's `model` of the `kind` "tflite", with that many `threads`, or "saved_model". Reads
 the pictures of its `inputs`, an .npz of arrays named SIGNATURE:NUMBER; writes the answers under the
-same names to `outputs`, an .npz, and what it measured to `measured`, JSON.
+same names to `outputs`, an .npz, and what it measured to `measured`, JSON. `memory` is the path of
+memory.py, which needs nothing of the project.
 """
 
 import collections
 import json
 import os
+import runpy
 import sys
 import time
 
@@ -76,24 +78,6 @@ def _run_saved_model(request, photos):
     return answers, {"seconds": seconds, "signatures": sorted(loaded.signatures)}
 
 
-def peak_megabytes():
-    """The most memory that this process took, or None where the system does not tell.
-
-    Not ru_maxrss on Linux, which counts the memory of whoever started the process.
-    """
-    try:
-        with open("/proc/self/status", encoding="ascii") as file:
-            (line,) = (line for line in file if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def main(path):
     with open(path, encoding="utf-8") as file:
         request = json.load(file)
@@ -101,7 +85,8 @@ def main(path):
         photos = {name: stored[name] for name in stored.files}
     run = _run_tflite if request["kind"] == "tflite" else _run_saved_model
     answers, measured = run(request, photos)
-    measured["peak_megabytes"] = peak_megabytes()
+    peak = runpy.run_path(request["memory"])["peak"]()
+    measured["peak_megabytes"] = None if peak is None else peak / 2**20
     np.savez(request["outputs"], **answers)
     with open(request["measured"], "w", encoding="utf-8") as file:
         json.dump(measured, file)

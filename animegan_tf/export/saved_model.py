@@ -17,8 +17,10 @@ from animegan_tf.export import check, serving_files
 from animegan_tf.export.serving_graph import ServedGenerator
 from animegan_tf.networks import tf1
 from animegan_tf.networks.generator import generator_arch, properties, size_multiple
+from animegan_tf.recipes import TRAINED_SIDE
 from animegan_tf.stylize.engines.saved_model import SAVED_MODEL_PROPERTIES
 from animegan_tf.stylize.stylizer import Stylizer
+from animegan_tf.validation import check_choice, check_number, check_whole
 
 INPUT_TYPES = {"uint8": np.uint8, "float32": np.float32}
 ENCODINGS = ("png", "jpeg")
@@ -39,18 +41,13 @@ def check_options(output, *, version=None, input_type="uint8", encoding="png", m
         )
     if path.exists() and not path.is_dir():
         raise InputError(f"output: expected a folder, {path} is a file")
-    if version is not None and version < 1:
-        raise InputError(f"version: expected a whole number of at least 1, received {version}")
-    if version is not None and (path / str(version)).exists():
-        raise InputError(f"version: {path / str(version)} exists, and versions are not replaced")
-    for key, value, known in (
-        ("input_type", input_type, INPUT_TYPES),
-        ("encoding", encoding, ENCODINGS),
-    ):
-        if value not in known:
-            raise InputError(f"{key}: expected one of {', '.join(known)}, received {value!r}")
-    if not 0.1 <= max_megapixels <= 1000:
-        raise InputError(f"max_megapixels: expected 0.1 to 1000, received {max_megapixels}")
+    if version is not None:
+        check_whole("version", version, 1)
+        if (folder := path / str(version)).exists():
+            raise InputError(f"version: expected a new one, {folder} exists")
+    check_choice("input_type", input_type, INPUT_TYPES)
+    check_choice("encoding", encoding, ENCODINGS)
+    check_number("max_megapixels", max_megapixels, 0.1, 1000)
 
 
 def export_saved_model(
@@ -257,7 +254,7 @@ def _as_floats(answer):
 def _for_check(photo):
     """Not too large for a check, nor so small that two ways of enlarging it would be compared."""
     photo = images.limit_side(photo, _CHECK_SIDE)
-    sides = images.enlarged_size(*photo.shape[:2], check.TRAINED_SIDE, _CHECK_SIDE**2)
+    sides = images.enlarged_size(*photo.shape[:2], TRAINED_SIDE, _CHECK_SIDE**2)
     return np.ascontiguousarray(images.resize(photo, *sides))
 
 

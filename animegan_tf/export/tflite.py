@@ -11,6 +11,7 @@ from animegan_tf.export import check, convert, metadata
 from animegan_tf.networks.generator import properties, size_multiple
 from animegan_tf.networks.portable import check_size
 from animegan_tf.networks.tflite import FIRST_SIZE, SIGNATURE
+from animegan_tf.validation import check_choice
 
 SUFFIX = ".tflite"
 # The lowest PSNR in dB, on any photo, at which a mode is good enough to keep.
@@ -24,9 +25,7 @@ _DYNAMIC_SIDE = 512
 
 def check_options(output, quantize="none", calibration=None, overwrite=False):
     """Raise `InputError` for what can be refused before a model is loaded."""
-    if quantize not in convert.MODES:
-        expected = ", ".join(convert.MODES)
-        raise InputError(f"quantize: expected one of {expected}, received {quantize!r}")
+    check_choice("quantize", quantize, convert.MODES)
     path = Path(output)
     if path.suffix != SUFFIX:
         raise InputError(

@@ -1,10 +1,9 @@
 """What frame extraction is asked for; imports neither PyAV, OpenCV nor TensorFlow."""
 
 import dataclasses
-import math
-import numbers
 
 from animegan_tf.errors import InputError
+from animegan_tf.validation import check_choice, check_number, check_seconds, check_whole
 from animegan_tf.video.timecode import DEINTERLACE
 
 FORMATS = ("png", "jpg")
@@ -45,34 +44,23 @@ class FrameOptions:
     deinterlace: str = "auto"
 
     def __post_init__(self):
-        integer = numbers.Integral
         for name, least in (("count", 0), ("per_shot", 1), ("size", 32), ("crops", 1)):
-            _require(name, self, integer, f"an integer of at least {least}", least)
-        size = self.size
-        _require("short_side", self, integer, f"an integer of at least the size {size}", size)
-        _require("min_distance", self, integer, "an integer from 0 to 64", 0, HASH_BITS)
+            check_whole(name, getattr(self, name), least)
+        check_whole("short_side", self.short_side, self.size)
+        check_whole("min_distance", self.min_distance, 0, HASH_BITS)
         for name in ("every", "start", "skip_opening"):
-            _require(name, self, numbers.Real, "seconds of at least 0", 0)
-        _require("min_sharpness", self, numbers.Real, "a number from 0 to 1", 0, 1)
+            check_seconds(name, getattr(self, name), 0)
+        check_number("min_sharpness", self.min_sharpness, 0, 1)
         if self.end is not None:
-            _require("end", self, numbers.Real, "seconds")
+            check_seconds("end", self.end)
             if 0 <= self.end <= self.begin:
                 raise InputError(
                     f"end: expected more than the start at {self.begin:g} s, received {self.end:g}"
                 )
-        for name, allowed in (("format", FORMATS), ("deinterlace", DEINTERLACE)):
-            value = getattr(self, name)
-            if value not in allowed:
-                raise InputError(f"{name}: expected {' or '.join(allowed)}, received {value!r}")
+        check_choice("format", self.format, FORMATS)
+        check_choice("deinterlace", self.deinterlace, DEINTERLACE)
 
     @property
     def begin(self):
         """Where each film's part begins, in seconds."""
         return max(self.start, self.skip_opening)
-
-
-def _require(name, options, kind, expected, least=-math.inf, most=math.inf):
-    value = getattr(options, name)
-    fits = isinstance(value, kind) and not isinstance(value, bool)
-    if not fits or not math.isfinite(value) or not least <= value <= most:
-        raise InputError(f"{name}: expected {expected}, received {value!r}")

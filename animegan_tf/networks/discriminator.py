@@ -13,6 +13,7 @@ from keras import layers
 from animegan_tf.errors import InputError
 from animegan_tf.networks.generator import INSTANCE_NORM_EPSILON, LAYER_NORM_EPSILON, LRELU_SLOPE
 from animegan_tf.networks.layers import LayerNorm2D, SpectralConv2D
+from animegan_tf.validation import check_choice, check_whole
 
 
 def _norm_names(norm, depth):
@@ -30,12 +31,10 @@ def build_discriminator(norm="layer", channels=64, depth=3, spectral_norm=True):
     halvings. (N, H, W, 3) float32 RGB in [-1, 1] to logits (N, H/2^(depth-1), W/2^(depth-1), 1).
     1,128,800 parameters by default. Raises `InputError` for other values.
     """
-    if norm not in ("layer", "instance"):
-        raise InputError(f"norm: expected 'layer' or 'instance', received {norm!r}")
+    check_choice("norm", norm, ("layer", "instance"))
     if channels < 2 or channels % 2:
         raise InputError(f"channels: expected an even number of at least 2, received {channels}")
-    if depth < 1:
-        raise InputError(f"depth: expected 1 or more, received {depth}")
+    check_whole("depth", depth, 1)
 
     def conv(x, filters, name, stride=1):
         # Stride 2 pads the top and the left only, where the framework's SAME would pad the others.

@@ -19,6 +19,8 @@ from animegan_tf.networks.layers import (
     LegacyUpsampling2D,
     ReflectionPad2D,
 )
+from animegan_tf.recipes import SIZE_MULTIPLES
+from animegan_tf.validation import check_choice
 
 LRELU_SLOPE = 0.2
 LAYER_NORM_EPSILON = 1e-12
@@ -28,8 +30,6 @@ SEPARABLE_NORM_EPSILON = 1e-6
 # The published norm of each generator, and the epsilon of each norm where it is not published.
 PUBLISHED_NORMS = {"v2": "layer", "lite": "layer", "v1": "instance"}
 _EPSILONS = {"layer": LAYER_NORM_EPSILON, "instance": INSTANCE_NORM_EPSILON}
-
-SIZE_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
 
 
 def build_generator(arch="v2", norm="published"):
@@ -42,10 +42,8 @@ def build_generator(arch="v2", norm="published"):
     picture of the same size and range. H and W must be multiples of 4 ("lite": 8).
     2,143,552, 698,240 and 3,956,096 parameters. Raises `InputError` for another name.
     """
-    if arch not in _BODIES:
-        raise InputError(f"arch: expected one of {', '.join(_BODIES)}, received {arch!r}")
-    if norm not in ("published", *_EPSILONS):
-        raise InputError(f"norm: expected published, layer or instance, received {norm!r}")
+    check_choice("arch", arch, _BODIES)
+    check_choice("norm", norm, ("published", *_EPSILONS))
     photo = keras.Input((None, None, 3), name="photo")
     model = keras.Model(photo, _BODIES[arch](photo), name=f"generator_{arch}")
     if norm in ("published", PUBLISHED_NORMS[arch]):

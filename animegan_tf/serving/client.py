@@ -27,6 +27,7 @@ from animegan_tf.serving.protocol import (
 from animegan_tf.stylize import jobs as photo_jobs
 from animegan_tf.stylize.guided import Delivery
 from animegan_tf.stylize.jobs import Report
+from animegan_tf.validation import check_choice, check_seconds, check_whole
 
 # Each signature's one input and output have one name and one type.
 SIGNATURES = {
@@ -71,24 +72,13 @@ class ServingConfig:
         self.delivery.check()
         if not self.model:
             raise InputError("model: expected the name of a served model, received nothing")
-        if self.signature not in SIGNATURES:
-            names = ", ".join(SIGNATURES)
-            raise InputError(f"signature: expected one of {names}, received {self.signature!r}")
-        if not 0 < self.timeout < float("inf"):
-            raise InputError(f"timeout: expected seconds above 0, received {self.timeout!r}")
-        lowest = {"version": 0, "retries": 0, "batch": 1, "max_message_mb": 1}
-        for name, least in lowest.items():
-            value = getattr(self, name)
-            if value is None and name == "version":
-                continue
-            if not isinstance(value, int) or value < least:
-                raise InputError(
-                    f"{name}: expected a whole number of at least {least}, received {value!r}"
-                )
-        if self.max_message_mb > _MOST_MB:
-            raise InputError(
-                f"max_message_mb: expected at most {_MOST_MB}, received {self.max_message_mb}"
-            )
+        check_choice("signature", self.signature, SIGNATURES)
+        check_seconds("timeout", self.timeout, above=0)
+        if self.version is not None:
+            check_whole("version", self.version, 0)
+        check_whole("retries", self.retries, 0)
+        check_whole("batch", self.batch, 1)
+        check_whole("max_message_mb", self.max_message_mb, 1, _MOST_MB)
         return address
 
 

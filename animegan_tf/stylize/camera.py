@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.signals import Signals
 from animegan_tf.stylize.frames import FrameStylizer
-from animegan_tf.stylize.making import SEGMENT, Signals
+from animegan_tf.stylize.making import SEGMENT
 from animegan_tf.stylize.threads import Feeder
 from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.encoder import Spec

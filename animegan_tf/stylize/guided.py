@@ -9,7 +9,6 @@ Source: He and Sun, Fast Guided Filter, 2015, with a guide in colours, and what 
 working size added.
 """
 
-import numbers
 from dataclasses import dataclass
 
 import cv2
@@ -18,6 +17,7 @@ import numpy as np
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.stylize.options import DRAW_SIDE
+from animegan_tf.validation import check_number, check_whole
 
 # For errors about pictures that are too large.
 LIMITS = "a smaller draw_side or max_side limits the size"
@@ -45,14 +45,9 @@ class Delivery:
 
     def check(self):
         """Raise `InputError` for what cannot be; returns itself."""
-        side = self.draw_side
-        if not isinstance(side, (int, np.integer)) or (side and side < _LEAST_DRAW_SIDE):
-            raise InputError(
-                f"draw_side: expected 0 or a whole number of at least {_LEAST_DRAW_SIDE}, "
-                f"received {side!r}"
-            )
-        if not isinstance(self.strength, numbers.Real) or not 0 <= self.strength <= 1:
-            raise InputError(f"strength: expected a number from 0 to 1, received {self.strength!r}")
+        side = _LEAST_DRAW_SIDE if self.draw_side == 0 else self.draw_side
+        check_whole("draw_side", side, _LEAST_DRAW_SIDE, kind="0 or a whole number")
+        check_number("strength", self.strength, 0, 1)
         return self
 
     def shrink(self, photo, within=None):

@@ -5,7 +5,6 @@ import dataclasses
 import os
 import pathlib
 import signal
-import threading
 import time
 from fractions import Fraction
 
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from animegan_tf import images, storage
 from animegan_tf.errors import InputError
+from animegan_tf.signals import Signals
 from animegan_tf.stylize.journal import Journal, partial_path, record_path
 from animegan_tf.stylize.threads import BatchSize, Drain, Feeder
 from animegan_tf.video import animation, writer
@@ -65,29 +65,6 @@ class VideoReport:
             f"{self.frames} frames, {rate:.3g} frames/s, {min(1, rate / alone):.0%} of the "
             f"network's own {alone:.3g} ({self.batch} at once)"
         )
-
-
-class Signals:
-    """While it lasts SIGINT and SIGTERM are only noted, in `received`; a second one interrupts."""
-
-    def __init__(self):
-        self.received, self._before = None, {}
-
-    def __enter__(self):
-        if threading.current_thread() is threading.main_thread():
-            for one in (signal.SIGINT, signal.SIGTERM):
-                self._before[one] = signal.signal(one, self._note)
-        return self
-
-    def _note(self, number, frame):
-        del frame
-        if self.received is not None:
-            raise KeyboardInterrupt
-        self.received = signal.Signals(number)
-
-    def __exit__(self, *_):
-        for one, before in self._before.items():
-            signal.signal(one, before)
 
 
 class Making:

@@ -5,6 +5,7 @@ import pathlib
 from fractions import Fraction
 
 from animegan_tf.errors import InputError
+from animegan_tf.validation import check_choice, check_seconds
 from animegan_tf.video.codecs import ANIMATIONS, CODECS, CONTAINERS, default_codec
 from animegan_tf.video.timecode import parse_time
 
@@ -49,9 +50,11 @@ class VideoOptions:
 
     def check(self):
         """Raise `InputError` for what cannot be; returns the options with seconds as `Fraction`."""
-        _one_of("codec", self.codec, CODECS)
-        _one_of("engine", self.engine, ENGINES)
-        _one_of("container", self.container, (*CONTAINERS, *ANIMATIONS))
+        check_choice("engine", self.engine, ENGINES)
+        if self.codec is not None:
+            check_choice("codec", self.codec, CODECS)
+        if self.container is not None:
+            check_choice("container", self.container, (*CONTAINERS, *ANIMATIONS))
         start, end = _seconds("start", self.start), _seconds("end", self.end)
         if end is not None and end <= (start or 0):
             raise InputError(
@@ -109,15 +112,9 @@ def result_suffix(path, options):
     return suffix if suffix.lower() in same else f".{container}"
 
 
-def _one_of(name, value, known):
-    if value is not None and value not in known:
-        raise InputError(f"{name}: expected one of {', '.join(known)}, received {value!r}")
-
-
 def _seconds(name, value):
     if value is None or isinstance(value, Fraction):
         return value
     seconds = Fraction(parse_time(name, value)).limit_denominator(10**6)
-    if seconds < 0:
-        raise InputError(f"{name}: expected 0 or more, received {value}")
+    check_seconds(name, float(seconds), 0)
     return seconds

@@ -7,23 +7,19 @@ over `draw_side` is drawn small and the result enlarged (`animegan_tf.stylize.gu
 """
 
 import contextlib
-import math
-import numbers
 import os
 
 import numpy as np
 
 from animegan_tf import images, styles
 from animegan_tf.errors import InputError
+from animegan_tf.recipes import MAX_ENLARGED_PIXELS, TRAINED_SIDE
 from animegan_tf.stylize.guided import LIMITS, Delivery
 from animegan_tf.stylize.options import DRAW_SIDE
+from animegan_tf.validation import check_choice, check_number, check_whole
 
 SIZINGS = ("photo", "published")
 
-# The network was trained on 256x256, and smaller pictures come out as blotches.
-_MIN_SIDE = 256
-# Enlarging to that stops here, which only a picture over 16 times longer than wide meets.
-_MAX_ENLARGED_PIXELS = 2**20
 # In units of the network's multiple: its innermost reflection padding, 1, needs a side of 2.
 _MIN_PADDED_MULTIPLES = 2
 
@@ -169,7 +165,7 @@ class Stylizer:
         """The size of the photo itself, without padding, as the network sees it."""
         if self.engine.size is not None:
             return images.size_within(*photo.shape[:2], *self.engine.size)
-        return images.enlarged_size(*photo.shape[:2], _MIN_SIDE, _MAX_ENLARGED_PIXELS)
+        return images.enlarged_size(*photo.shape[:2], TRAINED_SIDE, MAX_ENLARGED_PIXELS)
 
     @property
     def model(self):
@@ -207,10 +203,9 @@ def check_options(
     styles.check_choice(checkpoint, style)
     if checkpoint is not None:
         _check_checkpoint(checkpoint)
-    if sizing not in SIZINGS:
-        raise InputError(f"sizing: expected one of {', '.join(SIZINGS)}, received {sizing!r}")
-    if max_side is not None and (not isinstance(max_side, (int, np.integer)) or max_side < 1):
-        raise InputError(f"max_side: expected a whole number of at least 1, received {max_side!r}")
+    check_choice("sizing", sizing, SIZINGS)
+    if max_side is not None:
+        check_whole("max_side", max_side, 1)
     delivery.check()
     if strip_memory is not None:
         _check_strip_memory(strip_memory, checkpoint, engine)
@@ -219,10 +214,7 @@ def check_options(
 def _check_strip_memory(strip_memory, checkpoint, engine):
     from animegan_tf.stylize.engines import is_export
 
-    if not isinstance(strip_memory, numbers.Real) or not 0 < strip_memory < math.inf:
-        raise InputError(
-            f"strip_memory: expected a positive number of gigabytes, received {strip_memory!r}"
-        )
+    check_number("strip_memory", strip_memory, above=0, kind="gigabytes")
     if engine == "litert":
         raise InputError("strip_memory: expected the engine auto or keras with it, received litert")
     if is_export(checkpoint):

@@ -2,7 +2,7 @@
 
 `plan` (what a run will do, checked before it starts) → `loop` (build, restore, step, record, save)
 → `animegan` (the Keras model whose `train_step` is the method's update) → `losses`. Beside the
-loop: `checkpoints`, `summaries` (scalars and samples), `distribution`, `gram_cache`.
+loop: `checkpoints`, `summaries` (scalars and samples), `distribution`.
 """
 
 from typing import TYPE_CHECKING

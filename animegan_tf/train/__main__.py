@@ -24,7 +24,7 @@ from absl import flags
 from animegan_tf import cli
 from animegan_tf.data.config import CROPS, REFERENCES, SOURCES, DataConfig
 from animegan_tf.errors import InputError
-from animegan_tf.recipes import GAN_TYPES, GENERATOR_NORMS, PRECISIONS, Recipe
+from animegan_tf.recipes import GAN_TYPES, GENERATOR_NORMS, PRECISIONS, SIZE_MULTIPLES, Recipe
 from animegan_tf.train.distribution import STRATEGIES, this_worker
 from animegan_tf.video.timecode import parse_time
 
@@ -56,7 +56,7 @@ _RECIPE_HELP = {
     "then what is saved for stylising; 0 keeps none",
 }
 _CHOICES = {
-    "arch": ("v2", "lite", "v1"),
+    "arch": tuple(SIZE_MULTIPLES),
     "norm": ("layer", "instance"),
     "generator_norm": GENERATOR_NORMS,
     "gan": GAN_TYPES,
@@ -166,12 +166,6 @@ def _define_device_flags():
     flags.DEFINE_bool("jit_compile", False, "compile the steps with XLA")
     flags.DEFINE_bool("deterministic", False, "repeat to the bit, slower on a GPU")
     flags.DEFINE_bool("scale_lr", False, "multiply the learning rates by the number of replicas")
-    flags.DEFINE_bool(
-        "cache_style_gram",
-        False,
-        "compute the Gram matrix of each frame once and keep it, a megabyte each: for frames "
-        "without random crops, scales or flips, on one device",
-    )
 
 
 # These say how this call goes on, not what the run computes.
@@ -180,6 +174,8 @@ _NOT_RECORDED = frozenset(("run_dir", "dry_run", "allow_change"))
 _FREE_TO_CHANGE = frozenset(
     ("cache_gb", "samples", "keep", "keep_every", "save_every", "save_minutes")
 )
+# Nothing reads these any more, but runs of version 0.1 name them in their flagfiles.
+_WITHOUT_EFFECT = frozenset(("cache_style_gram",))
 
 
 # What most runs set, besides --flagfile; --help shows these first, then the others by heading.
@@ -205,6 +201,8 @@ def define_flags():
         before = set(FLAGS)
         define()
         names[heading] = frozenset(FLAGS) - before
+    for name in _WITHOUT_EFFECT:
+        flags.DEFINE_bool(name, False, "without effect")
     return names
 
 
@@ -298,7 +296,7 @@ def _refuse_changes(now, path, allowed):
     changed = {_flag_name(line) for line in before.symmetric_difference(now.values())}
     # A flag that this version added, at its default, changes nothing.
     added = {name for name in changed - old.keys() if FLAGS[name].value == FLAGS[name].default}
-    refused = sorted(changed - added - _FREE_TO_CHANGE - set(allowed))
+    refused = sorted(changed - added - _FREE_TO_CHANGE - _WITHOUT_EFFECT - set(allowed))
     if refused:
         details = "; ".join(
             f"{old.get(name, 'not set')} then, {now.get(name, 'not set')} now" for name in refused

@@ -2,7 +2,6 @@
 
 A batch is a dict of float32 RGB pictures in [-1, 1], each (B, H, W, 3): `photo`, `anime`,
 `anime_gray` (the same picture as `anime`) and `smooth_gray`, both gray in three channels. With
-`anime_gram` (B, C, C), the Gram matrices of `anime_gray`, they need not be computed. With
 `reference`, results are compared with it instead of `photo` by content, pixels and colours.
 
 Source: Chen, AnimeGANv2, 2020, and its published code; see `losses` for the terms.
@@ -12,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from animegan_tf import losses
-from animegan_tf.errors import InputError
+from animegan_tf.validation import check_choice
 
 BATCH_KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
 # Keras starts at 2^15, where the first dozen updates overflow: the losses here are in the hundreds.
@@ -91,8 +90,7 @@ class AnimeGAN(keras.Model):
 
     @phase.setter
     def phase(self, value):
-        if value not in PHASES:
-            raise InputError(f"phase: expected one of {', '.join(PHASES)}, received {value!r}")
+        check_choice("phase", value, PHASES)
         if value != self._phase:
             self._phase = value
             # The phase is part of the traced graph: `fit` has to trace the other step.
@@ -271,11 +269,8 @@ class AnimeGAN(keras.Model):
 
     def _targets(self, batch):
         """Features of the reference, Gram matrices of the gray anime."""
-        reference = _reference(batch)
-        if "anime_gram" in batch:
-            return self.features(reference), batch["anime_gram"]
         # Both need no gradient, so one pass of the feature network does them.
-        both = self.features(tf.concat([reference, batch["anime_gray"]], 0))
+        both = self.features(tf.concat([_reference(batch), batch["anime_gray"]], 0))
         reference_features, gray_features = tf.split(both, 2)
         return reference_features, losses.gram_matrix(gray_features)
 

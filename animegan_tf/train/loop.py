@@ -9,8 +9,6 @@ writes.
 import contextlib
 import functools
 import math
-import signal
-import sys
 import time
 from pathlib import Path
 
@@ -18,17 +16,16 @@ import keras
 import tensorflow as tf
 from tqdm import tqdm
 
-from animegan_tf import images, networks, storage
+from animegan_tf import images, memory, networks, storage
 from animegan_tf.data import sources
-from animegan_tf.data.pipeline import SampleSource
 from animegan_tf.errors import InputError, Stopped, TrainingError
 from animegan_tf.networks import weights
+from animegan_tf.signals import Signals
 from animegan_tf.stylize.stylizer import Stylizer
 from animegan_tf.train import distribution
 from animegan_tf.train.animegan import AnimeGAN
 from animegan_tf.train.checkpoints import RunState
 from animegan_tf.train.distribution import Worker
-from animegan_tf.train.gram_cache import GramCache
 from animegan_tf.train.plan import FLAGS_FILE, learning_rate_factor, phase_of
 from animegan_tf.train.summaries import RunRecords
 
@@ -134,31 +131,6 @@ class _Steps:
         return losses, {**measures, **{name: getattr(recipe, name) * factor for name in rates}}
 
 
-class _Stop:
-    """Turns SIGTERM and the first Ctrl-C into a wish to stop after the current step."""
-
-    def __init__(self):
-        self.signal = None
-        self._before = {}
-
-    def __enter__(self):
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # Only the main thread may; a run in another one is not stopped by signals.
-            with contextlib.suppress(ValueError):
-                self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def _note(self, number, frame):
-        del frame
-        if self.signal == signal.SIGINT == number:
-            raise KeyboardInterrupt
-        self.signal = number
-
-    def __exit__(self, *_):
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-
 def _memory():
     """{"memory_gb": the peak of this process}, on the first GPU or else in main memory.
 
@@ -166,12 +138,8 @@ def _memory():
     """
     if tf.config.list_physical_devices("GPU"):
         return {"memory_gb": tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9}
-    try:
-        import resource
-    except ImportError:  # Windows
-        return {}
-    scale = 1 if sys.platform == "darwin" else 1024
-    return {"memory_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9}
+    peak = memory.peak()
+    return {} if peak is None else {"memory_gb": peak / 1e9}
 
 
 def _check_finite(losses, step, state):
@@ -220,9 +188,6 @@ class _Run:
         self.first = self.state.restore()
         self.steps = _Steps(self.model, strategy, config.jit_compile)
         self.batches = distribution.distributed_batches(strategy, config.data, self.first)
-        self.grams = None
-        if config.cache_style_gram:
-            self.grams = GramCache(self.model.features, SampleSource(config.data))
         self.saved_at = time.monotonic()
         self.losses, self._unread = {}, None
         if writes:
@@ -240,10 +205,7 @@ class _Run:
         """Do update number `step` and what is due after it."""
         config, started = self.plan.config, time.perf_counter()
         self.model.phase = phase_of(step, self.plan)
-        batch = next(self.batches)
-        if self.grams is not None and self.model.phase == "adversarial":
-            batch = self.grams.extend(step, batch)
-        begun = self.steps(step, self.plan, batch)
+        begun = self.steps(step, self.plan, next(self.batches))
         self.read()
         self._unread = (step, begun, time.perf_counter() - started)
         epoch, done = divmod(step + 1, self.plan.steps_per_epoch)
@@ -307,11 +269,6 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
         tf.config.experimental.enable_op_determinism()
     strategy = distribution.make_strategy(config.strategy)
     distribution.check_batch(config.recipe.batch_size, strategy.num_replicas_in_sync)
-    if config.cache_style_gram and strategy.num_replicas_in_sync > 1:
-        raise InputError(
-            "cache_style_gram: expected one replica, the strategy "
-            f"{config.strategy} has {strategy.num_replicas_in_sync}"
-        )
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
     running = _Run(plan, strategy, worker.is_chief, flags_text)
     say = tqdm.write if worker.is_chief else (lambda text: None)
@@ -325,15 +282,15 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
         disable=not (progress and worker.is_chief),
     )
     try:
-        with _Stop() as stop:
+        with Signals() as signals:
             for step in range(running.first, plan.total_steps):
                 running.step(step)
                 bar.update()
                 shown = " ".join(f"{name} {value:.3g}" for name, value in running.losses.items())
                 bar.set_postfix_str(f"{running.model.phase} {shown}")
-                if stop.signal is not None:
+                if signals.received is not None:
                     running.save(step + 1)
-                    raise Stopped(signal.Signals(stop.signal), step + 1, running.state.latest)
+                    raise Stopped(signals.received, step + 1, running.state.latest)
         running.close()
     except OSError as error:  # scalars or pictures, when the disk is full
         raise TrainingError(f"{error}; the last checkpoint is {running.state.latest}") from error

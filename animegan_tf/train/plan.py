@@ -17,6 +17,7 @@ from animegan_tf.data.smoothing import ensure_smooth, missing_smooth
 from animegan_tf.errors import InputError
 from animegan_tf.recipes import PRECISIONS, Recipe
 from animegan_tf.train.distribution import STRATEGIES, Worker
+from animegan_tf.validation import check_choice, check_number, check_whole
 
 # In the run directory: the flags of the last command that trained in it, and who trains in it now.
 FLAGS_FILE = "flags.txt"
@@ -33,8 +34,6 @@ class RunConfig:
     are stylised after each epoch; `init_from` names a generator to start from (see
     `weights.load_generator`). `strategy` is one of `distribution.STRATEGIES`; `mixed_precision` the
     type of the convolutions, one of `PRECISIONS`. `deterministic` makes a run repeat to the bit.
-    `cache_style_gram` keeps the Gram matrices of frames, which must be the same each time, on one
-    device.
     """
 
     run_dir: str
@@ -55,33 +54,16 @@ class RunConfig:
     jit_compile: bool = False
     deterministic: bool = False
     scale_lr: bool = False
-    cache_style_gram: bool = False
 
     def __post_init__(self):
-        for name, choices in (("strategy", STRATEGIES), ("mixed_precision", PRECISIONS)):
-            if getattr(self, name) not in choices:
-                raise InputError(
-                    f"{name}: expected one of {', '.join(choices)}, received "
-                    f"{getattr(self, name)!r}"
-                )
-        least_of = {"save_every": 1, "save_minutes": 0, "keep": 1, "keep_every": 0}
-        for name, least in {**least_of, "samples": 0, "seed": 0}.items():
-            if not getattr(self, name) >= least:
-                raise InputError(
-                    f"{name}: expected {least} or more, received {getattr(self, name)}"
-                )
-        data = self.data
-        if self.cache_style_gram and (
-            data.crop == "random" or data.hflip or len(set(data.scale)) > 1
-        ):
-            raise InputError(
-                "cache_style_gram: expected frames that are the same each time, received "
-                f"crop={data.crop}, hflip={data.hflip}, scale={','.join(map(str, data.scale))}"
-            )
-        if self.steps_per_epoch is not None and self.steps_per_epoch < 1:
-            raise InputError(
-                f"steps_per_epoch: expected 1 or more, received {self.steps_per_epoch}"
-            )
+        check_choice("strategy", self.strategy, STRATEGIES)
+        check_choice("mixed_precision", self.mixed_precision, PRECISIONS)
+        least_of = {"save_every": 1, "keep": 1, "keep_every": 0, "samples": 0, "seed": 0}
+        for name, least in least_of.items():
+            check_whole(name, getattr(self, name), least)
+        check_number("save_minutes", self.save_minutes, 0)
+        if self.steps_per_epoch is not None:
+            check_whole("steps_per_epoch", self.steps_per_epoch, 1)
 
 
 @dataclasses.dataclass(frozen=True)

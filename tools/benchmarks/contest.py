@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import animegan_tf
+from animegan_tf import memory
 from animegan_tf.errors import InputError
 
 # Threads of the engine before still spin for a moment.
@@ -146,8 +147,9 @@ class _Group:
                 self._rows[name].reason = f"{reference}, the reference, failed"
             return []
         for at, name in enumerate(names):
-            needed = _MEMORY_MARGIN * (self._rows[reference].peak_megabytes or 0)
-            if needed > available_megabytes():
+            needed = _MEMORY_MARGIN * (self._rows[reference].peak_megabytes or 0) * 2**20
+            free = memory.available()
+            if free is not None and needed > free:
                 return names[at:]
             self._begin(name)
         return []
@@ -251,17 +253,6 @@ def largest_difference(one, other):
         return None
     apart = [np.abs(a.astype(np.float64) - b).max() for a, b in zip(one, other, strict=True)]
     return float(np.max(apart)) if np.isfinite(apart).all() else None
-
-
-def available_megabytes():
-    """Memory that new processes can have; infinite where Linux's /proc/meminfo is missing."""
-    try:
-        for line in Path("/proc/meminfo").read_text("ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) / 1024
-    except OSError:
-        pass
-    return float("inf")
 
 
 class Worker:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
+from animegan_tf.recipes import SIZE_MULTIPLES
+from animegan_tf.validation import check_choice, check_seconds, check_whole
 from benchmarks import inference
 from benchmarks.contest import Case, Task, missing_modules, run_once
 
@@ -30,7 +32,6 @@ _FACTORIES = {
     "litert-fixed": "litert",
 }
 _GENERATOR = "animegan_tf.networks:build_generator"
-_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
 _PHASES = ("adversarial", "initialization")
 _PUBLISHED = "adversarial as published"
 _BATCHES_OF_DATA = 20
@@ -74,23 +75,20 @@ class Settings:
     generator: str = _GENERATOR
 
     def __post_init__(self):
-        for name, known in (("suite", SUITES), ("engines", ENGINES), ("arch", _MULTIPLES)):
-            values = [self.arch] if name == "arch" else getattr(self, name)
-            unknown = [value for value in values if value not in known]
-            if unknown or not values:
-                received = repr(unknown[0]) if unknown else "nothing"
-                raise InputError(f"{name}: expected {_names(known)}, received {received}")
+        check_choice("arch", self.arch, SIZE_MULTIPLES)
+        for name, known in (("suite", SUITES), ("engines", ENGINES)):
+            for value in getattr(self, name) or ("",):
+                check_choice(name, value, known)
         for name in ("repeats", "threads"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}: expected 1 or more, received {getattr(self, name)}")
+            check_whole(name, getattr(self, name), 1)
         for name in ("batches", "train_batches"):
-            if not getattr(self, name) or min(getattr(self, name)) < 1:
-                raise InputError(f"{name}: expected 1 or more, received {getattr(self, name)}")
+            for value in getattr(self, name) or (0,):
+                check_whole(name, value, 1)
         self._check_sizes()
         self._check_files()
 
     def _check_sizes(self):
-        multiple = _MULTIPLES[self.arch]
+        multiple = SIZE_MULTIPLES[self.arch]
         for name in ("sizes", "train_sizes"):
             given = getattr(self, name)
             sides = [side for size in given for side in (size if name == "sizes" else (size,))]
@@ -106,17 +104,11 @@ class Settings:
             raise InputError(
                 f"video: expected a film for the suite extraction, received {self.video!r}"
             )
-        if self.video_seconds <= 0:
-            raise InputError(f"video_seconds: expected more than 0, received {self.video_seconds}")
-        known = ("random", "imagenet")
-        if self.features not in known and not Path(self.features).is_file():
+        check_seconds("video_seconds", self.video_seconds, above=0)
+        if self.features not in ("random", "imagenet") and not Path(self.features).is_file():
             raise InputError(
-                f"features: expected {_names(known)} or a file, received {self.features!r}"
+                f"features: expected random or imagenet or a file, received {self.features!r}"
             )
-
-
-def _names(values):
-    return f"some of {', '.join(values)}" if len(values) > 2 else " or ".join(values)
 
 
 def parse_sizes(texts):

@@ -23,8 +23,8 @@ import time
 
 import numpy as np
 
+from animegan_tf import memory
 from animegan_tf.errors import InputError, reason_of
-from animegan_tf.export.isolated import peak_megabytes
 
 
 class Timed:
@@ -52,7 +52,8 @@ def _obey(task, command):
     if word == "run":
         return {"seconds": task()}
     if word == "peak":
-        return {"peak_megabytes": peak_megabytes()}
+        peak = memory.peak()
+        return {"peak_megabytes": None if peak is None else peak / 2**20}
     answer = getattr(task, "answer", None)
     if answer is None:
         return {"shape": None}

@@ -4,11 +4,11 @@ import contextlib
 import os
 from pathlib import Path
 
-from animegan_tf.errors import InputError
 from animegan_tf.stylize.engines.keras import KerasEngine
 from animegan_tf.stylize.engines.litert import TFLITE_SUFFIX, ConvertedEngine, LiteRTEngine
 from animegan_tf.stylize.engines.saved_model import SavedModelEngine, saved_model_folder
 from animegan_tf.stylize.options import ENGINES
+from animegan_tf.validation import check_choice
 
 
 def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib.nullcontext):
@@ -22,8 +22,7 @@ def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib
     A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or what
     `animegan_tf.networks.weights.load_generator` takes. Raises `InputError` for anything else.
     """
-    if engine not in ENGINES:
-        raise InputError(f"engine: expected one of {', '.join(ENGINES)}, received {engine!r}")
+    check_choice("engine", engine, ENGINES)
     if not isinstance(checkpoint, (str, os.PathLike)):
         return _of_model(checkpoint, engine, strip_memory, quietly)
     path = Path(checkpoint)
