@@ -80,9 +80,7 @@ def write(path, paths, labels=None, tile=TILE, most=_MOST):
     Returns:
         The number of pictures on the sheet; nothing is written when it is 0.
     """
-    indices = range(len(paths))
-    if len(paths) > most:
-        indices = [round(index * (len(paths) - 1) / (most - 1)) for index in range(most)]
+    indices = images.even_choice(range(len(paths)), most)
 
     def load(index):
         try:
@@ -90,7 +88,7 @@ def write(path, paths, labels=None, tile=TILE, most=_MOST):
         except (InputError, OSError):
             return None
 
-    loaded = files.map_in_threads(load, list(indices), "contact sheet", progress=False)
+    loaded = files.map_in_threads(load, indices, "contact sheet", progress=False)
     shown = [(at, one) for at, one in zip(indices, loaded, strict=True) if one is not None]
     if not shown:
         return 0

@@ -6,6 +6,11 @@ from animegan_tf.errors import InputError
 from animegan_tf.validation import check_choice, check_number, check_whole
 
 PRECISIONS = ("float32", "bfloat16", "float16")
+# What the sides of each generator's pictures are multiples of.
+SIZE_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
+# The networks were trained on 256x256, and smaller pictures come out as blotches: they are enlarged
+# to it, up to so many pixels, which only one over 16 times longer than wide meets.
+TRAINED_SIDE, MAX_ENLARGED_PIXELS = 256, 2**20
 GENERATOR_NORMS = ("published", "layer", "instance")
 GAN_TYPES = ("lsgan", "gan", "hinge", "wgan-gp", "wgan-lp", "dragan")
 
@@ -68,7 +73,7 @@ class Recipe:
     ema_decay: float = 0.0
 
     def __post_init__(self):
-        check_choice("arch", self.arch, ("v2", "lite", "v1"))
+        check_choice("arch", self.arch, SIZE_MULTIPLES)
         check_choice("norm", self.norm, ("layer", "instance"))
         check_choice("generator_norm", self.generator_norm, GENERATOR_NORMS)
         check_choice("gan", self.gan, GAN_TYPES)
@@ -79,7 +84,7 @@ class Recipe:
                 check_number(field.name, value, 0)
             elif field.type is int:
                 check_whole(field.name, value, int(field.name in positive))
-        multiple = 8 if self.arch == "lite" else 4
+        multiple = SIZE_MULTIPLES[self.arch]
         if self.image_size < 16 or self.image_size % multiple:
             raise InputError(
                 f"image_size: expected a multiple of {multiple} of at least 16 for arch "

@@ -72,6 +72,8 @@ def locked(path, waiting=None):
                 raise BlockingIOError(f"{path} is held by another process") from error
             print(waiting, file=sys.stderr, flush=True)
             lock.acquire()
+    except NotImplementedError:  # some versions of filelock, for ENOSYS
+        pass
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise

@@ -197,12 +197,6 @@ def test_sizes():
             suites.parse_sizes([text])
 
 
-def test_the_multiples_are_those_of_the_generators():
-    from animegan_tf.networks.generator import SIZE_MULTIPLES
-
-    assert suites._MULTIPLES == SIZE_MULTIPLES
-
-
 def results():
     """A case of four contenders, and its rows."""
     shown = Case("inference", "v2", "keras", {}, 1e-3, 4, "image")

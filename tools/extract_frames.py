@@ -20,7 +20,6 @@ import os
 from absl import flags
 
 from animegan_tf import cli
-from animegan_tf.errors import InputError
 from animegan_tf.extract.options import FORMATS, FrameOptions
 from animegan_tf.video.timecode import DEINTERLACE, parse_time
 
@@ -106,12 +105,8 @@ def main(argv):
     cli.refuse_arguments(argv)
     cli.require_flags("video", "output")
     options = _options()
-    try:
-        from animegan_tf.extract import extraction
-    except ModuleNotFoundError as error:
-        if error.name != "av":
-            raise
-        raise InputError('video: films are read with PyAV: pip install "av>=17"') from None
+    from animegan_tf.extract import extraction
+
     report = extraction.extract(FLAGS.video, FLAGS.output, options, FLAGS.allow_change)
     print(report)
     return 1 if report.problems else 0

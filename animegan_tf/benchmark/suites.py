@@ -7,6 +7,7 @@ from animegan_tf import memory
 from animegan_tf.benchmark import inference
 from animegan_tf.benchmark.contest import Case, Task, missing_modules, run_once
 from animegan_tf.errors import InputError
+from animegan_tf.recipes import SIZE_MULTIPLES
 from animegan_tf.validation import check_choice, check_seconds, check_whole
 
 ENGINES = (
@@ -31,7 +32,6 @@ _FACTORIES = {
     "litert-fixed": "litert",
 }
 _GENERATOR = "animegan_tf.networks:build_generator"
-_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
 _PHASES = ("adversarial", "initialization")
 _PUBLISHED = "adversarial as published"
 _BATCHES_OF_DATA = 20
@@ -75,7 +75,7 @@ class Settings:
     generator: str = _GENERATOR
 
     def __post_init__(self):
-        check_choice("arch", self.arch, _MULTIPLES)
+        check_choice("arch", self.arch, SIZE_MULTIPLES)
         for name, known in (("suite", SUITES), ("engines", ENGINES)):
             for value in getattr(self, name) or ("",):
                 check_choice(name, value, known)
@@ -88,7 +88,7 @@ class Settings:
         self._check_files()
 
     def _check_sizes(self):
-        multiple = _MULTIPLES[self.arch]
+        multiple = SIZE_MULTIPLES[self.arch]
         for name in ("sizes", "train_sizes"):
             given = getattr(self, name)
             sides = [side for size in given for side in (size if name == "sizes" else (size,))]

@@ -20,8 +20,6 @@ _SAMPLE_PHOTOS = Path(__file__).with_name("photos")
 _LEVELS = 255.0
 # Far more than any export has taken, for one that never answers.
 _LONGEST_SECONDS = 3600.0
-# What the networks are trained on; `Stylizer` enlarges smaller photos.
-TRAINED_SIDE = 256
 
 
 class ExportError(InputError):

@@ -6,6 +6,7 @@ from animegan_tf.export import check
 from animegan_tf.export.tflite import BOUNDS
 from animegan_tf.networks import weights
 from animegan_tf.networks.generator import size_multiple
+from animegan_tf.recipes import TRAINED_SIDE
 
 
 def halve_weights(checkpoint, output, photos):
@@ -23,7 +24,7 @@ def halve_weights(checkpoint, output, photos):
             f"checkpoint: expected weights within float16's {most:g}, received one of {largest:g}"
         )
     multiple = size_multiple(model)
-    pictures = [check.fit_network(photo, None, multiple, check.TRAINED_SIDE) for photo in photos]
+    pictures = [check.fit_network(photo, None, multiple, TRAINED_SIDE) for photo in photos]
     expected = [np.array(model(picture)) for picture in pictures]
     model.set_weights([value.astype(np.float16) for value in model.get_weights()])
     answers = [np.array(model(picture)) for picture in pictures]

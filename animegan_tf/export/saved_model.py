@@ -17,6 +17,7 @@ from animegan_tf.export import check, serving_files
 from animegan_tf.export.serving_graph import ServedGenerator
 from animegan_tf.networks import tf1
 from animegan_tf.networks.generator import generator_arch, properties, size_multiple
+from animegan_tf.recipes import TRAINED_SIDE
 from animegan_tf.stylize.engines.saved_model import SAVED_MODEL_PROPERTIES
 from animegan_tf.stylize.stylizer import Stylizer
 from animegan_tf.validation import check_choice, check_number, check_whole
@@ -253,7 +254,7 @@ def _as_floats(answer):
 def _for_check(photo):
     """Not too large for a check, nor so small that two ways of enlarging it would be compared."""
     photo = images.limit_side(photo, _CHECK_SIDE)
-    sides = images.enlarged_size(*photo.shape[:2], check.TRAINED_SIDE, _CHECK_SIDE**2)
+    sides = images.enlarged_size(*photo.shape[:2], TRAINED_SIDE, _CHECK_SIDE**2)
     return np.ascontiguousarray(images.resize(photo, *sides))
 
 

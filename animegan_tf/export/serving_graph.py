@@ -7,9 +7,9 @@ network needs and cut afterwards.
 
 import tensorflow as tf
 
+from animegan_tf.recipes import MAX_ENLARGED_PIXELS, TRAINED_SIDE
+
 MIN_SIDE = 16
-_TRAINED_SIDE = 256
-_MAX_ENLARGED_PIXELS = 2**20
 _DECODABLE = "JPEG, PNG, BMP or GIF"
 
 
@@ -126,8 +126,8 @@ def _decode(data):
 def _enlarged(size):
     """`animegan_tf.images.enlarged_size` of an int32 (height, width)."""
     sides = tf.cast(size, tf.float64)
-    wanted = _TRAINED_SIDE / tf.reduce_min(sides)
-    allowed = tf.sqrt(_MAX_ENLARGED_PIXELS / tf.reduce_prod(sides))
+    wanted = TRAINED_SIDE / tf.reduce_min(sides)
+    allowed = tf.sqrt(MAX_ENLARGED_PIXELS / tf.reduce_prod(sides))
     scale = tf.maximum(tf.constant(1.0, tf.float64), tf.minimum(wanted, allowed))
     return tf.cast(tf.round(sides * scale), tf.int32)
 

@@ -19,6 +19,7 @@ from animegan_tf.networks.layers import (
     LegacyUpsampling2D,
     ReflectionPad2D,
 )
+from animegan_tf.recipes import SIZE_MULTIPLES
 from animegan_tf.validation import check_choice
 
 LRELU_SLOPE = 0.2
@@ -29,8 +30,6 @@ SEPARABLE_NORM_EPSILON = 1e-6
 # The published norm of each generator, and the epsilon of each norm where it is not published.
 PUBLISHED_NORMS = {"v2": "layer", "lite": "layer", "v1": "instance"}
 _EPSILONS = {"layer": LAYER_NORM_EPSILON, "instance": INSTANCE_NORM_EPSILON}
-
-SIZE_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
 
 
 def build_generator(arch="v2", norm="published"):

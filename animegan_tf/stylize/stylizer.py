@@ -13,16 +13,13 @@ import numpy as np
 
 from animegan_tf import images, styles
 from animegan_tf.errors import InputError
+from animegan_tf.recipes import MAX_ENLARGED_PIXELS, TRAINED_SIDE
 from animegan_tf.stylize.guided import LIMITS, Delivery
 from animegan_tf.stylize.options import DRAW_SIDE
 from animegan_tf.validation import check_choice, check_number, check_whole
 
 SIZINGS = ("photo", "published")
 
-# The network was trained on 256x256, and smaller pictures come out as blotches.
-_MIN_SIDE = 256
-# Enlarging to that stops here, which only a picture over 16 times longer than wide meets.
-_MAX_ENLARGED_PIXELS = 2**20
 # In units of the network's multiple: its innermost reflection padding, 1, needs a side of 2.
 _MIN_PADDED_MULTIPLES = 2
 
@@ -168,7 +165,7 @@ class Stylizer:
         """The size of the photo itself, without padding, as the network sees it."""
         if self.engine.size is not None:
             return images.size_within(*photo.shape[:2], *self.engine.size)
-        return images.enlarged_size(*photo.shape[:2], _MIN_SIDE, _MAX_ENLARGED_PIXELS)
+        return images.enlarged_size(*photo.shape[:2], TRAINED_SIDE, MAX_ENLARGED_PIXELS)
 
     @property
     def model(self):

@@ -24,7 +24,7 @@ from absl import flags
 from animegan_tf import cli
 from animegan_tf.data.config import CROPS, REFERENCES, SOURCES, DataConfig
 from animegan_tf.errors import InputError
-from animegan_tf.recipes import GAN_TYPES, GENERATOR_NORMS, PRECISIONS, Recipe
+from animegan_tf.recipes import GAN_TYPES, GENERATOR_NORMS, PRECISIONS, SIZE_MULTIPLES, Recipe
 from animegan_tf.train.distribution import STRATEGIES, this_worker
 from animegan_tf.video.timecode import parse_time
 
@@ -56,7 +56,7 @@ _RECIPE_HELP = {
     "then what is saved for stylising; 0 keeps none",
 }
 _CHOICES = {
-    "arch": ("v2", "lite", "v1"),
+    "arch": tuple(SIZE_MULTIPLES),
     "norm": ("layer", "instance"),
     "generator_norm": GENERATOR_NORMS,
     "gan": GAN_TYPES,
