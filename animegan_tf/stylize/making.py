@@ -9,6 +9,7 @@ import threading
 import time
 from fractions import Fraction
 
+import av
 from tqdm import tqdm
 
 from animegan_tf import images, storage
@@ -18,7 +19,7 @@ from animegan_tf.stylize.threads import BatchSize, Drain, Feeder
 from animegan_tf.video import animation, writer
 from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.encoder import Spec
-from animegan_tf.video.tracks import Copies
+from animegan_tf.video.tracks import DISK_ERRORS, Copies
 
 # A kill loses at most the frames since the last multiple of this.
 SEGMENT = 96
@@ -147,9 +148,11 @@ class Making:
                 return self._finish(signals.received, batch)
             except BaseException as error:
                 self._give_up()
-                if isinstance(error, OSError):
-                    raise OSError(self._what_is_kept(error)) from error
-                raise
+                if not isinstance(error, (OSError, av.error.FFmpegError)):
+                    raise
+                # On a full disk the next film cannot be written either.
+                disk = isinstance(error, OSError) and error.errno in (None, *DISK_ERRORS)
+                raise (OSError if disk else InputError)(self._what_is_kept(error)) from error
 
     # --- the way of a frame ---
 
