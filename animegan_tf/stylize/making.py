@@ -338,7 +338,8 @@ class Making:
             kind = self._options.container
             notes = (*notes, *animation.notes(kind, self._facts.rate))
             with storage.aside(self._output, f".{kind}") as aside:
-                animation.write_animation(finished, aside, kind)
+                plays = animation.plays(self._facts.path)
+                animation.write_animation(finished, aside, kind, plays)
         else:
             os.replace(finished, self._output)
         self._writer = None

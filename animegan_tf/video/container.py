@@ -4,6 +4,7 @@ The conventions are those of `animegan_tf.video.reader`, which is what to use; `
 the file.
 """
 
+import collections
 import dataclasses
 import pathlib
 import re
@@ -93,6 +94,8 @@ class VideoFile:
         container, stream: PyAV's.
         time_base, origin: a time stamp's seconds, and the time stamp of the film's first frame.
         last: time of the frame decoded last, or None.
+        count: how many frames the file's index says are shown, or None.
+        read_until: when the last of what was read ends, in seconds from the film's first frame.
         damaged, first_damage: number of damaged frames since `start_over`, time of the first.
         encrypted: whether it came upon encrypted frames since then.
     """
@@ -108,7 +111,7 @@ class VideoFile:
             )
         self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
         self.container, self._converter = None, None
-        self.problems, self.clean_times = [], True
+        self.problems, self.clean_times, self.origin = [], True, 0
         try:
             self.start_over()
             self._probe()
@@ -133,6 +136,15 @@ class VideoFile:
         self.time_base = Fraction(self.stream.time_base)
         self.last = None
         self.damaged, self.first_damage, self.encrypted = 0, None, False
+        self._begin_reading()
+        # AVI has no presentation times. A picture is shown when as many before it have been.
+        reordered = self.container.format.name == "avi" and self.stream.codec_context.has_b_frames
+        self._places = collections.deque() if reordered else None
+        if reordered:
+            self.clean_times = False
+
+    def _begin_reading(self):
+        self.read_until, self._longest = Fraction(0), Fraction(0)
 
     def _pick_stream(self):
         """The video stream with the largest picture; covers of music files do not count."""
@@ -167,6 +179,10 @@ class VideoFile:
         if pts is None:
             pts = decoded.dts if decoded.pts is None else decoded.pts
         self.origin = pts or 0
+        index = getattr(stream, "index_entries", ())
+        # That of Matroska has key frames alone.
+        whole = stream.frames and len(index) == stream.frames
+        self.count = sum(not entry.is_discard for entry in index) if whole else None
         orientation = Orientation.of(decoded)
         aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
         height = max(1, round(decoded.height * max(1, 1 / aspect)))
@@ -189,9 +205,9 @@ class VideoFile:
     def declared_duration(self):
         """(seconds or None, how much less is too little)."""
         stream = self.stream
-        known = []
         if stream.duration:
-            known.append(stream.duration * stream.time_base)
+            return float(stream.duration * stream.time_base), _MISSING
+        known = []
         if stream.frames and stream.average_rate:
             known.append(stream.frames / stream.average_rate)
         tag = stream.metadata.get("DURATION", "")  # Matroska
@@ -202,6 +218,16 @@ class VideoFile:
         if self.container.duration:
             return self.container.duration / av.time_base, _MISSING_OF_CONTAINER
         return None, 0
+
+    def cut_short(self, declared, tolerance):
+        """A sentence if the film, read to its end, stops before `declared` seconds; or None.
+
+        Less than `tolerance` is no matter, nor is a last picture as long as another was.
+        """
+        ended = max(self.last or 0, self.read_until)
+        if not declared or ended >= declared - max(tolerance, 1.5 * self._longest):
+            return None
+        return f"cut short: stops at {timecode(self.last or 0)} of {timecode(declared)}"
 
     # --- decoding ---
 
@@ -221,12 +247,28 @@ class VideoFile:
                 self.encrypted = True
                 self.problems.append(f"encrypted beyond {self._where()}")
                 return
+            stamp = packet.pts if packet.dts is None else packet.dts
+            if stamp is not None:
+                self._note_stamp(packet, stamp)
+                if not packet.size:  # the picture before it once more
+                    continue
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError:  # the decoder goes on with the next packet
                 self._count_damage()
+                if self._places:
+                    self._places.pop()
                 continue
-            yield from decoded
+            for frame in decoded:
+                if self._places:
+                    frame.pts = self._places.popleft()
+                yield frame
+
+    def _note_stamp(self, packet, stamp):
+        ends = max(stamp, packet.pts or stamp) + (packet.duration or 0) - self.origin
+        self.read_until = max(self.read_until, ends * self.time_base)
+        if self._places is not None and packet.size:
+            self._places.append(stamp)
 
     def _where(self):
         return "its beginning" if self.last is None else timecode(self.last)
@@ -235,8 +277,12 @@ class VideoFile:
         """Yield each `Frame` of `packets`, or from where the file is; interlaced as it is."""
         self.last = None
         self.damaged, self.first_damage = 0, None
+        self._begin_reading()
+        if self._places is not None:
+            self._places.clear()
         for decoded in self._decoded(packets):
             frame = self.frame(decoded)
+            self._longest = max(self._longest, frame.time - (self.last or frame.time))
             self.last = frame.time
             if frame.damaged:
                 self._count_damage()

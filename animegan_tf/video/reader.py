@@ -76,6 +76,20 @@ class VideoReader:
     def clean_times(self, clean):
         self._file.clean_times = clean
 
+    @property
+    def read_until(self):
+        """When the last of what was read ends, in seconds from the film's first frame."""
+        return self._file.read_until
+
+    @property
+    def count(self):
+        """How many frames the file's index says are shown, or None."""
+        return self._file.count
+
+    def cut_short(self, declared, tolerance):
+        """A sentence if the film, read to its end, stops before `declared` seconds; or None."""
+        return self._file.cut_short(declared, tolerance)
+
     # --- reading ---
 
     def frames(self, start=0, end=None, as_stored=False):
@@ -170,12 +184,9 @@ class VideoReader:
         file.problems.clear()
         try:
             yield from file.decode()
-            declared, tolerance = file.declared_duration()
-            ended = file.last or 0
-            if not file.problems and declared and ended < declared - tolerance:
-                file.problems.append(
-                    f"cut short: stops at {timecode(ended)} of {timecode(declared)}"
-                )
+            short = file.cut_short(*file.declared_duration())
+            if short and not file.problems:
+                file.problems.append(short)
         finally:
             if file.damaged:
                 first = timecode(file.first_damage)
