@@ -122,6 +122,7 @@ class Making:
             "result": [self._options.container, self._name, self._crf, self._compare],
             "part": [str(self._start), str(self._end)],
             "stabilize": self._stylizer.stabilize,
+            "hdr": "sdr" if self._facts.tone_mapped else None,
             "network": self._stylizer.identity(),
         }
 

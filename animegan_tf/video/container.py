@@ -13,11 +13,12 @@ from fractions import Fraction
 import av
 
 from animegan_tf.errors import InputError
+from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
 from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
 
-# Transfer characteristics (ITU-T H.273) of PQ and HLG.
-_HDR = (16, 18)
+# How the stream of a film is marked whose colours only Dolby's decoders know.
+_DOLBY_TAGS, _UNSPECIFIED = ("dvh1", "dvhe", "dav1"), 2
 # Between frames without time stamps in a film without a frame rate.
 _STEP = Fraction(1, 25)
 # A film that ends this much before its declared end is cut short. The container's own duration may
@@ -35,7 +36,7 @@ class VideoInfo:
         frame_rate: frames per second on average, or None.
         duration: seconds, as the file says, or None; MPEG program streams often say it wrong.
         interlaced: whether its first frame, or the reader's user, says so.
-        hdr: whether it has a high dynamic range (PQ or HLG), which is shown too pale here.
+        hdr: whether it has a high dynamic range (PQ or HLG).
         codec, pixel_format: FFmpeg's names.
     """
 
@@ -100,8 +101,10 @@ class VideoFile:
         encrypted: whether it came upon encrypted frames since then.
     """
 
-    def __init__(self, path, deinterlace="auto", threads="AUTO"):
+    def __init__(self, path, deinterlace="auto", threads="AUTO", keep_hdr=False):
         """Open the film and decode its first frame; `threads` is FFmpeg's kind of threading.
+
+        keep_hdr: leave HDR as it is, which is pale as SDR.
 
         Raises `InputError` as `VideoReader` does.
         """
@@ -110,7 +113,7 @@ class VideoFile:
                 f"deinterlace: expected one of {', '.join(DEINTERLACE)}, received {deinterlace!r}"
             )
         self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
-        self.container, self._converter = None, None
+        self.container, self._converter, self._keep_hdr = None, None, keep_hdr
         self.problems, self.clean_times, self.origin = [], True, 0
         try:
             self.start_over()
@@ -189,7 +192,7 @@ class VideoFile:
         width = max(1, round(decoded.width * max(1, aspect)))
         if orientation.transposed:
             height, width = width, height
-        self._converter = Converter(height, width, orientation)
+        self._converter = Converter(height, width, orientation, self._tone(decoded))
         self.info = VideoInfo(
             path=self.path,
             height=height,
@@ -197,10 +200,29 @@ class VideoFile:
             frame_rate=Fraction(stream.average_rate or 0) or None,
             duration=self.declared_duration()[0],
             interlaced=self._deinterlace == "on" or decoded.interlaced_frame,
-            hdr=decoded.color_trc in _HDR,
+            hdr=tonemap.is_hdr(decoded),
             codec=stream.codec_context.name,
             pixel_format=decoded.format.name,
         )
+
+    def _tone(self, decoded):
+        """The `ToneMapper` for frames like FFmpeg's `decoded`, or None."""
+        if self._keep_hdr:
+            return None
+        tagged = self.stream.codec_tag in _DOLBY_TAGS and decoded.color_trc == _UNSPECIFIED
+        if tagged or tonemap.is_dolby_profile_5(decoded):
+            raise InputError(
+                f"{self.path}: expected HDR10, HLG or SDR, received Dolby Vision profile 5, whose "
+                "colours only Dolby's decoders know"
+            )
+        if not tonemap.is_hdr(decoded):
+            return None
+        return tonemap.ToneMapper(decoded.color_trc, tonemap.peak_of(decoded))
+
+    @property
+    def tone(self):
+        """The `ToneMapper` of its frames, or None."""
+        return self._converter.tone
 
     def declared_duration(self):
         """(seconds or None, how much less is too little)."""

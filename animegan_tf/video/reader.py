@@ -8,7 +8,7 @@ Decoding is FFmpeg's, through PyAV. Conventions:
 - Times are `fractions.Fraction` seconds from the film's first frame, exact also when the frame rate
   varies.
 - Untagged YUV is taken for BT.709 above standard definition, as players do, otherwise for BT.601.
-  HDR is not tone-mapped.
+  HDR (PQ, HLG) is tone-mapped to BT.709, see `animegan_tf.video.tonemap`.
 - Memory holds a few frames, whatever the film's length.
 """
 
@@ -36,18 +36,19 @@ class VideoReader:
             the same whenever the film is read from its beginning; set to False, it always is.
     """
 
-    def __init__(self, path, deinterlace="auto", threads="AUTO"):
+    def __init__(self, path, deinterlace="auto", threads="AUTO", keep_hdr=False):
         """Open the film and decode its first frame.
 
         Args:
             path: the file.
             deinterlace: "auto" (frames that say they are interlaced), "on" (all) or "off".
             threads: how FFmpeg decodes, "AUTO" in several threads or "NONE" in the caller's.
+            keep_hdr: leave HDR as it is, instead of tone-mapping it.
 
         Raises `InputError` when it cannot be read, is no film or none of its frames can be decoded.
         """
         self._deinterlace = deinterlace
-        self._file = VideoFile(path, deinterlace, threads)
+        self._file = VideoFile(path, deinterlace, threads, keep_hdr)
         self._seeker = Seeker(self._file)
 
     def __enter__(self):
@@ -75,6 +76,11 @@ class VideoReader:
     @clean_times.setter
     def clean_times(self, clean):
         self._file.clean_times = clean
+
+    @property
+    def tone(self):
+        """The `ToneMapper` of its frames, None where colours stay as they are."""
+        return self._file.tone
 
     @property
     def read_until(self):

@@ -42,6 +42,9 @@ class Colours:
         return _MATRICES[self.matrix]
 
 
+_SDR = Colours(_BT709, _LIMITED, _BT709, _BT709)
+
+
 @dataclasses.dataclass(frozen=True)
 class SourceFrame:
     """`time` from the film's first frame and `duration` in seconds; `rgb`, upright."""
@@ -67,6 +70,7 @@ class Facts:
             before 0, but in a transport stream, whose clock may begin anew there.
         colours: the `Colours` to write results with.
         notes: what the user should know, a sentence each.
+        tone_mapped: whether its frames are HDR made SDR.
         count: how many frames the file's index says are shown, or None.
     """
 
@@ -81,6 +85,7 @@ class Facts:
     begin: Fraction
     colours: Colours
     notes: tuple = ()
+    tone_mapped: bool = False
     count: int | None = None
 
     def expected_frames(self, start, end):
@@ -102,12 +107,13 @@ class FilmSource:
         problems: what was wrong with it, a sentence each; complete when `frames` has ended.
     """
 
-    def __init__(self, path, square_pixels=False):
-        """Open it. `square_pixels` stretches anamorphic frames, for formats that know no other.
+    def __init__(self, path, square_pixels=False, keep_hdr=False):
+        """Open it. `square_pixels` stretches anamorphic frames, for formats that know no other;
+        with `keep_hdr` HDR is not tone-mapped.
 
         Raises `InputError` when it is no film, has no video, is encrypted or damaged altogether.
         """
-        self._reader = VideoReader(path)
+        self._reader = VideoReader(path, keep_hdr=keep_hdr)
         self._short = []
         try:
             self._look(path, square_pixels)
@@ -134,7 +140,8 @@ class FilmSource:
             height, width, aspect = width, height, 1 / aspect
         if square_pixels:
             height, width, aspect = info.height, info.width, Fraction(1)
-        self._converter = Converter(height, width, orientation)
+        tone = self._reader.tone
+        self._converter = Converter(height, width, orientation, tone)
         self.facts = Facts(
             path=pathlib.Path(path),
             height=height,
@@ -145,8 +152,9 @@ class FilmSource:
             tick=tick,
             origin=origin,
             begin=first // tick * tick,
-            colours=_colours(decoded),
-            notes=_notes(info),
+            colours=_colours(decoded) if tone is None else _SDR,
+            notes=_notes(info, tone),
+            tone_mapped=tone is not None,
             count=self._reader.count,
         )
 
@@ -208,7 +216,7 @@ class FilmSource:
     def _picture(self, frame, duration):
         decoded, size = frame.decoded, self._converter
         # Transparent parts are shown on white.
-        kind = "rgba" if _has_alpha(decoded) else "rgb24"
+        kind = "rgba" if size.tone is None and _has_alpha(decoded) else "rgb24"
         rgb = size.array(decoded, size.height, size.width, kind, PRECISE)
         return SourceFrame(frame.time, duration, webp.on_white(rgb) if kind == "rgba" else rgb)
 
@@ -268,14 +276,14 @@ class WebpSource:
             self.problems = (str(error),)
 
 
-def open_source(path, square_pixels=False):
+def open_source(path, square_pixels=False, keep_hdr=False):
     """A `FilmSource`, or a `WebpSource` for that kind of file.
 
     Raises `InputError` for what is no film and what cannot be read, as without permission.
     """
     if pathlib.Path(path).suffix.lower() == ".webp":
         return WebpSource(path)
-    return FilmSource(path, square_pixels)
+    return FilmSource(path, square_pixels, keep_hdr)
 
 
 def _streams(path):
@@ -316,10 +324,11 @@ def _has_alpha(decoded):
     return kind.name == "pal8" or any(part.is_alpha for part in kind.components)
 
 
-def _notes(info):
+def _notes(info, tone):
     notes = []
     if info.interlaced:
         notes.append("interlaced: deinterlaced, a frame for each frame")
     if info.hdr:
-        notes.append("HDR: not tone-mapped, written in 8 bits with the source's colour tags")
+        kept = "HDR: not tone-mapped, written in 8 bits with the source's colour tags"
+        notes.append(kept if tone is None else "HDR: tone-mapped to SDR (BT.709)")
     return tuple(notes)
