@@ -181,7 +181,7 @@ def _notes(films, options, record, present):
             cut = ", ".join(f"{pixels} px {side}" for side, pixels in bars.items() if pixels)
             yield f"{film.path.name}: black bars cut: {cut}"
         if film.info.hdr:
-            yield f"{film.path.name}: its high dynamic range is not mapped, colours come out pale"
+            yield f"{film.path.name}: its high dynamic range is mapped to that of SDR"
         height, width = film.picture_size()
         if min(height, width) < options.short_side:
             yield f"{film.path.name}: enlarged from {width}x{height}"

@@ -98,6 +98,13 @@ def _define_video_flags():
         "Keep brightness and colours of films from flickering, by averages within a shot.",
     )
     flags.DEFINE_enum(
+        "hdr",
+        "sdr",
+        ["sdr", "keep"],
+        "HDR films (PQ, HLG, Dolby Vision but profile 5) are tone-mapped to SDR (BT.709), or keep "
+        "their colours as they are stored, which are pale to the network.",
+    )
+    flags.DEFINE_enum(
         "engine",
         "auto",
         ["auto", "keras", "litert"],

@@ -61,8 +61,12 @@ def stylize_paths(
             else:
                 _photo(stylizer, job, compare)
                 written.append(job.result)
-        except (InputError, MemoryError) as error:
-            reason = str(error)
+        except Exception as error:
+            # A result that cannot be written ends the run, what else is wrong with a film does not.
+            known = isinstance(error, (InputError, MemoryError))
+            if not known and (isinstance(error, OSError) or not job.film):
+                raise
+            reason = str(error) if known else f"{job.photo}: {type(error).__name__}: {error}"
             failed.append((job.photo, reason))
             if progress:
                 jobs.show_failure(job.photo, reason)

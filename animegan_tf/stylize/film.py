@@ -25,7 +25,7 @@ def stylize_video(
     compare: source and result side by side.
     overwrite: replace a result that exists, and begin anew where an earlier run was interrupted.
     progress: show a bar and notes on the standard error stream.
-    options: the fields of `video.options.VideoOptions`: codec, crf, start, end, stabilize,
+    options: the fields of `stylize.options.VideoOptions`: codec, crf, start, end, stabilize, hdr,
         resume, engine; container, which the suffix says, only as the same.
 
     SIGINT and SIGTERM (in the main thread) end it early with a playable result of what was done,
@@ -70,7 +70,8 @@ def run(video, output, make, options, compare=False, overwrite=False, progress=F
     if output.exists() and os.path.samefile(video, output):
         raise InputError(f"output: {output} is the source, which is never replaced")
     old = _interrupted(output, options, overwrite)
-    with open_source(video, options.container in ANIMATIONS) as source:
+    keep_hdr = options.hdr == "keep"
+    with open_source(video, options.container in ANIMATIONS, keep_hdr) as source:
         facts = source.facts
         if options.start and facts.duration and options.start >= facts.duration:
             raise InputError(

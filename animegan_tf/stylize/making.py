@@ -8,6 +8,7 @@ import signal
 import time
 from fractions import Fraction
 
+import av
 from tqdm import tqdm
 
 from animegan_tf import images, storage
@@ -18,7 +19,7 @@ from animegan_tf.stylize.threads import BatchSize, Drain, Feeder
 from animegan_tf.video import animation, writer
 from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.encoder import Spec
-from animegan_tf.video.tracks import Copies
+from animegan_tf.video.tracks import DISK_ERRORS, Copies
 
 # A kill loses at most the frames since the last multiple of this.
 SEGMENT = 96
@@ -98,6 +99,7 @@ class Making:
             "result": [self._options.container, self._name, self._crf, self._compare],
             "part": [str(self._start), str(self._end)],
             "stabilize": self._stylizer.stabilize,
+            "hdr": "sdr" if self._facts.tone_mapped else None,
             "network": self._stylizer.identity(),
         }
 
@@ -124,9 +126,11 @@ class Making:
                 return self._finish(signals.received, batch)
             except BaseException as error:
                 self._give_up()
-                if isinstance(error, OSError):
-                    raise OSError(self._what_is_kept(error)) from error
-                raise
+                if not isinstance(error, (OSError, av.error.FFmpegError)):
+                    raise
+                # On a full disk the next film cannot be written either.
+                disk = isinstance(error, OSError) and error.errno in (None, *DISK_ERRORS)
+                raise (OSError if disk else InputError)(self._what_is_kept(error)) from error
 
     # --- the way of a frame ---
 
@@ -312,7 +316,8 @@ class Making:
             kind = self._options.container
             notes = (*notes, *animation.notes(kind, self._facts.rate))
             with storage.aside(self._output, f".{kind}") as aside:
-                animation.write_animation(finished, aside, kind)
+                plays = animation.plays(self._facts.path)
+                animation.write_animation(finished, aside, kind, plays)
         else:
             os.replace(finished, self._output)
         self._writer = None

@@ -11,6 +11,7 @@ from animegan_tf.video.timecode import parse_time
 
 # What runs a generator outside training; "auto" leaves the choice to who runs it.
 ENGINES = ("auto", "keras", "litert")
+HDR = ("sdr", "keep")
 # Short side, in pixels, that larger photos are drawn with.
 DRAW_SIDE = 720
 
@@ -33,6 +34,7 @@ class VideoOptions:
         start, end: the part to do, in seconds from the film's first frame or as h:mm:ss; `end` is
             not included.
         stabilize: keep brightness and colours from flickering, see `animegan_tf.stylize.flicker`.
+        hdr: "sdr" tone-maps PQ and HLG to BT.709, "keep" leaves the colours as they are stored.
         resume: go on where an interrupted run stopped; begin where there is none.
         engine: "keras", "litert" (faster on most processors, but takes more memory), or "auto":
             without a GPU and for films of over a minute's work the one that measures faster;
@@ -45,12 +47,14 @@ class VideoOptions:
     start: Fraction | float | str | None = None
     end: Fraction | float | str | None = None
     stabilize: bool = True
+    hdr: str = "sdr"
     resume: bool = False
     engine: str = "auto"
 
     def check(self):
         """Raise `InputError` for what cannot be; returns the options with seconds as `Fraction`."""
         check_choice("engine", self.engine, ENGINES)
+        check_choice("hdr", self.hdr, HDR)
         if self.codec is not None:
             check_choice("codec", self.codec, CODECS)
         if self.container is not None:

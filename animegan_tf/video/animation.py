@@ -12,14 +12,36 @@ _GIF_DITHER = "dither=bayer:bayer_scale=3"
 _WEBP_QUALITY = "90"
 # Viewers slow frames down that are shown for less.
 _SHORTEST_GIF = Fraction(1, 50)
+# What stands before the number of loops; in WebP a background colour is between them.
+_GIF_LOOP, _WEBP_LOOP = b"NETSCAPE2.0\x03\x01", b"ANIM\x06\0\0\0"
 
 
-def write_animation(film, path, kind):
-    """Write the pictures of `film` as "gif" or "webp" to `path`; times are rounded to its ticks."""
+def write_animation(film, path, kind, plays=0):
+    """Write the pictures of `film` as "gif" or "webp" to `path`; times are rounded to its ticks.
+
+    plays: how often it is shown, 0 for ever.
+    """
     if kind == "gif":
-        _write_gif(film, path)
+        _write_gif(film, path, plays)
     else:
-        _write_webp(film, path)
+        _write_webp(film, path, plays)
+
+
+def plays(path):
+    """How often the film at `path` is shown, 0 for ever: once or so often GIF and WebP may say."""
+    with open(path, "rb") as file:
+        start = file.read(2**16)
+    if start[:3] == b"GIF":
+        # Netscape's extension has how often it is shown again.
+        place = start.find(_GIF_LOOP)
+        again = _number(start, place + len(_GIF_LOOP)) if place >= 0 else 0
+        return again + 1 if place < 0 or again else 0
+    place = start.find(_WEBP_LOOP) if start[8:12] == b"WEBP" else -1
+    return _number(start, place + len(_WEBP_LOOP) + 4) if place >= 0 else 0
+
+
+def _number(data, place):
+    return int.from_bytes(data[place : place + 2], "little")
 
 
 def notes(kind, rate):
@@ -45,10 +67,12 @@ def _pictures(film):
             yield (*waiting, declared or usual)
 
 
-def _write_gif(film, path):
+def _write_gif(film, path, plays):
     palette = _palette(film)
     graph = None
-    with av.open(str(path), "w", format="gif") as output:
+    # FFmpeg's -1 is none.
+    options = {"loop": str(plays - 1 or -1 if plays else 0)}
+    with av.open(str(path), "w", format="gif", options=options) as output:
         tick = Fraction(1, 100)
         for frame, time, duration in _pictures(film):
             if graph is None:
@@ -99,9 +123,9 @@ def _palette_user(frame, palette):
     return graph, pictures
 
 
-def _write_webp(film, path):
+def _write_webp(film, path, plays):
     stream, tick = None, Fraction(1, 1000)
-    with av.open(str(path), "w", format="webp", options={"loop": "0"}) as output:
+    with av.open(str(path), "w", format="webp", options={"loop": str(plays)}) as output:
         for frame, time, duration in _pictures(film):
             if stream is None:
                 stream = _stream(output, "libwebp_anim", frame, "bgra", tick)

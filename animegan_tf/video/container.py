@@ -4,6 +4,7 @@ The conventions are those of `animegan_tf.video.reader`, which is what to use; `
 the file.
 """
 
+import collections
 import dataclasses
 import pathlib
 import re
@@ -12,11 +13,12 @@ from fractions import Fraction
 import av
 
 from animegan_tf.errors import InputError
+from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
 from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
 
-# Transfer characteristics (ITU-T H.273) of PQ and HLG.
-_HDR = (16, 18)
+# How the stream of a film is marked whose colours only Dolby's decoders know.
+_DOLBY_TAGS, _UNSPECIFIED = ("dvh1", "dvhe", "dav1"), 2
 # Between frames without time stamps in a film without a frame rate.
 _STEP = Fraction(1, 25)
 # A film that ends this much before its declared end is cut short. The container's own duration may
@@ -34,7 +36,7 @@ class VideoInfo:
         frame_rate: frames per second on average, or None.
         duration: seconds, as the file says, or None; MPEG program streams often say it wrong.
         interlaced: whether its first frame, or the reader's user, says so.
-        hdr: whether it has a high dynamic range (PQ or HLG), which is shown too pale here.
+        hdr: whether it has a high dynamic range (PQ or HLG).
         codec, pixel_format: FFmpeg's names.
     """
 
@@ -93,12 +95,16 @@ class VideoFile:
         container, stream: PyAV's.
         time_base, origin: a time stamp's seconds, and the time stamp of the film's first frame.
         last: time of the frame decoded last, or None.
+        count: how many frames the file's index says are shown, or None.
+        read_until: when the last of what was read ends, in seconds from the film's first frame.
         damaged, first_damage: number of damaged frames since `start_over`, time of the first.
         encrypted: whether it came upon encrypted frames since then.
     """
 
-    def __init__(self, path, deinterlace="auto", threads="AUTO"):
+    def __init__(self, path, deinterlace="auto", threads="AUTO", keep_hdr=False):
         """Open the film and decode its first frame; `threads` is FFmpeg's kind of threading.
+
+        keep_hdr: leave HDR as it is, which is pale as SDR.
 
         Raises `InputError` as `VideoReader` does.
         """
@@ -107,8 +113,8 @@ class VideoFile:
                 f"deinterlace: expected one of {', '.join(DEINTERLACE)}, received {deinterlace!r}"
             )
         self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
-        self.container, self._converter = None, None
-        self.problems, self.clean_times = [], True
+        self.container, self._converter, self._keep_hdr = None, None, keep_hdr
+        self.problems, self.clean_times, self.origin = [], True, 0
         try:
             self.start_over()
             self._probe()
@@ -133,6 +139,15 @@ class VideoFile:
         self.time_base = Fraction(self.stream.time_base)
         self.last = None
         self.damaged, self.first_damage, self.encrypted = 0, None, False
+        self._begin_reading()
+        # AVI has no presentation times. A picture is shown when as many before it have been.
+        reordered = self.container.format.name == "avi" and self.stream.codec_context.has_b_frames
+        self._places = collections.deque() if reordered else None
+        if reordered:
+            self.clean_times = False
+
+    def _begin_reading(self):
+        self.read_until, self._longest = Fraction(0), Fraction(0)
 
     def _pick_stream(self):
         """The video stream with the largest picture; covers of music files do not count."""
@@ -167,13 +182,17 @@ class VideoFile:
         if pts is None:
             pts = decoded.dts if decoded.pts is None else decoded.pts
         self.origin = pts or 0
+        index = getattr(stream, "index_entries", ())
+        # That of Matroska has key frames alone.
+        whole = stream.frames and len(index) == stream.frames
+        self.count = sum(not entry.is_discard for entry in index) if whole else None
         orientation = Orientation.of(decoded)
         aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
         height = max(1, round(decoded.height * max(1, 1 / aspect)))
         width = max(1, round(decoded.width * max(1, aspect)))
         if orientation.transposed:
             height, width = width, height
-        self._converter = Converter(height, width, orientation)
+        self._converter = Converter(height, width, orientation, self._tone(decoded))
         self.info = VideoInfo(
             path=self.path,
             height=height,
@@ -181,17 +200,36 @@ class VideoFile:
             frame_rate=Fraction(stream.average_rate or 0) or None,
             duration=self.declared_duration()[0],
             interlaced=self._deinterlace == "on" or decoded.interlaced_frame,
-            hdr=decoded.color_trc in _HDR,
+            hdr=tonemap.is_hdr(decoded),
             codec=stream.codec_context.name,
             pixel_format=decoded.format.name,
         )
 
+    def _tone(self, decoded):
+        """The `ToneMapper` for frames like FFmpeg's `decoded`, or None."""
+        if self._keep_hdr:
+            return None
+        tagged = self.stream.codec_tag in _DOLBY_TAGS and decoded.color_trc == _UNSPECIFIED
+        if tagged or tonemap.is_dolby_profile_5(decoded):
+            raise InputError(
+                f"{self.path}: expected HDR10, HLG or SDR, received Dolby Vision profile 5, whose "
+                "colours only Dolby's decoders know"
+            )
+        if not tonemap.is_hdr(decoded):
+            return None
+        return tonemap.ToneMapper(decoded.color_trc, tonemap.peak_of(decoded))
+
+    @property
+    def tone(self):
+        """The `ToneMapper` of its frames, or None."""
+        return self._converter.tone
+
     def declared_duration(self):
         """(seconds or None, how much less is too little)."""
         stream = self.stream
-        known = []
         if stream.duration:
-            known.append(stream.duration * stream.time_base)
+            return float(stream.duration * stream.time_base), _MISSING
+        known = []
         if stream.frames and stream.average_rate:
             known.append(stream.frames / stream.average_rate)
         tag = stream.metadata.get("DURATION", "")  # Matroska
@@ -202,6 +240,16 @@ class VideoFile:
         if self.container.duration:
             return self.container.duration / av.time_base, _MISSING_OF_CONTAINER
         return None, 0
+
+    def cut_short(self, declared, tolerance):
+        """A sentence if the film, read to its end, stops before `declared` seconds; or None.
+
+        Less than `tolerance` is no matter, nor is a last picture as long as another was.
+        """
+        ended = max(self.last or 0, self.read_until)
+        if not declared or ended >= declared - max(tolerance, 1.5 * self._longest):
+            return None
+        return f"cut short: stops at {timecode(self.last or 0)} of {timecode(declared)}"
 
     # --- decoding ---
 
@@ -221,12 +269,28 @@ class VideoFile:
                 self.encrypted = True
                 self.problems.append(f"encrypted beyond {self._where()}")
                 return
+            stamp = packet.pts if packet.dts is None else packet.dts
+            if stamp is not None:
+                self._note_stamp(packet, stamp)
+                if not packet.size:  # the picture before it once more
+                    continue
             try:
                 decoded = packet.decode()
             except av.error.FFmpegError:  # the decoder goes on with the next packet
                 self._count_damage()
+                if self._places:
+                    self._places.pop()
                 continue
-            yield from decoded
+            for frame in decoded:
+                if self._places:
+                    frame.pts = self._places.popleft()
+                yield frame
+
+    def _note_stamp(self, packet, stamp):
+        ends = max(stamp, packet.pts or stamp) + (packet.duration or 0) - self.origin
+        self.read_until = max(self.read_until, ends * self.time_base)
+        if self._places is not None and packet.size:
+            self._places.append(stamp)
 
     def _where(self):
         return "its beginning" if self.last is None else timecode(self.last)
@@ -235,8 +299,12 @@ class VideoFile:
         """Yield each `Frame` of `packets`, or from where the file is; interlaced as it is."""
         self.last = None
         self.damaged, self.first_damage = 0, None
+        self._begin_reading()
+        if self._places is not None:
+            self._places.clear()
         for decoded in self._decoded(packets):
             frame = self.frame(decoded)
+            self._longest = max(self._longest, frame.time - (self.last or frame.time))
             self.last = frame.time
             if frame.damaged:
                 self._count_damage()

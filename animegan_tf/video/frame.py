@@ -7,10 +7,13 @@ import collections
 import dataclasses
 
 import av
+import cv2
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.reformatter import VideoReformatter
+
+from animegan_tf.video import tonemap
 
 # FFmpeg's scaler: box filter; bicubic, rounded rather than truncated, chroma at full resolution
 # (its defaults are up to 2 levels too dark with 10 bits).
@@ -57,16 +60,20 @@ class Converter:
     Attributes:
         height, width: of the upright picture with square pixels.
         orientation: the `Orientation` of what is stored.
+        tone: the `ToneMapper` of an HDR film, None if its colours stay as they are.
     """
 
-    def __init__(self, height, width, orientation):
-        self.height, self.width, self.orientation = height, width, orientation
+    def __init__(self, height, width, orientation, tone=None):
+        self.height, self.width, self.orientation, self.tone = height, width, orientation, tone
         self._scalers = {}
 
     def array(self, decoded, height, width, pixel_format, method, threads=None):
         """FFmpeg's frame `decoded` as uint8 (height, width) or (height, width, 3)."""
         if self.orientation.transposed:
             height, width = width, height
+        shown = pixel_format
+        if self.tone is not None:
+            pixel_format = tonemap.FORMAT
         # A scaler is set up anew whenever what it does changes, so each kind has its own.
         kind = (height, width, pixel_format, method)
         if kind not in self._scalers:
@@ -82,7 +89,12 @@ class Converter:
             interpolation=method,
             threads=threads,
         )
-        return self.orientation.apply(converted.to_ndarray())
+        if self.tone is None:
+            return self.orientation.apply(converted.to_ndarray())
+        rgb = self.tone(converted)
+        return self.orientation.apply(
+            cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) if shown == "gray" else rgb
+        )
 
 
 class Frame:

@@ -8,7 +8,7 @@ Decoding is FFmpeg's, through PyAV. Conventions:
 - Times are `fractions.Fraction` seconds from the film's first frame, exact also when the frame rate
   varies.
 - Untagged YUV is taken for BT.709 above standard definition, as players do, otherwise for BT.601.
-  HDR is not tone-mapped.
+  HDR (PQ, HLG) is tone-mapped to BT.709, see `animegan_tf.video.tonemap`.
 - Memory holds a few frames, whatever the film's length.
 """
 
@@ -36,18 +36,19 @@ class VideoReader:
             the same whenever the film is read from its beginning; set to False, it always is.
     """
 
-    def __init__(self, path, deinterlace="auto", threads="AUTO"):
+    def __init__(self, path, deinterlace="auto", threads="AUTO", keep_hdr=False):
         """Open the film and decode its first frame.
 
         Args:
             path: the file.
             deinterlace: "auto" (frames that say they are interlaced), "on" (all) or "off".
             threads: how FFmpeg decodes, "AUTO" in several threads or "NONE" in the caller's.
+            keep_hdr: leave HDR as it is, instead of tone-mapping it.
 
         Raises `InputError` when it cannot be read, is no film or none of its frames can be decoded.
         """
         self._deinterlace = deinterlace
-        self._file = VideoFile(path, deinterlace, threads)
+        self._file = VideoFile(path, deinterlace, threads, keep_hdr)
         self._seeker = Seeker(self._file)
 
     def __enter__(self):
@@ -75,6 +76,25 @@ class VideoReader:
     @clean_times.setter
     def clean_times(self, clean):
         self._file.clean_times = clean
+
+    @property
+    def tone(self):
+        """The `ToneMapper` of its frames, None where colours stay as they are."""
+        return self._file.tone
+
+    @property
+    def read_until(self):
+        """When the last of what was read ends, in seconds from the film's first frame."""
+        return self._file.read_until
+
+    @property
+    def count(self):
+        """How many frames the file's index says are shown, or None."""
+        return self._file.count
+
+    def cut_short(self, declared, tolerance):
+        """A sentence if the film, read to its end, stops before `declared` seconds; or None."""
+        return self._file.cut_short(declared, tolerance)
 
     # --- reading ---
 
@@ -170,12 +190,9 @@ class VideoReader:
         file.problems.clear()
         try:
             yield from file.decode()
-            declared, tolerance = file.declared_duration()
-            ended = file.last or 0
-            if not file.problems and declared and ended < declared - tolerance:
-                file.problems.append(
-                    f"cut short: stops at {timecode(ended)} of {timecode(declared)}"
-                )
+            short = file.cut_short(*file.declared_duration())
+            if short and not file.problems:
+                file.problems.append(short)
         finally:
             if file.damaged:
                 first = timecode(file.first_damage)

@@ -13,7 +13,6 @@ from animegan_tf.video import webp
 from animegan_tf.video.container import open_film
 from animegan_tf.video.frame import Converter, Orientation
 from animegan_tf.video.reader import VideoReader
-from animegan_tf.video.timecode import timecode
 
 # FFmpeg's scaler: bicubic, rounded rather than truncated, chroma at full resolution.
 PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
@@ -43,6 +42,9 @@ class Colours:
         return _MATRICES[self.matrix]
 
 
+_SDR = Colours(_BT709, _LIMITED, _BT709, _BT709)
+
+
 @dataclasses.dataclass(frozen=True)
 class SourceFrame:
     """`time` from the film's first frame and `duration` in seconds; `rgb`, upright."""
@@ -64,10 +66,12 @@ class Facts:
         duration: seconds, as the file says, or None.
         tick: what its time stamps are multiples of, in seconds.
         origin: the time stamp of its first frame, in seconds.
-        begin: the earliest time stamp of all streams, in seconds and a multiple of the tick, but
-            none before 0.
+        begin: the earliest time stamp of all streams, in seconds and a multiple of the tick; none
+            before 0, but in a transport stream, whose clock may begin anew there.
         colours: the `Colours` to write results with.
         notes: what the user should know, a sentence each.
+        tone_mapped: whether its frames are HDR made SDR.
+        count: how many frames the file's index says are shown, or None.
     """
 
     path: pathlib.Path
@@ -81,13 +85,18 @@ class Facts:
     begin: Fraction
     colours: Colours
     notes: tuple = ()
+    tone_mapped: bool = False
+    count: int | None = None
 
     def expected_frames(self, start, end):
         """How many frames there will be between two times, about; None if that is not known."""
         until = self.duration if end is None else min(end, self.duration or end)
-        if until is None or not self.rate:
-            return None
-        return max(1, round((float(until) - float(start)) * float(self.rate)))
+        if until is None or not (self.count or self.rate):
+            return self.count
+        share = float(until) - float(start)
+        if self.count and self.duration:
+            return max(1, round(share / self.duration * self.count))
+        return max(1, round(share * float(self.rate)))
 
 
 class FilmSource:
@@ -98,12 +107,13 @@ class FilmSource:
         problems: what was wrong with it, a sentence each; complete when `frames` has ended.
     """
 
-    def __init__(self, path, square_pixels=False):
-        """Open it. `square_pixels` stretches anamorphic frames, for formats that know no other.
+    def __init__(self, path, square_pixels=False, keep_hdr=False):
+        """Open it. `square_pixels` stretches anamorphic frames, for formats that know no other;
+        with `keep_hdr` HDR is not tone-mapped.
 
         Raises `InputError` when it is no film, has no video, is encrypted or damaged altogether.
         """
-        self._reader = VideoReader(path)
+        self._reader = VideoReader(path, keep_hdr=keep_hdr)
         self._short = []
         try:
             self._look(path, square_pixels)
@@ -120,15 +130,18 @@ class FilmSource:
         pts = decoded.dts if decoded.pts is None else decoded.pts
         orientation = Orientation.of(decoded)
         height, width = decoded.height, decoded.width
-        aspect, earliest = _streams(path)
+        aspect, earliest, stream_of_packets = _streams(path)
         tick = Fraction(decoded.time_base)
         origin = Fraction(0) if pts is None else pts * tick - frame.time
-        first = max(Fraction(0), min(origin, earliest if earliest is not None else origin))
+        first = min(origin, earliest if earliest is not None else origin)
+        if not stream_of_packets:
+            first = max(Fraction(0), first)
         if orientation.transposed:
             height, width, aspect = width, height, 1 / aspect
         if square_pixels:
             height, width, aspect = info.height, info.width, Fraction(1)
-        self._converter = Converter(height, width, orientation)
+        tone = self._reader.tone
+        self._converter = Converter(height, width, orientation, tone)
         self.facts = Facts(
             path=pathlib.Path(path),
             height=height,
@@ -139,8 +152,10 @@ class FilmSource:
             tick=tick,
             origin=origin,
             begin=first // tick * tick,
-            colours=_colours(decoded),
-            notes=_notes(info),
+            colours=_colours(decoded) if tone is None else _SDR,
+            notes=_notes(info, tone),
+            tone_mapped=tone is not None,
+            count=self._reader.count,
         )
 
     @property
@@ -165,24 +180,35 @@ class FilmSource:
 
     def frames(self, start=0, end=None):
         """Yield each `SourceFrame` with `start <= time < end`, in order."""
-        facts, waiting, last = self.facts, None, Fraction(0)
+        facts, waiting = self.facts, None
         usual = 1 / facts.rate if facts.rate else None
-        for frame in self._reader.frames(start, end):
-            if waiting is not None:
-                duration = frame.time - waiting.time
-                usual = duration if facts.rate is None else usual
-                yield self._picture(waiting, duration)
-            waiting, last = frame, frame.time
+        with contextlib.closing(self._reader.frames(start)) as frames:
+            for frame in frames:
+                beyond = end is not None and frame.time >= end
+                if waiting is not None:
+                    duration = (end if beyond else frame.time) - waiting.time
+                    usual = duration if facts.rate is None else usual
+                    yield self._picture(waiting, duration)
+                if beyond:
+                    return
+                waiting = frame
         if waiting is not None:
-            yield self._picture(waiting, self._last_duration(waiting, usual or Fraction(1, 25)))
-        self._look_for_the_end(last, end)
+            duration = self._last_duration(waiting, usual or Fraction(1, 25))
+            if end is not None:
+                duration = min(duration, end - waiting.time)
+            yield self._picture(waiting, duration)
+        self._look_for_the_end()
 
     def _last_duration(self, frame, usual):
         """How long the last frame is shown: to the film's end, if that is told and likely."""
         if self.facts.duration is not None:
-            left = Fraction(self.facts.duration).limit_denominator(10**6) - frame.time
-            if 0 < left <= 2 * usual:
-                return left
+            end = Fraction(self.facts.duration).limit_denominator(10**6)
+            if end - frame.time > 2 * usual:
+                # What the file says may be wrong; its last packet says that it lasts so long.
+                end = min(end, self._reader.read_until)
+                usual = max(usual, (end - frame.time) / 2)
+            if 0 < end - frame.time <= 2 * usual:
+                return end - frame.time
         told = (frame.decoded.duration or 0) * (frame.decoded.time_base or 0)
         # With frames of varying length this may be the length of another one.
         return told if 0 < told <= 2 * usual else usual
@@ -190,17 +216,16 @@ class FilmSource:
     def _picture(self, frame, duration):
         decoded, size = frame.decoded, self._converter
         # Transparent parts are shown on white.
-        kind = "rgba" if _has_alpha(decoded) else "rgb24"
+        kind = "rgba" if size.tone is None and _has_alpha(decoded) else "rgb24"
         rgb = size.array(decoded, size.height, size.width, kind, PRECISE)
         return SourceFrame(frame.time, duration, webp.on_white(rgb) if kind == "rgba" else rgb)
 
-    def _look_for_the_end(self, last, end):
+    def _look_for_the_end(self):
         """Reading from a later frame on, the reader does not compare with the declared duration."""
-        declared = self.facts.duration
-        if not declared or self.problems or (end is not None and end < declared):
-            return
-        if last < declared - max(_MISSING, declared / 20):
-            self._short.append(f"cut short: stops at {timecode(last)} of {timecode(declared)}")
+        declared = self.facts.duration or 0
+        short = self._reader.cut_short(declared, max(_MISSING, declared / 20))
+        if short and not self.problems:
+            self._short.append(short)
 
 
 class WebpSource:
@@ -251,18 +276,19 @@ class WebpSource:
             self.problems = (str(error),)
 
 
-def open_source(path, square_pixels=False):
+def open_source(path, square_pixels=False, keep_hdr=False):
     """A `FilmSource`, or a `WebpSource` for that kind of file.
 
     Raises `InputError` for what is no film and what cannot be read, as without permission.
     """
     if pathlib.Path(path).suffix.lower() == ".webp":
         return WebpSource(path)
-    return FilmSource(path, square_pixels)
+    return FilmSource(path, square_pixels, keep_hdr)
 
 
 def _streams(path):
-    """(the sample aspect ratio of the largest video stream, when the first stream begins)."""
+    """(the sample aspect ratio of the largest video stream, when the first stream begins, whether
+    it is an MPEG transport stream)."""
     with open_film(path) as container:
         cover = av.stream.Disposition.attached_pic
         streams = [
@@ -277,7 +303,7 @@ def _streams(path):
             if one.start_time is not None
         ]
         aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-        return aspect, min(starts, default=None)
+        return aspect, min(starts, default=None), container.format.name == "mpegts"
 
 
 def _colours(decoded):
@@ -298,10 +324,11 @@ def _has_alpha(decoded):
     return kind.name == "pal8" or any(part.is_alpha for part in kind.components)
 
 
-def _notes(info):
+def _notes(info, tone):
     notes = []
     if info.interlaced:
         notes.append("interlaced: deinterlaced, a frame for each frame")
     if info.hdr:
-        notes.append("HDR: not tone-mapped, written in 8 bits with the source's colour tags")
+        kept = "HDR: not tone-mapped, written in 8 bits with the source's colour tags"
+        notes.append(kept if tone is None else "HDR: tone-mapped to SDR (BT.709)")
     return tuple(notes)

@@ -13,8 +13,9 @@ from animegan_tf.video.codecs import CONTAINERS
 from animegan_tf.video.encoder import Stamps
 
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov"}
-# A kill loses nothing that a muxer has let go of.
-_OPTIONS = {"flush_packets": "1"}
+# A kill loses nothing that a muxer has let go of; for tracks without packets, subtitles for
+# instance, it waits so many microseconds of the film.
+_OPTIONS = {"flush_packets": "1", "max_interleave_delta": "4000000"}
 # How packets from files are turned into what the encoder gives.
 _AS_ENCODED = {"libx264": "h264_mp4toannexb", "libx265": "hevc_mp4toannexb"}
 

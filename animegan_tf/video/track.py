@@ -1,0 +1,199 @@
+"""One stream of a result beside its video: packets of the source in, packets of the output out."""
+
+import re
+import struct
+from fractions import Fraction
+
+import av
+from av.bitstream import BitStreamFilterContext
+from av.filter import Graph
+
+# Sound that is this much off, in seconds, is filled or cut.
+_OFF = Fraction(1, 100)
+
+
+class Span:
+    def __init__(self, begin, end, cut):
+        self.begin, self.end, self.cut = begin, end, cut
+
+
+class Track:
+    """One stream: packets of the source in, packets of the output out."""
+
+    failed = False
+
+    def __init__(self, stream, target, span):
+        self.stream, self.target, self.span = stream, target, span
+        self.tick = Fraction(stream.time_base)
+        self.offset = round(span.begin / self.tick)
+
+    def time(self, packet):
+        """When a packet is written, in seconds of the result."""
+        stamp = packet.pts if packet.dts is None else packet.dts
+        return (stamp - self.offset) * self.tick
+
+    def wanted(self, packet):
+        """Whether a packet is in the part that is kept."""
+        begins = packet.dts if packet.pts is None else packet.pts
+        if self.span.end is not None and begins * self.tick >= self.span.end:
+            return False
+        return not self.span.cut or begins >= self.offset
+
+    def rest(self):
+        """Nothing is kept back."""
+        return []
+
+
+class Copied(Track):
+    """The packets themselves, moved in time; through FFmpeg's bitstream filter of that name."""
+
+    def __init__(self, output, stream, span, bitstream=None):
+        super().__init__(stream, output.add_stream_from_template(stream), span)
+        self._filter = BitStreamFilterContext(bitstream, stream) if bitstream else None
+        # These take several packets with one time stamp.
+        self._step = 0 if output.format.name in ("matroska", "webm") else 1
+        self._last = None
+
+    def packets(self, packet):
+        begins = packet.dts if packet.pts is None else packet.pts
+        over = begins + (packet.duration or 0) - self.offset
+        overlaps = self.stream.type == "subtitle" and begins < self.offset and over > 0
+        if not self.wanted(packet) and not (self.span.cut and overlaps):
+            return []
+        packet.pts = begins - self.offset
+        packet.dts = packet.pts if packet.dts is None else packet.dts - self.offset
+        if overlaps and self.span.cut:
+            packet.pts = packet.dts = 0
+            packet.duration = over
+        packet.time_base = self.tick
+        if self.stream.type == "audio":
+            self._stamp(packet)
+        ready = self._filter.filter(packet) if self._filter else [packet]
+        for one in ready:
+            one.stream = self.target
+        return ready
+
+    def _stamp(self, packet):
+        """Times in the output's ticks, none before the last: no muxer takes times that go back."""
+        tick = Fraction(self.target.time_base)
+        pts, dts = (round(stamp * self.tick / tick) for stamp in (packet.pts, packet.dts))
+        if self._last is not None:
+            dts = max(dts, self._last + self._step)
+        self._last = dts
+        packet.duration = round((packet.duration or 0) * self.tick / tick)
+        packet.pts, packet.dts, packet.time_base = max(pts, dts), dts, tick
+
+
+class Sound(Track):
+    """Decoded and compressed anew, each sample at its time."""
+
+    def __init__(self, output, stream, span, encoder, layout):
+        source = stream.codec_context
+        rates = av.Codec(encoder, "w").audio_rates or [source.sample_rate]
+        rate = min((one for one in rates if one >= source.sample_rate), default=max(rates))
+        super().__init__(stream, output.add_stream(encoder, rate=rate, layout=layout), span)
+        if encoder == "aac":
+            self.target.bit_rate = 96_000 * self.target.layout.nb_channels
+        self._form = f"async=1:min_hard_comp={float(_OFF)}:osr={rate}:ochl={layout}"
+        self._graph, self._kind, self._next = None, None, None
+
+    def packets(self, packet):
+        """What the encoder gives for a packet; one that is damaged gives nothing."""
+        if not self.wanted(packet):
+            return []
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            return []
+        return [one for frame in frames for one in self._encoded(frame)]
+
+    def rest(self):
+        try:
+            frames = self.stream.codec_context.decode(None)
+        except av.error.FFmpegError:
+            frames = []
+        done = [one for frame in frames for one in self._encoded(frame)]
+        done += self._drained()
+        return [*done, *self._out(self.target.codec_context.encode(None))]
+
+    def _encoded(self, frame):
+        if frame.pts is not None:
+            frame.pts -= round(self.span.begin / frame.time_base)
+        kind = (frame.sample_rate, frame.format.name, frame.layout.name, frame.time_base)
+        done = []
+        if kind != self._kind:
+            done, self._kind = self._drained(), kind
+            self._graph = self._resampler(*kind)
+        self._graph.push(frame)
+        return [*done, *self._pulled()]
+
+    def _resampler(self, rate, form, layout, tick):
+        graph = Graph()
+        graph.link_nodes(
+            graph.add_abuffer(sample_rate=rate, format=form, layout=layout, time_base=tick),
+            graph.add("aresample", self._form),
+            graph.add("abuffersink"),
+        ).configure()
+        return graph
+
+    def _drained(self):
+        if self._graph is None:
+            return []
+        self._graph.push(None)
+        return self._pulled()
+
+    def _pulled(self):
+        done = []
+        while True:
+            try:
+                frame = self._graph.pull()
+            except (av.error.BlockingIOError, av.error.EOFError):
+                return done
+            if frame.pts is None:  # what the filter had kept back
+                frame.pts = self._next
+            self._next = None if frame.pts is None else frame.pts + frame.samples
+            done += self._out(self.target.codec_context.encode(frame))
+
+    def _out(self, packets):
+        for packet in packets:
+            packet.stream = self.target
+        return packets
+
+
+class Text(Track):
+    """Text subtitles in the form of another container."""
+
+    def __init__(self, output, stream, span, codec, encode):
+        super().__init__(stream, output.add_mux_stream(codec), span)
+        self._encode = encode
+
+    def packets(self, packet):
+        """The packet rewritten, or nothing."""
+        begins = packet.dts if packet.pts is None else packet.pts
+        ends = begins + (packet.duration or 0) - self.offset
+        if (self.span.cut and ends <= 0) or not (self.wanted(packet) or begins < self.offset):
+            return []
+        try:
+            lines = [getattr(one, "dialogue", b"") for one in packet.decode()]
+        except av.error.FFmpegError:
+            return []
+        text = plain_text(b"\n".join(lines).decode("utf-8", "replace"))
+        if not text:
+            return []
+        rewritten = av.Packet(self._encode(text))
+        rewritten.pts = rewritten.dts = max(0, begins - self.offset)
+        rewritten.duration = ends - rewritten.pts
+        rewritten.time_base, rewritten.stream = self.tick, self.target
+        return [rewritten]
+
+
+def plain_text(dialogue):
+    """The text of an ASS line without override tags; HTML-like tags of SubRip go too."""
+    text = re.sub(r"\{\\[^}]*\}|</?[a-zA-Z][^>]*>", "", dialogue)
+    return text.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ").strip()
+
+
+def mov_text(text):
+    """A sample of 3GPP timed text (ETSI TS 126 245): length, then UTF-8."""
+    data = text.encode()
+    return struct.pack(">H", len(data)) + data
