@@ -128,7 +128,7 @@ def _check_files(config):
     """Raise `InputError` for a file that the run would miss only after its first minute."""
     if config.features not in ("imagenet", "random") and not os.path.isfile(config.features):
         raise InputError(
-            "features: expected imagenet, random, a .npy or a Keras .h5 file, found no file at "
+            "features: expected imagenet, random, a .npy, .npz or Keras .h5 file, found no file at "
             f"{config.features!r}"
         )
     start = config.init_from
