@@ -1,6 +1,7 @@
 """Files written aside and moved into place, so that none is ever half there."""
 
 import contextlib
+import errno
 import os
 import sys
 import uuid
@@ -38,9 +39,45 @@ def aside(path, suffix=""):
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp{suffix}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def move(made, path):
+    """Rename `made`, a file or a folder, to `path`, so that a power cut leaves it whole or absent.
+
+    A file at `path` is replaced.
+    """
+    sync(made)
+    os.replace(made, path)
+    _sync_one(Path(path).parent)
+
+
+def sync(path):
+    """Have the file `path`, or all that is in the folder `path`, on the disk."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            _sync_one(os.path.join(folder, name))
+        _sync_one(folder)
+    if not os.path.isdir(path):
+        _sync_one(path)
+
+
+def _sync_one(path):
+    try:
+        # Windows syncs only what is open for writing, and opens no folders.
+        opened = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
+    except PermissionError:
+        return
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        # A file system that cannot; a disk that is full or failing is another matter.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(opened)
 
 
 def write_bytes(path, data):
@@ -62,7 +99,9 @@ def locked(path, waiting=None):
     goes with its process, however that ends; the file stays. Where the system or the file system
     has no such locks, nothing is held.
     """
-    with Path(path).open("w") as file:
+    # Nothing in the file matters, and through a link it would be another one.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    with os.fdopen(os.open(path, flags, 0o666), "r+") as file:
         try:
             import fcntl
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import pathlib
 import signal
 import threading
@@ -337,7 +336,7 @@ class Making:
             with storage.aside(self._output, f".{kind}") as aside:
                 animation.write_animation(finished, aside, kind)
         else:
-            os.replace(finished, self._output)
+            storage.move(finished, self._output)
         self._writer = None
         if stopped is not None:
             record = Journal.load(self._record)
