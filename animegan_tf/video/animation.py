@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-import av
 from av.filter import Graph
 
 from animegan_tf.video import webp
+from animegan_tf.video.opening import open_input, open_output
 
 # Ordered dither: still parts stay still, other kinds crawl.
 _GIF_DITHER = "dither=bayer:bayer_scale=3"
@@ -31,7 +31,7 @@ def notes(kind, rate):
 
 def _pictures(film):
     """Yield (FFmpeg's frame, time, duration) of a film."""
-    with av.open(str(film)) as container:
+    with open_input(film) as container:
         stream = container.streams.video[0]
         waiting, usual = None, Fraction(1, 25)
         for frame in container.decode(stream):
@@ -48,7 +48,7 @@ def _pictures(film):
 def _write_gif(film, path):
     palette = _palette(film)
     graph = None
-    with av.open(str(path), "w", format="gif") as output:
+    with open_output(path, "gif") as output:
         tick = Fraction(1, 100)
         for frame, time, duration in _pictures(film):
             if graph is None:
@@ -101,7 +101,7 @@ def _palette_user(frame, palette):
 
 def _write_webp(film, path):
     stream, tick = None, Fraction(1, 1000)
-    with av.open(str(path), "w", format="webp", options={"loop": "0"}) as output:
+    with open_output(path, "webp", options={"loop": "0"}) as output:
         for frame, time, duration in _pictures(film):
             if stream is None:
                 stream = _stream(output, "libwebp_anim", frame, "bgra", tick)
