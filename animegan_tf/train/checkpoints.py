@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from animegan_tf import storage
 from animegan_tf.errors import InputError, TrainingError, reason_of
-from animegan_tf.networks import tf1, weights
+from animegan_tf.networks import checkpoint_index, tf1, weights
 from animegan_tf.train.animegan import PHASES
 
 # What TensorFlow raises for files that are cut short, damaged, or of another model.
@@ -154,6 +154,7 @@ class RunState:
         named = self._named()
         for path in paths:
             try:
+                checkpoint_index.check(path)
                 self._checkpoint.restore(path).assert_consumed()
             except _UNREADABLE as error:
                 text = f"checkpoint {path} cannot be restored ({reason_of(error)})"
