@@ -37,9 +37,45 @@ def aside(path, suffix=""):
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp{suffix}")
     try:
         yield temporary
-        os.replace(temporary, path)
+        move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def move(made, path):
+    """Rename `made`, a file or a folder, to `path`, so that a power cut leaves it whole or absent.
+
+    A file at `path` is replaced.
+    """
+    sync(made)
+    os.replace(made, path)
+    _sync_one(Path(path).parent)
+
+
+def sync(path):
+    """Have the file `path`, or all that is in the folder `path`, on the disk."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            _sync_one(os.path.join(folder, name))
+        _sync_one(folder)
+    if not os.path.isdir(path):
+        _sync_one(path)
+
+
+def _sync_one(path):
+    try:
+        # Windows syncs only what is open for writing, and opens no folders.
+        opened = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
+    except PermissionError:
+        return
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        # A file system that cannot; a disk that is full or failing is another matter.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(opened)
 
 
 def write_bytes(path, data):
@@ -62,6 +98,9 @@ def locked(path, waiting=None):
     held.
     """
     import filelock
+
+    if os.path.islink(path):  # through it another file would be opened
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
 
     lock = filelock.FileLock(path)
     try:

@@ -362,7 +362,7 @@ def _source(style, base, checksums, path):
 def _move(made, folder):
     """Rename `made` to `folder`; if another process was first, its folder stays."""
     try:
-        os.rename(made, folder)
+        storage.move(made, folder)
     except OSError:
         if not (folder / RUN_WEIGHTS).is_file():
             raise

@@ -145,6 +145,25 @@ def test_a_damaged_file_is_made_anew(file, used, damage):
     assert used[2:] == ["LiteRTEngine"]
 
 
+@pytest.mark.parametrize("kind", ("changed", "another user's", "pipe"))
+def test_a_file_that_is_not_what_was_kept_is_made_anew(file, used, monkeypatch, kind):
+    stylizer = Stylizer(file)
+    stylizer(PHOTO)
+    stylizer(PHOTO)
+    kept = auto.kept_file(file)
+    if kind == "changed":
+        content = bytearray(kept.read_bytes())
+        content[len(content) // 2] ^= 1
+        kept.write_bytes(content)
+    elif kind == "pipe":
+        kept.unlink()
+        os.mkfifo(kept)
+    else:
+        monkeypatch.setattr(os, "getuid", lambda: 12345)
+    Stylizer(file)(PHOTO)
+    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
+
+
 def test_other_weights_are_another_network(file, used):
     stylizer = Stylizer(file)
     stylizer(PHOTO)

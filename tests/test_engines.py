@@ -144,6 +144,24 @@ def test_files_that_are_nothing(tmp_path):
         Stylizer(folder)
 
 
+def test_a_tflite_that_ends_the_process_ends_a_child(exports, tmp_path):
+    """Two changed bytes have LiteRT read where there is nothing."""
+    content = bytearray(exports["dynamic"].read_bytes())
+    content[16] = content[18] = 0
+    path = tmp_path / "crash.tflite"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"no readable TFLite file: LiteRT crashes on it"):
+        Stylizer(path)
+
+
+@pytest.mark.parametrize("own", ([1], "text", {"multiple": "x"}, {"multiple": 0}))
+def test_a_tflite_with_damaged_metadata(toy, tmp_path, own):
+    path = tmp_path / "a.tflite"
+    path.write_bytes(own_metadata.add_own(convert.convert(toy, "none", None), own))
+    with pytest.raises(InputError, match="its metadata are damaged"):
+        Stylizer(path)
+
+
 def test_saved_model_of_other_projects(tmp_path):
     module = tf.Module()
     module.run = tf.function(lambda x: {"y": x}, input_signature=[tf.TensorSpec((1,))])

@@ -6,10 +6,11 @@ import struct
 import numpy as np
 import pytest
 import seeded
+from commands import ROOT, run_tool
 
 import animegan_tf
-from animegan_tf.networks import features
-from animegan_tf.networks.features import conv_names
+from animegan_tf.networks import feature_files
+from animegan_tf.networks.feature_files import conv_names
 
 PHOTO = seeded.image("photo", (1, 32, 32, 3))
 
@@ -74,15 +75,20 @@ def test_layers_beyond_are_not_needed(tmp_path):
     np.testing.assert_array_equal(less(PHOTO), more(PHOTO))
 
 
-def _save_old(path, values, module=b"numpy.core."):
-    """As Python 2 pickled the published files: protocol 2, `numpy.core`, byte strings."""
+def _npy_header():
     header = b"{'descr': '|O', 'fortran_order': False, 'shape': (), }"
     header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
-    data = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header
+
+
+def _save_old(path, values, module=b"numpy.core."):
+    """As Python 2 pickled the published files: protocol 2, `numpy.core`, byte strings."""
     # np.save pickles the array around the dict; so did the original.
     array = np.empty((), object)
     array[()] = values
-    path.write_bytes(data + pickle.dumps(array, protocol=2).replace(b"numpy._core.", module))
+    path.write_bytes(
+        _npy_header() + pickle.dumps(array, protocol=2).replace(b"numpy._core.", module)
+    )
     return path
 
 
@@ -98,7 +104,7 @@ def test_the_names_that_numpy_1_and_2_write(tmp_path, monkeypatch, module):
     """Both are read with NumPy 1.26 too, which has no attribute `_core`."""
     path = _save_old(tmp_path / "a.npy", {"conv1_1": [np.ones(3), np.zeros(2)]}, module)
     monkeypatch.delattr(np, "_core")
-    ones, zeros = features._read_npy(path)["conv1_1"]
+    ones, zeros = feature_files.read(path)["conv1_1"]
     assert (ones.tolist(), zeros.tolist()) == ([1, 1, 1], [0, 0])
 
 
@@ -176,7 +182,7 @@ def test_keras_applications_agree(tmp_path):
     ("name", "content", "text"),
     (
         ("none.npy", None, "which is not a file"),
-        ("v.txt", b"x", "expected a .npy or .h5 file"),
+        ("v.txt", b"x", "expected a .npy, .npz or .h5 file"),
         ("cut.npy", b"\x93NUM", "is not a pickled dict of VGG layers"),
         ("cut.h5", b"nothing", "is not a readable HDF5 file"),
     ),
@@ -186,6 +192,88 @@ def test_unreadable_files_are_named(tmp_path, name, content, text):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(animegan_tf.InputError, match=text):
         animegan_tf.build_feature_extractor(tmp_path / name)
+
+
+def _named(module, name):
+    return b"c" + module + b"\n" + name + b"\n"
+
+
+_NDARRAY, _DTYPE = _named(b"numpy", b"ndarray"), _named(b"numpy", b"dtype")
+_EMPTY = _named(b"numpy.core.multiarray", b"_reconstruct") + _NDARRAY + b"K\x00\x85C\x01b\x87R"
+_F4 = _DTYPE + b"X\x02\0\0\0f4\x85R"
+_OBJECT = _DTYPE + b"X\x01\0\0\0O\x85R"
+
+
+@pytest.mark.parametrize(
+    ("pickled", "reason"),
+    (
+        # An array made over pointers of the file's own: once a segmentation fault.
+        (_NDARRAY + b"K\x01\x85X\x01\0\0\0OC\x08AAAAAAAA\x87R.", "only arrays"),
+        (_EMPTY + b"(K\x01K\x01\x85" + _OBJECT + b"\x89C\x08AAAAAAAAtb.", "no list of them"),
+        (_EMPTY + b"(K\x01J\xff\xff\xff\x7f\x85" + _F4 + b"\x89C\x04AAAAtb.", "other than its"),
+        (_named(b"numpy", b"load") + b"C\x01a\x85R.", "numpy.load is not part"),
+        (_DTYPE + b"X\x04\0\0\0V999\x85R.", "a dtype 'V999' is not part"),
+        (b"K\x01r\xff\xff\xff\x7f.", "holds a int, not a dict"),
+        (b"\x8e\xff\xff\xff\xff\xff\xff\xff\x0fA.", "expected 1152921504606846975 bytes"),
+        (b"N" * 20_000 + b".", "longer than a weights file"),
+        (_named(b"_codecs", b"encode") + b"q\0X\xff\0\0\0" + b"a" * 255 + b"X\x06\0\0\0latin1"
+         b"\x86q\1R" + b"h\0h\1R" * 3 + b".", "takes more memory"),
+        (b"}X\x07\0\0\0conv1_1K\x05s.", "conv1_1 has shapes"),
+        (b"}K\x07K\x05s.", "its layers have no names"),
+        (b"0.", "POP is not part of a weights file"),
+        (b"", "exhausted"),
+    ),
+)  # fmt: skip
+def test_crafted_pickles_are_refused_in_words(tmp_path, pickled, reason):
+    path = tmp_path / "crafted.npy"
+    path.write_bytes(_npy_header() + b"\x80\x04" + pickled)
+    with pytest.raises(animegan_tf.InputError, match=reason):
+        feature_files.check_fit(feature_files.read(path), path, "vgg16")
+
+
+def test_a_header_of_parentheses_is_refused_in_words(tmp_path):
+    header = b"(" * 5000
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", 5000) + header)
+    with pytest.raises(animegan_tf.InputError, match="its header is damaged"):
+        feature_files.read(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    (
+        ({"shape": (3, 3, 3, 10**9), "dtype": "f4"}, r"has shapes \[\(3, 3, 3, 1000000000\)"),
+        ({"shape": (3, 3, 3, 64), "dtype": "f4", "chunks": True}, "expected floats in one piece"),
+        ({"shape": (3, 3, 3, 64), "dtype": "S1000"}, "expected floats in one piece"),
+        ({"shape": (64,), "dtype": "f4", "external": [("other", 0, 256)]}, "in one piece"),
+        ({"shape": None, "dtype": "f4"}, "it lacks conv1_2"),
+    ),
+)  # fmt: skip
+def test_hdf5_is_read_only_where_its_shape_fits(tmp_path, options, reason):
+    import h5py
+
+    with h5py.File(tmp_path / "vgg.h5", "w") as file:
+        if options["shape"] is None:
+            options = {"data": h5py.Empty("f4")}
+        file.create_dataset("block1_conv1/kernel:0", **options)
+    with pytest.raises(animegan_tf.InputError, match=reason):
+        values = feature_files.read(tmp_path / "vgg.h5")
+        feature_files.check_fit(values, "vgg.h5", "vgg16")
+
+
+def test_features_are_converted_to_a_file_without_pickles(tmp_path):
+    path = _save(tmp_path / "v.npy", {**_vgg16_values(), "fc6": [np.zeros((2, 2)), np.zeros(2)]})
+    output = tmp_path / "v.npz"
+    done = run_tool("convert_features", f"--features={path}", f"--output={output}", folder=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{output}: 10 layers, of vgg16\n"
+    read, given = feature_files.read(output), feature_files.read(path)
+    assert list(read) == conv_names("vgg16")
+    for name, pair in read.items():
+        for value, expected in zip(pair, given[name], strict=True):
+            np.testing.assert_array_equal(value, expected)
+    np.savez(tmp_path / "bad.npz", **{"conv1_1/kernel": np.zeros(3), "conv1_1/bias": np.zeros(64)})
+    with pytest.raises(animegan_tf.InputError, match=r"conv1_1 has shapes \[\(3,\), \(64,\)\]"):
+        feature_files.check_fit(feature_files.read(tmp_path / "bad.npz"), "bad.npz", "vgg16")
 
 
 def test_an_array_is_no_weights_file(tmp_path):

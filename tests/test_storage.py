@@ -66,6 +66,37 @@ def test_a_lock_goes_with_its_process(tmp_path):
             pass
 
 
+def test_a_lock_that_is_a_link_is_refused(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / ".lock").symlink_to(mine)
+    with pytest.raises(OSError, match="links"), storage.locked(tmp_path / ".lock"):
+        pass
+    assert mine.read_text() == "mine"
+
+
+def test_files_are_on_the_disk_before_they_have_their_names(tmp_path, monkeypatch):
+    events = []
+    real = storage.os.fsync, storage.os.replace
+
+    def fsync(opened):
+        name = Path(f"/proc/self/fd/{opened}").resolve().name
+        events.append(f"sync {'new' if name.endswith('.tmp') else name}")
+        real[0](opened)
+
+    def replace(old, new):
+        events.append(f"name {Path(new).name}")
+        real[1](old, new)
+
+    monkeypatch.setattr(storage.os, "fsync", fsync)
+    monkeypatch.setattr(storage.os, "replace", replace)
+    storage.write_text(tmp_path / "a" / "b.txt", "b")
+    assert events == ["sync new", "name b.txt", "sync a"]
+    events.clear()
+    storage.move(tmp_path / "a", tmp_path / "c")
+    assert events == ["sync b.txt", "sync a", "name c", f"sync {tmp_path.name}"]
+
+
 def test_a_file_system_without_locks(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.ENOLCK, "no locks available")

@@ -274,7 +274,7 @@ def test_a_full_disk(server, checkpoints, tmp_path, monkeypatch, when):
         monkeypatch.setattr(weights, "save_generator", full)
     else:
         monkeypatch.setattr(styles, "_convert", lambda *given: given[-1].write_bytes(b"weights"))
-        place = (storage, "write_text") if when == "source" else (os, "rename")
+        place = (storage, "write_text") if when == "source" else (storage, "move")
         monkeypatch.setattr(*place, full)
     with pytest.raises(OSError, match=r"styles_dir: .* cannot be written: No space") as raised:
         obtain(server, tmp_path, timeout=5)

@@ -142,6 +142,15 @@ def test_existing_results_are_left(tmp_path):
     assert images.read_photo(out / "a.png").rgb[0, 0, 0] == 250
 
 
+def test_an_empty_result_is_done_again(tmp_path):
+    """A power cut leaves such."""
+    photos = photos_in(tmp_path / "photos", "a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").touch()
+    report = stylize_paths(make_negative, [photos], tmp_path / "out")
+    assert report.written == (tmp_path / "out" / "a.png",)
+
+
 @pytest.mark.parametrize("overwrite", [True, False])
 @pytest.mark.parametrize("link", [None, os.symlink, os.link])
 def test_photos_are_never_replaced(tmp_path, overwrite, link):

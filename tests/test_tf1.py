@@ -7,7 +7,7 @@ import tensorflow as tf
 from conftest import assign_seeded
 
 import animegan_tf
-from animegan_tf.networks import tf1
+from animegan_tf.networks import checkpoint_index, tf1
 
 ARCHS = ("v2", "lite", "v1")
 
@@ -137,6 +137,46 @@ def test_a_damaged_checkpoint_changes_nothing(golden, tmp_path):
         tf1.load(model, prefix)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    (
+        # TensorFlow ends the process on these when the checksums are right.
+        (lambda index: index.replace(b"\x08\x01\x12", b"\x08\x63\x12"), "99"),
+        (lambda index: index.replace(b"\x08\x07\x12", b"\x08\x08\x12"), "other than its bytes"),
+        (lambda index: index.replace(b"\x12\x02\x08\x07", b"\x12\x02\xff\xff"), "pars|Wire"),
+        (lambda index: index.replace(b"weights", b"\xff\xfeights"), "utf-8"),
+        (lambda index: index[:-8] + bytes(8), "last bytes"),
+        (lambda index: index[:60], "."),
+        (lambda index: bytes(len(index) - 48) + index[-48:], "."),
+    ),
+)  # fmt: skip
+def test_an_index_is_looked_at_before_tensorflow_does(tmp_path, damage, reason):
+    values = {"generator/weights": np.ones((7, 2), np.float32), "b": np.float32(1)}
+    prefix = write_checkpoint(tmp_path / "m", values)
+    checkpoint_index.check(prefix)
+    index = tmp_path / "m.index"
+    damaged = damage(index.read_bytes())
+    assert damaged != index.read_bytes()
+    index.write_bytes(damaged)
+    with pytest.raises(animegan_tf.InputError, match=f"is not a readable checkpoint: .*({reason})"):
+        checkpoint_index.check(prefix)
+
+
+def test_a_checkpoint_whose_data_are_cut(golden, tmp_path):
+    prefix = write_checkpoint(tmp_path / "cut", _values(golden, "lite"))
+    with (tmp_path / "cut.data-00000-of-00001").open("r+b") as file:
+        file.truncate(1000)
+    with pytest.raises(animegan_tf.InputError, match=r"readable checkpoint: .* behind the end"):
+        tf1.find_arch(prefix)
+
+
+@pytest.mark.parametrize("state", (b"", b"\xff\xfe\x80", bytes(300)))
+def test_a_damaged_state_file_names_nothing(tmp_path, state):
+    write_checkpoint(tmp_path / "m", {"a": np.float32(1)})
+    (tmp_path / "checkpoint").write_bytes(state)
+    assert tf1.find_checkpoint(tmp_path) == str(tmp_path / "m")
 
 
 def test_no_checkpoint_is_explained(tmp_path):

@@ -356,7 +356,7 @@ def test_a_film_of_which_no_frame_can_be_decoded(tmp_path):
 def test_tags_whose_encoding_pyav_does_not_ask_for(tmp_path, monkeypatch):
     """From its version 19 on `av.open` has no `metadata_errors`."""
     path, original = films.write_film(tmp_path / "a.mp4", moving(3)), av.open
-    monkeypatch.setattr(av, "open", lambda file: original(file))
+    monkeypatch.setattr(av, "open", lambda file, options: original(file, options=options))
     assert len(read(path)) == 3
 
 

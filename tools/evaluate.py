@@ -33,7 +33,7 @@ def define_flags():
     flags.DEFINE_string("video", None, "a film, to measure flicker on")
     flags.DEFINE_string("output", None, "folder for what is written. Required.")
     flags.DEFINE_string(
-        "features", "imagenet", "VGG weights: imagenet (a download), a .npy or .h5 file, or random"
+        "features", "imagenet", "VGG weights: imagenet (a download), a .npy, .npz or .h5, or random"
     )
     flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "the feature network")
     flags.DEFINE_integer("max_side", 512, "pictures are shrunk to this first", lower_bound=64)

@@ -154,7 +154,7 @@ def _move_pictures(aside, folder, names):
         if path.name not in names:  # its frame was deleted since a run that was cut short
             path.unlink()
     if not folder.exists():
-        os.rename(aside, folder)
+        storage.move(aside, folder)
         return
     for name in names:  # completes what is there; cut short, the next run sees what is missing
         os.replace(aside / name, folder / name)

@@ -6,7 +6,6 @@ outlines: enough difference for every loss to have something to do. Pictures are
 
 import contextlib
 import json
-import os
 import pathlib
 import shutil
 import uuid
@@ -14,7 +13,7 @@ import uuid
 import cv2
 import numpy as np
 
-from animegan_tf import images
+from animegan_tf import images, storage
 from animegan_tf.data import smoothing
 from animegan_tf.errors import InputError
 from animegan_tf.validation import check_whole
@@ -52,7 +51,7 @@ def make_smoke_dataset(folder, image_size=64, count=6, seed=0) -> pathlib.Path:
         (aside / _MARKER).write_text(json.dumps(settings), encoding="utf-8")
         with contextlib.suppress(OSError):
             folder.rmdir()
-        os.rename(aside, folder)
+        storage.move(aside, folder)
     except OSError:
         # Another worker of the run may have been faster.
         if not (folder / _MARKER).is_file():

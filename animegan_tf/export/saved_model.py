@@ -1,7 +1,6 @@
 """SavedModels for TF Serving: NAME/1, NAME/2, ..., each checked before it appears."""
 
 import json
-import os
 import shutil
 import statistics
 import uuid
@@ -110,7 +109,7 @@ def export_saved_model(
             "bytes": sum(file.stat().st_size for file in made.rglob("*") if file.is_file()),
             **_check(made, model, shown, input_type, encoding, match_brightness),
         }
-        os.replace(made, path / folder)
+        storage.move(made, path / folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
         if new and not any(path.iterdir()):

@@ -12,6 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from animegan_tf.errors import InputError
+from animegan_tf.networks import checkpoint_index
 from animegan_tf.networks.generator import SIZE_MULTIPLES, build_generator
 from animegan_tf.networks.layers import LayerNorm2D, SpectralConv2D
 
@@ -92,7 +93,10 @@ def exists(path):
 
 
 def _find_in_folder(folder):
-    state = tf.train.get_checkpoint_state(str(folder))
+    try:
+        state = tf.train.get_checkpoint_state(str(folder))
+    except (ValueError, tf.errors.OpError):  # empty, or no text
+        state = None
     if state is not None and state.model_checkpoint_path:
         # The file holds the path on the author's machine: only its last part means anything here.
         name = Path(state.model_checkpoint_path.replace("\\", "/")).name
@@ -109,6 +113,7 @@ def _find_in_folder(folder):
 
 def _open(path):
     prefix = find_checkpoint(path)
+    checkpoint_index.check(prefix)
     try:
         return prefix, tf.train.load_checkpoint(prefix)
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
@@ -143,7 +148,7 @@ def load(model, path):
     _check(named, reader.get_variable_to_shape_map(), prefix)
     try:
         values = {name: np.asarray(reader.get_tensor(name)) for name in named}
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as error:
         raise InputError(f"path: {prefix!r} is damaged: {error}") from error
     for name, variable in named.items():
         variable.assign(values[name])

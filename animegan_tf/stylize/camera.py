@@ -15,7 +15,7 @@ from fractions import Fraction
 import cv2
 from tqdm import tqdm
 
-from animegan_tf import images
+from animegan_tf import images, storage
 from animegan_tf.errors import InputError
 from animegan_tf.signals import Signals
 from animegan_tf.stylize.frames import FrameStylizer
@@ -231,4 +231,4 @@ class _Recording:
             return
         self._write(self._last)
         self._writer.close()
-        os.replace(self._partial, self.path)
+        storage.move(self._partial, self.path)

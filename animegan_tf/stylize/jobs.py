@@ -59,7 +59,13 @@ def plan(inputs, output_dir, *, compare=False, overwrite=False, recursive=False,
 
 
 def _to_do(job):
-    return not os.path.lexists(job.result) or (job.film and unfinished(job.result))
+    # What a power cut left empty is no result.
+    there = os.path.lexists(job.result) and not _is_empty(job.result)
+    return not there or (job.film and unfinished(job.result))
+
+
+def _is_empty(path):
+    return path.is_file() and not path.stat().st_size
 
 
 def show_failure(photo, reason):

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import pathlib
 import signal
 import time
@@ -319,7 +318,7 @@ class Making:
                 plays = animation.plays(self._facts.path)
                 animation.write_animation(finished, aside, kind, plays)
         else:
-            os.replace(finished, self._output)
+            storage.move(finished, self._output)
         self._writer = None
         if stopped is not None:
             record = Journal.load(self._record)

@@ -135,7 +135,7 @@ def _define_data_flags():
 def _define_run_flags():
     flags.DEFINE_string("run_dir", None, "where checkpoints, scalars and samples go")
     flags.DEFINE_string(
-        "features", "imagenet", "VGG weights: imagenet (a download), a .npy or .h5 file, or random"
+        "features", "imagenet", "VGG weights: imagenet (a download), a .npy, .npz or .h5, or random"
     )
     flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "the feature network")
     flags.DEFINE_integer("steps_per_epoch", None, "default: max(photos, frames) // batch_size")

@@ -15,6 +15,7 @@ from animegan_tf.data.check import check_dataset
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.smoothing import ensure_smooth, missing_smooth
 from animegan_tf.errors import InputError
+from animegan_tf.networks.weights import EPOCH_WEIGHTS, SCALARS
 from animegan_tf.recipes import PRECISIONS, Recipe
 from animegan_tf.train.distribution import STRATEGIES, Worker
 from animegan_tf.validation import check_choice, check_number, check_whole
@@ -110,7 +111,7 @@ def _check_files(config):
     """Raise `InputError` for a file that the run would miss only after its first minute."""
     if config.features not in ("imagenet", "random") and not os.path.isfile(config.features):
         raise InputError(
-            "features: expected imagenet, random, a .npy or a Keras .h5 file, found no file at "
+            "features: expected imagenet, random, a .npy, .npz or Keras .h5 file, found no file at "
             f"{config.features!r}"
         )
     start = config.init_from
@@ -131,6 +132,16 @@ def make_plan(config):
     return Plan(config, report, steps)
 
 
+def _refuse_links(run_dir):
+    """Through links in a run directory from someone else, files elsewhere would be changed."""
+    for name in (LOCK, "checkpoints", EPOCH_WEIGHTS, SCALARS, "samples", "tensorboard"):
+        if (run_dir / name).is_symlink():
+            raise InputError(
+                f"run_dir: expected one with files of its own, received {run_dir}, in which {name} "
+                "is a link; link the whole run directory instead"
+            )
+
+
 @contextlib.contextmanager
 def held(run_dir, worker=Worker()):  # noqa: B008, a frozen value
     """Make `run_dir` and keep other processes from training in it: their checkpoints would mix.
@@ -140,6 +151,7 @@ def held(run_dir, worker=Worker()):  # noqa: B008, a frozen value
     with contextlib.ExitStack() as stack:
         if worker.is_chief:
             Path(run_dir).mkdir(parents=True, exist_ok=True)
+            _refuse_links(Path(run_dir))
             try:
                 stack.enter_context(storage.locked(Path(run_dir) / LOCK))
             except BlockingIOError as error:

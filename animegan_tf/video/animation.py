@@ -2,10 +2,10 @@
 
 from fractions import Fraction
 
-import av
 from av.filter import Graph
 
 from animegan_tf.video import webp
+from animegan_tf.video.opening import open_input, open_output
 
 # Ordered dither: still parts stay still, other kinds crawl.
 _GIF_DITHER = "dither=bayer:bayer_scale=3"
@@ -53,7 +53,7 @@ def notes(kind, rate):
 
 def _pictures(film):
     """Yield (FFmpeg's frame, time, duration) of a film."""
-    with av.open(str(film)) as container:
+    with open_input(film) as container:
         stream = container.streams.video[0]
         waiting, usual = None, Fraction(1, 25)
         for frame in container.decode(stream):
@@ -72,7 +72,7 @@ def _write_gif(film, path, plays):
     graph = None
     # FFmpeg's -1 is none.
     options = {"loop": str(plays - 1 or -1 if plays else 0)}
-    with av.open(str(path), "w", format="gif", options=options) as output:
+    with open_output(path, "gif", options=options) as output:
         tick = Fraction(1, 100)
         for frame, time, duration in _pictures(film):
             if graph is None:
@@ -125,7 +125,7 @@ def _palette_user(frame, palette):
 
 def _write_webp(film, path, plays):
     stream, tick = None, Fraction(1, 1000)
-    with av.open(str(path), "w", format="webp", options={"loop": str(plays)}) as output:
+    with open_output(path, "webp", options={"loop": str(plays)}) as output:
         for frame, time, duration in _pictures(film):
             if stream is None:
                 stream = _stream(output, "libwebp_anim", frame, "bgra", tick)

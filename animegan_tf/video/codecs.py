@@ -57,6 +57,8 @@ def default_codec(container):
 def is_video(path):
     """Whether the file is one for `stylize_video`: a film, or a GIF or WebP with several frames."""
     suffix = pathlib.Path(path).suffix.lower()
+    if suffix in (".gif", ".webp") and not pathlib.Path(path).is_file():
+        return False  # a pipe would be waited for
     if suffix == ".webp":
         return _moving_webp(path)
     if suffix == ".gif":

@@ -15,6 +15,7 @@ import av
 from animegan_tf.errors import InputError
 from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
+from animegan_tf.video.opening import check_size, decoder_options, open_input
 from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
 
 # How the stream of a film is marked whose colours only Dolby's decoders know.
@@ -58,13 +59,6 @@ class VideoInfo:
         return f"{self.path.name}: {self.width}x{self.height}{rate}{length}, {kind}"
 
 
-def _opened(path):
-    try:
-        return av.open(path, metadata_errors="replace")
-    except TypeError:  # from PyAV 19 on it takes tags that are no UTF-8 as they are
-        return av.open(path)
-
-
 def open_film(path):
     """PyAV's container for the film at `path`; closed by whoever asked for it.
 
@@ -72,10 +66,9 @@ def open_film(path):
     result's that cannot be written.
     """
     try:
-        return _opened(str(path))
-    except (av.error.FileNotFoundError, av.error.IsADirectoryError):
-        found = "a folder" if pathlib.Path(path).is_dir() else "nothing"
-        raise InputError(f"video: expected a film, found {found} at {path}") from None
+        return open_input(path)
+    except av.error.FileNotFoundError:
+        raise InputError(f"video: expected a film, found nothing at {path}") from None
     except av.error.FFmpegError as error:
         if isinstance(error, OSError):
             raise InputError(f"{path}: {error.strerror}") from error
@@ -135,6 +128,8 @@ class VideoFile:
         self.close()
         self.container = open_film(self.path)
         self.stream = self._pick_stream()
+        check_size(self.path, self.stream.height, self.stream.width)
+        self.stream.codec_context.options = decoder_options()
         self.stream.thread_type = self._threads
         self.time_base = Fraction(self.stream.time_base)
         self.last = None
@@ -190,6 +185,7 @@ class VideoFile:
         aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
         height = max(1, round(decoded.height * max(1, 1 / aspect)))
         width = max(1, round(decoded.width * max(1, aspect)))
+        check_size(self.path, height, width)
         if orientation.transposed:
             height, width = width, height
         self._converter = Converter(height, width, orientation, self._tone(decoded))

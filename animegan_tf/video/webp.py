@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from animegan_tf.errors import InputError
+from animegan_tf.video.opening import check_size
 
 _ALPHA = 0x10
 _DISPOSE, _REPLACE = 0x01, 0x02
@@ -23,12 +24,15 @@ class Animation:
     def __init__(self, path):
         """Look through the file. Raises `InputError` when it is none, `OSError` if unreadable."""
         self._path = pathlib.Path(path)
+        if self._path.exists() and not self._path.is_file():
+            raise InputError(f"{path}: expected an animated WebP, found a folder, device or pipe")
         self._frames, self.durations = [], []
         with self._path.open("rb") as file:
             start = file.read(30)
             if start[:4] != b"RIFF" or start[8:16] != b"WEBPVP8X" or len(start) < 30:
                 raise InputError(f"{path}: expected an animated WebP, received something else")
             self.width, self.height = 1 + _three(start, 24), 1 + _three(start, 27)
+            check_size(path, self.height, self.width)
             for kind, place, size in _chunks(file, 12):
                 if kind == b"ANMF":
                     file.seek(place)
@@ -48,16 +52,14 @@ class Animation:
                 data = file.read(size)
                 if len(data) < size:
                     raise InputError(f"cut short: the file ends in frame {number}")
-                picture = cv2.imdecode(
-                    np.frombuffer(_still(data[16:]), np.uint8), cv2.IMREAD_UNCHANGED
-                )
                 left, top = 2 * _three(data, 0), 2 * _three(data, 3)
-                if picture is None or picture.ndim != 3:
-                    raise InputError(f"damaged: frame {number} cannot be decoded")
-                height, width = picture.shape[:2]
+                width, height = 1 + _three(data, 6), 1 + _three(data, 9)
                 part = canvas[top : top + height, left : left + width]
                 if part.shape[:2] != (height, width):
                     raise InputError(f"damaged: frame {number} is larger than the picture")
+                picture = _decoded(data[16:], height, width)
+                if picture is None:
+                    raise InputError(f"damaged: frame {number} cannot be decoded")
                 if picture.shape[2] == 3:
                     part[:, :, :3], part[:, :, 3] = picture[:, :, ::-1], 255
                 else:
@@ -114,21 +116,33 @@ def _chunks(file, place):
         place += 8 + size + size % 2
 
 
-def _still(chunks):
-    """A WebP file of one frame's chunks (ALPH, VP8 or VP8L)."""
+def _decoded(chunks, height, width):
+    """BGR or BGRA of a frame's chunks (ALPH, VP8 or VP8L); None unless they are of that size."""
+    picture = chunks
     if chunks[:4] == b"ALPH":
-        start = 8 + struct.unpack_from("<I", chunks, 4)[0]
-        place = start + start % 2
-        size = _dimensions(chunks[place:])
-        flags = struct.pack("<I", _ALPHA) + b"".join(_bytes(n - 1) for n in size)
+        start = 8 + int.from_bytes(chunks[4:8], "little")
+        picture = chunks[start + start % 2 :]
+        flags = struct.pack("<I", _ALPHA) + _bytes(width - 1) + _bytes(height - 1)
         chunks = b"VP8X" + struct.pack("<I", 10) + flags + chunks
-    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+    # Before it is decoded, which takes memory for the size that it says.
+    if _dimensions(picture) != (width, height):
+        return None
+    data = b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.ndim != 3 or decoded.shape[:2] != (height, width):
+        return None
+    return decoded
 
 
 def _dimensions(chunk):
-    """(width, height) of a VP8 chunk: RFC 6386, 9.1."""
-    width, height = struct.unpack_from("<HH", chunk, 14)
-    return width & 0x3FFF, height & 0x3FFF
+    """(width, height) that a VP8 chunk (RFC 6386, 9.1) or VP8L chunk says, None for another."""
+    if chunk[:4] == b"VP8L" and len(chunk) >= 13:
+        bits = int.from_bytes(chunk[9:13], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if chunk[:4] == b"VP8 " and len(chunk) >= 18:
+        width, height = struct.unpack_from("<HH", chunk, 14)
+        return width & 0x3FFF, height & 0x3FFF
+    return None
 
 
 def _three(data, place):

@@ -9,8 +9,10 @@ import itertools
 
 import av
 
+from animegan_tf.errors import InputError
 from animegan_tf.video.codecs import CONTAINERS
 from animegan_tf.video.encoder import Stamps
+from animegan_tf.video.opening import open_input, open_output
 
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov"}
 # A kill loses nothing that a muxer has let go of; for tracks without packets, subtitles for
@@ -36,9 +38,7 @@ class Writer:
         """
         self._is_mp4 = container in ("mp4", "mov")
         options = {**_OPTIONS, **(_MP4_OPTIONS if self._is_mp4 else {})}
-        self._output = av.open(
-            str(path), "w", format=CONTAINERS[container], container_options=options
-        )
+        self._output = open_output(path, CONTAINERS[container], container_options=options)
         self._spec, self._copies, self._last, self.frames = spec, None, None, 0
         try:
             self._begin(copies)
@@ -81,7 +81,7 @@ class Writer:
 
     def take(self, partial, segments):
         """Copy segments, lists of (pts, duration), from a file that a writer made before."""
-        with av.open(str(partial)) as source:
+        with open_input(partial) as source:
             stream = source.streams.video[0]
             name = _AS_ENCODED.get(self._spec.codec.encoder)
             convert = av.bitstream.BitStreamFilterContext(name, stream) if name else None
@@ -151,9 +151,9 @@ def count_packets(path):
     """How many video packets can be read from a file, 0 when it cannot be opened."""
     count = 0
     try:
-        with av.open(str(path)) as container:
+        with open_input(path) as container:
             for packet in container.demux(container.streams.video[0]):
                 count += bool(packet.size)
-    except (av.error.FFmpegError, IndexError, OSError):
+    except (av.error.FFmpegError, IndexError, OSError, InputError):
         pass
     return count

@@ -9,6 +9,7 @@ happens where there is a GPU.
 import contextlib
 import hashlib
 import importlib.metadata
+import os
 import statistics
 import struct
 import time
@@ -30,7 +31,9 @@ _WORTH_SECONDS = 20.0
 # Of converted networks; each is as large as its weights.
 _KEPT = 16
 # Part of their names: a change of what is converted, or how, needs another number.
-_FORMAT = 3
+_FORMAT = 4
+# What comes before a kept network in its file: its SHA-256.
+_DIGEST = 32
 # Nobody asked for an engine that takes more than this much of the free memory.
 _MEMORY_SHARE = 0.5
 _TRIED_SIDE, _ROUNDS, _TOLERANCE = 256, 2, 1e-3
@@ -170,7 +173,7 @@ class AutoEngine:
 
         path = self._file_for_frames(height, width)
         try:
-            made = StableLiteRT(path.read_bytes())
+            made = StableLiteRT(_read_kept(path))
             refuse_large_for_litert(made.arch, height, width, share=_MEMORY_SHARE)
             path.touch()
         except _NOT_READABLE:
@@ -215,15 +218,30 @@ def _load(made):
 def _load_kept(path):
     """The engine of a kept file, or None for one that is damaged."""
     try:
-        made = _load(path.read_bytes())
+        made = _load(_read_kept(path))
         path.touch()
     except _NOT_READABLE:
         return None
     return made
 
 
+def _read_kept(path):
+    """What `_keep` was given; `OSError` or `ValueError` for any other file.
+
+    LiteRT must not see what is damaged, or another user's.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path} is no file")
+    if hasattr(os, "getuid") and {path.stat().st_uid, path.parent.stat().st_uid} != {os.getuid()}:
+        raise ValueError(f"{path} is another user's")
+    kept = path.read_bytes()
+    if hashlib.sha256(kept[_DIGEST:]).digest() != kept[:_DIGEST]:
+        raise ValueError(f"{path} is damaged")
+    return kept[_DIGEST:]
+
+
 def _keep(path, made):
-    storage.write_bytes(path, made)
+    storage.write_bytes(path, hashlib.sha256(made).digest() + made)
     kept = sorted(path.parent.glob(f"*{TFLITE_SUFFIX}"), key=lambda file: file.stat().st_mtime)
     for old in kept[:-_KEPT]:
         old.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from animegan_tf.stylize.engines.keras import KerasEngine
 from animegan_tf.stylize.engines.litert import TFLITE_SUFFIX, ConvertedEngine, LiteRTEngine
 from animegan_tf.stylize.engines.saved_model import SavedModelEngine, saved_model_folder
+from animegan_tf.stylize.engines.trial import refuse_crashing
 from animegan_tf.stylize.options import ENGINES
 from animegan_tf.validation import check_choice
 
@@ -27,6 +28,8 @@ def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib
         return _of_model(checkpoint, engine, strip_memory, quietly)
     path = Path(checkpoint)
     if path.suffix == TFLITE_SUFFIX:
+        if path.is_file():
+            refuse_crashing(path)
         return LiteRTEngine(path)
     if saved_model_folder(path) is not None:
         return SavedModelEngine(saved_model_folder(path))

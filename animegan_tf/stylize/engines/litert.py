@@ -60,7 +60,7 @@ class LiteRTEngine(Engine):
             raise InputError(f"checkpoint: {path} is no readable TFLite file: {error}") from error
         height, width = self._picture_shape(path)
         self.size = None if -1 in (height, width) else (height, width)
-        own = self._properties()
+        own = self._properties(path)
         self.multiple = multiple or own.get("multiple", _UNKNOWN_MULTIPLE)
         self.match_brightness = own.get("match_brightness", True)
         self._weights, self._arch = own.get("weights"), arch
@@ -81,10 +81,19 @@ class LiteRTEngine(Engine):
             f"{', '.join(found)}"
         )
 
-    def _properties(self):
+    def _properties(self, path):
         from animegan_tf.networks import metadata
 
-        return metadata.read_own(self._model)
+        try:
+            own = dict(metadata.read_own(self._model))
+            multiple = own.get("multiple", _UNKNOWN_MULTIPLE)
+            if not isinstance(multiple, int) or not 0 < multiple <= 1024:
+                raise ValueError(f"multiple {multiple!r}")
+        except Exception as error:  # whatever the readers of its tables come upon
+            raise InputError(
+                f"checkpoint: {path} is no readable TFLite file: its metadata are damaged"
+            ) from error
+        return own
 
     def identity(self):
         return self._weights or digest([self._model])
