@@ -12,6 +12,8 @@ VERSION = re.search(
 # Those that releases of TensorFlow 2.20 and 2.21 are built for.
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = {
+    # Reading JPEG XL.
+    "jxl": ["pillow-jxl-plugin>=1.3"],
     # TFLite files in int8 and int16x8.
     "quantize": ["ai-edge-quantizer>=0.10"],
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
@@ -60,6 +62,8 @@ setup(
         "keras>=3.10",
         "numpy>=1.26",
         "opencv-python>=4.14",
+        "pillow>=11.3",
+        "pillow-heif>=1.0",
         "absl-py>=2.1",
         "h5py>=3.11",
         "tqdm>=4.66",

@@ -294,7 +294,7 @@ def _prepare(job, config):
     drawn = config.delivery.shrink(photo.rgb)
     if config.signature == "serving_default":
         return _Prepared(job, photo, drawn, drawn)
-    whole = drawn is photo.rgb and photo.orientation == 1
+    whole = drawn is photo.rgb and photo.plain
     if whole and data.startswith((_JPEG, _PNG)):
         return _Prepared(job, photo, drawn, data)
     written, encoded = cv2.imencode(".png", drawn[:, :, ::-1])
