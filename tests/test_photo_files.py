@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.images import colours
 
 pillow_heif.register_heif_opener()
 CASES = Path(__file__).parent / "photos"
@@ -189,13 +190,13 @@ def test_colours_of_wide_profiles_in_every_format():
 
 def test_srgb_profiles_change_no_number():
     rgb = noise(20, 30)
-    profile = images.colours.srgb_profile()
+    profile = colours.srgb_profile()
     photo = images.decode_photo(encoded(Image.fromarray(rgb), "PNG", icc_profile=profile), "a")
     np.testing.assert_array_equal(photo.rgb, rgb)
     assert photo.plain and photo.notes == ()
 
 
-@pytest.mark.parametrize("profile", [b"junk" * 40, P3[:200], images.colours.srgb_profile()[:130]])
+@pytest.mark.parametrize("profile", [b"junk" * 40, P3[:200], colours.srgb_profile()[:130]])
 def test_broken_profiles_are_taken_for_srgb_with_a_word(profile):
     rgb = noise(8, 8)
     photo = images.decode_photo(encoded(Image.fromarray(rgb), "PNG", icc_profile=profile), "a")
@@ -242,6 +243,6 @@ def test_decoders_that_raise_anything_are_named(monkeypatch):
         raise AttributeError("'NoneType' object has no attribute 'dtype'")
 
     monkeypatch.setattr(Image.Image, "getexif", fails)
-    monkeypatch.setattr(images.read.colours, "to_srgb", fails)
+    monkeypatch.setattr(colours, "to_srgb", fails)
     with pytest.raises(InputError, match="a: the picture is cut short or damaged"):
         images.decode_photo(encoded(Image.new("RGB", (4, 4)), "PNG"), "a")

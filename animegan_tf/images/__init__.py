@@ -8,35 +8,60 @@ is float32 RGB in [-1, 1].
 `write` writes results. `values` and `sizes` are for arrays.
 """
 
-from animegan_tf.images.formats import (
-    JPEG_SUFFIXES,
-    PHOTO_SUFFIXES,
-    RESULT_SUFFIXES,
-    result_suffix,
-)
-from animegan_tf.images.metadata import Metadata
-from animegan_tf.images.read import Photo, decode_photo, read_photo
-from animegan_tf.images.sizes import (
-    PUBLISHED_MIN_SIDE,
-    PUBLISHED_MULTIPLE,
-    enlarged_size,
-    limit_side,
-    pad_to_multiple,
-    pad_to_size,
-    preprocess_published,
-    published_size,
-    resize,
-    side_by_side,
-    size_within,
-)
-from animegan_tf.images.values import (
-    brightness_scale,
-    check_rgb,
-    even_choice,
-    luma,
-    match_brightness,
-    scale_levels,
-    to_network,
-    to_uint8,
-)
-from animegan_tf.images.write import encode_photo, write_photo
+from typing import TYPE_CHECKING
+
+from animegan_tf import lazy
+
+if TYPE_CHECKING:
+    from animegan_tf.images.formats import (
+        JPEG_SUFFIXES,
+        PHOTO_SUFFIXES,
+        RESULT_SUFFIXES,
+        result_suffix,
+    )
+    from animegan_tf.images.metadata import Metadata
+    from animegan_tf.images.read import Photo, decode_photo, read_photo
+    from animegan_tf.images.sizes import (
+        PUBLISHED_MIN_SIDE,
+        PUBLISHED_MULTIPLE,
+        enlarged_size,
+        limit_side,
+        pad_to_multiple,
+        pad_to_size,
+        preprocess_published,
+        published_size,
+        resize,
+        side_by_side,
+        size_within,
+    )
+    from animegan_tf.images.values import (
+        brightness_scale,
+        check_rgb,
+        even_choice,
+        fill_transparent,
+        luma,
+        match_brightness,
+        on_white,
+        scale_levels,
+        to_network,
+        to_uint8,
+    )
+    from animegan_tf.images.write import encode_photo, write_photo
+
+_NAMES = {
+    "formats": "JPEG_SUFFIXES PHOTO_SUFFIXES RESULT_SUFFIXES result_suffix",
+    "metadata": "Metadata",
+    "read": "Photo decode_photo read_photo",
+    "sizes": "PUBLISHED_MIN_SIDE PUBLISHED_MULTIPLE enlarged_size limit_side pad_to_multiple "
+    "pad_to_size preprocess_published published_size resize side_by_side size_within",
+    "values": "brightness_scale check_rgb even_choice fill_transparent luma match_brightness "
+    "on_white scale_levels to_network to_uint8",
+    "write": "encode_photo write_photo",
+}
+_MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = list(_MODULE_OF)
+
+
+def __getattr__(name):
+    return lazy.load(__name__, _MODULE_OF, name)

@@ -1,5 +1,6 @@
 """What kind of image a file is, by its first bytes, and the suffixes of kinds. Loads no NumPy."""
 
+import os
 from pathlib import Path
 
 # The kinds that results are written as, each with its suffixes, the usual one first.
@@ -16,6 +17,11 @@ JPEG_SUFFIXES = WRITTEN["jpeg"]
 RESULT_SUFFIXES = tuple(suffix for suffixes in WRITTEN.values() for suffix in suffixes)
 # What counts as a photo in a folder whatever its content: what is none is named.
 PHOTO_SUFFIXES = (*RESULT_SUFFIXES, ".jp2", ".ppm", ".pgm", ".jxl")
+
+RAW_SUFFIXES = (
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos",
+    ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".srw", ".x3f",
+)  # fmt: skip
 
 # How much of a file `kind_of` looks at.
 HEAD = 32
@@ -76,7 +82,12 @@ def kind_of(head):
 
 
 def head_of(path):
-    """The first bytes of the file at `path`, for `kind_of`; b"" when it cannot be read."""
+    """The first bytes of the file at `path`, for `kind_of`; b"" when it cannot be read.
+
+    Of a pipe too, which gives its bytes only once.
+    """
+    if not os.path.isfile(path):
+        return b""
     try:
         with open(path, "rb") as file:
             return file.read(HEAD)
@@ -98,3 +109,16 @@ def result_suffix(path, kind=None):
         return suffix if suffix.lower() in RESULT_SUFFIXES else ".png"
     suffixes = WRITTEN.get(kind, (".png",))
     return suffix if suffix.lower() in suffixes else suffixes[0]
+
+
+def is_animated(path):
+    """Whether the file at `path` is a GIF or WebP of several frames, whatever its name."""
+    if kind_of(head_of(path)) not in ("gif", "webp"):
+        return False
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("GIF", "WEBP")) as image:
+            return image.is_animated
+    except Exception:  # of all kinds for damaged files
+        return False

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from PIL import ExifTags, Image, TiffImagePlugin
 
 _EXIF_IFD, _INTEROP = ExifTags.IFD.Exif, ExifTags.IFD.Interop
-_ORIENTATION, _XMP, _IPTC, _PHOTOSHOP = 0x0112, 700, 33723, 34377
+_ORIENTATION, XMP, IPTC = 0x0112, 700, 33723
 _WIDTH, _HEIGHT = 0xA002, 0xA003
-# Of a TIFF's first directory: what it says about people, places and cameras. The rest is about how
-# its pixels are stored.
+# Tags of directories below the first one.
+INNER = (_EXIF_IFD, ExifTags.IFD.GPSInfo)
+# Of the first directory: what it says about people, places and cameras. The rest is about how
+# pixels are stored.
 _DESCRIPTIVE = frozenset(
     (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749,
      0x8298, 0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F)
@@ -37,7 +39,7 @@ class Metadata:
 
     exif: bytes from the TIFF header on, upright and without a thumbnail. xmp, iptc: bytes. dpi:
     dots an inch, (across, down). profile: the ICC profile that the photo was stored with; results
-    are sRGB and do not get it unless they are converted back. Each is None where there is none.
+    are sRGB and do not get it. Each is None where there is none.
     """
 
     exif: bytes | None = None
@@ -66,40 +68,32 @@ def _whole(read, image):
 
 
 def _exif(image):
-    read = image.getexif()
-    is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
-    exif = Image.Exif()
+    read, exif = image.getexif(), Image.Exif()
     exif.endian = read.endian
-    for tag, value in read.items():
-        if tag not in (_ORIENTATION, _XMP, _IPTC, _PHOTOSHOP) and (
-            not is_tiff or tag in _DESCRIPTIVE
-        ):
-            exif[tag] = read.get_ifd(tag) if tag in (_EXIF_IFD, ExifTags.IFD.GPSInfo) else value
-    if not len(exif):
-        return None
+    for tag in _DESCRIPTIVE.intersection(read):
+        exif[tag] = read.get_ifd(tag) if tag in INNER else read[tag]
     inner = exif.get(_EXIF_IFD)
     if inner and isinstance(inner.get(_INTEROP), int):
         inner[_INTEROP] = read.get_ifd(_INTEROP)
+    if not len(exif):
+        return None
     exif[_ORIENTATION] = 1
     return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
 def exif_for(exif, height, width):
-    """EXIF bytes with the size of the result in them, where they had a size."""
-    if not exif:
-        return None
+    """`Image.Exif` of EXIF bytes, with the size of the result in them, where they had a size."""
     read = Image.Exif()
     read.load(exif)
-    inner = read.get_ifd(_EXIF_IFD)
-    if (inner.get(_WIDTH), inner.get(_HEIGHT)) in ((None, None), (width, height)):
-        return exif
-    if isinstance(inner.get(_INTEROP), int):
-        inner[_INTEROP] = read.get_ifd(_INTEROP)
-    inner[_WIDTH], inner[_HEIGHT] = width, height
-    for tag in (_EXIF_IFD, ExifTags.IFD.GPSInfo):
+    for tag in INNER:
         if tag in read:
             read[tag] = read.get_ifd(tag)
-    return read.tobytes().removeprefix(b"Exif\0\0")
+    inner = read.get(_EXIF_IFD, {})
+    if isinstance(inner.get(_INTEROP), int):
+        inner[_INTEROP] = read.get_ifd(_INTEROP)
+    if _WIDTH in inner or _HEIGHT in inner:
+        inner[_WIDTH], inner[_HEIGHT] = width, height
+    return read
 
 
 def _xmp(image):
@@ -115,7 +109,7 @@ def _xmp(image):
 def _iptc(image):
     """The IPTC records: of JPEG in Photoshop's block, of TIFF in a tag of their own."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        value = image.tag_v2.get(_IPTC)
+        value = image.tag_v2.get(IPTC)
         return bytes(value) if isinstance(value, bytes) else None
     return (image.info.get("photoshop") or {}).get(0x0404) or None
 

@@ -17,6 +17,7 @@ from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 from animegan_tf.errors import InputError
 from animegan_tf.images import colours, formats, metadata
 from animegan_tf.images.metadata import Metadata
+from animegan_tf.images.values import fill_transparent
 
 # Those of Pillow's formats that photos and drawings come in. Others run programs (EPS) or take
 # everything for theirs.
@@ -52,6 +53,10 @@ class Photo:
     metadata: Metadata = field(default_factory=Metadata)
     notes: tuple = ()
     damage: str | None = None
+
+    def seen(self):
+        """`rgb` as a network should see it: without what lies hidden under transparent pixels."""
+        return self.rgb if self.alpha is None else fill_transparent(self.rgb, self.alpha)
 
 
 def read_photo(path):

@@ -61,6 +61,46 @@ def scale_levels(picture, scale):
     return cv2.LUT(picture, levels)
 
 
+def fill_transparent(rgb, alpha):
+    """`rgb` with other colours where `alpha` is 0: those of the visible pixels around.
+
+    What lies there by chance is not seen, but a network would look at it. Both uint8; from coarse
+    to fine each hole gets the mean of what is visible near it, black where nothing is.
+    """
+    if alpha.all():
+        return rgb
+    visible = (alpha > 0).astype(np.uint8)
+    size = alpha.shape[::-1]
+    colours = _halved(cv2.copyTo(rgb, visible).astype(np.float32))
+    coarse = _filled(colours, _halved(visible.astype(np.float32)))
+    around = cv2.resize(np.rint(coarse).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
+    return cv2.copyTo(rgb, visible, around)
+
+
+def _halved(plane):
+    height, width = plane.shape[:2]
+    return cv2.resize(
+        plane, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA
+    ).reshape((height + 1) // 2, (width + 1) // 2, *plane.shape[2:])
+
+
+def _filled(weighted, weights):
+    """Colours everywhere, from colours times weights of 0 to 1, and the weights; all float32."""
+    if max(weights.shape) == 1 or weights.all():
+        return weighted / np.maximum(weights, np.float32(1e-6))[:, :, None]
+    coarse = _filled(_halved(weighted), _halved(weights))
+    around = cv2.resize(coarse, weights.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return weighted + (1 - weights)[:, :, None] * around.reshape(weighted.shape)
+
+
+def on_white(rgb, alpha):
+    """uint8 (H, W, 3) with an `alpha` laid on white."""
+    if (alpha == 255).all():
+        return rgb
+    alpha = alpha[:, :, None].astype(np.uint16)
+    return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
 def luma(rgb):
     """float32 (H, W), levels of 0..255."""
     return np.asarray(rgb, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)

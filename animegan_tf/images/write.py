@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, PngImagePlugin, TiffImagePlugin
+from PIL import Image, PngImagePlugin
 
 from animegan_tf import storage
 from animegan_tf.errors import InputError
@@ -17,13 +17,15 @@ QUALITIES = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90}
 # FFmpeg's and Pillow's names differ from ours here.
 _PILLOW = {"heic": "HEIF"}
 _NO_ALPHA = ("jpeg",)
+# What a JPEG's segment holds, about.
+_SEGMENT = 65000
 
 
-def write_photo(path, rgb, alpha=None, *, told=None, quality=None, lossless=True):
+def write_photo(path, rgb, alpha=None, *, told=None, profile=None, quality=None, lossless=True):
     """Write uint8 RGB (H, W, 3), with uint8 `alpha` (H, W) if given, in the format of the suffix.
 
-    told: the `Metadata` of the photo that it is made of; with one, the file says that it is sRGB,
-        or, if the metadata has a `profile`, `rgb` is converted to that one.
+    told: the `Metadata` of the photo that it is made of; with one, the file says that it is sRGB.
+    profile: bytes of an ICC profile for RGB to convert `rgb` to instead, and to say so.
     quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
     lossless: whether a WebP without a `quality` is compressed without loss.
 
@@ -40,11 +42,14 @@ def write_photo(path, rgb, alpha=None, *, told=None, quality=None, lossless=True
     check_rgb("rgb", rgb)
     if alpha is not None and kind in _NO_ALPHA:
         raise InputError(f"{path}: JPEG has no alpha channel; name a .png file instead")
-    data = encode_photo(kind, rgb, alpha, path, told=told, quality=quality, lossless=lossless)
+    options = {"told": told, "profile": profile, "quality": quality, "lossless": lossless}
+    data = encode_photo(kind, rgb, alpha, path, **options)
     storage.write_bytes(path, data)
 
 
-def encode_photo(kind, rgb, alpha=None, path="image", *, told=None, quality=None, lossless=True):
+def encode_photo(
+    kind, rgb, alpha=None, path="image", *, told=None, profile=None, quality=None, lossless=True
+):
     """The bytes that `write_photo` writes, in a format of `formats.WRITTEN`; errors call it `path`.
 
     JPEG leaves `alpha` out.
@@ -52,7 +57,7 @@ def encode_photo(kind, rgb, alpha=None, path="image", *, told=None, quality=None
     height, width = rgb.shape[:2]
     options = {}
     if told is not None:
-        rgb, profile = _coloured(rgb, told.profile)
+        rgb, profile = _coloured(rgb, profile)
         options = _told(kind, told, profile, height, width)
     if alpha is None or kind in _NO_ALPHA:
         image = Image.fromarray(rgb)
@@ -64,7 +69,7 @@ def encode_photo(kind, rgb, alpha=None, path="image", *, told=None, quality=None
         image = Image.fromarray(np.dstack([rgb, alpha]))
     if kind == "bmp" and image.mode == "RGBA":  # of which Pillow writes no mask for the alpha
         return cv2.imencode(".bmp", np.dstack([rgb[:, :, ::-1], alpha]))[1].tobytes()
-    options |= _compression(kind, quality, lossless)
+    options = _compression(kind, quality, lossless) | options
     if kind == "heic":
         import pillow_heif
 
@@ -100,28 +105,30 @@ def _compression(kind, quality, lossless):
 def _told(kind, told, profile, height, width):
     """Pillow's options for what a file says about itself."""
     options = {"icc_profile": profile}
-    exif = metadata.exif_for(told.exif, height, width)
+    exif = metadata.exif_for(told.exif, height, width) if told.exif else Image.Exif()
     if told.dpi is not None and kind in ("jpeg", "png", "tiff", "bmp"):
         options["dpi"] = told.dpi
     if kind == "tiff":
-        tags = TiffImagePlugin.ImageFileDirectory_v2()
-        for tag, value in ((700, told.xmp), (33723, told.iptc)):
+        for tag, value in ((metadata.XMP, told.xmp), (metadata.IPTC, told.iptc)):
             if value is not None:
-                tags[tag], tags.tagtype[tag] = value, 1
-        options["tiffinfo"] = tags
-    elif kind == "png" and told.xmp is not None:
+                exif[tag] = value
+        options["tiffinfo"] = exif
+        # Which libtiff, that compresses, does not write from here.
+        if any(tag in exif for tag in metadata.INNER):
+            options["compression"] = None
+        return options
+    if told.exif:
+        data = exif.tobytes()
+        if kind != "jpeg" or len(data) <= _SEGMENT:
+            options["exif"] = data if kind in ("jpeg", "heic") else data.removeprefix(b"Exif\0\0")
+    if kind == "jpeg" and told.iptc is not None and len(told.iptc) < _SEGMENT:
+        block = metadata.photoshop_block(told.iptc)
+        options["extra"] = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+    if told.xmp is None or (kind == "jpeg" and len(told.xmp) > _SEGMENT):
+        return options
+    if kind == "png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt("XML:com.adobe.xmp", told.xmp.decode("utf-8", "replace"))
-    elif kind == "jpeg":
-        if told.iptc is not None and len(told.iptc) < 65000:
-            block = metadata.photoshop_block(told.iptc)
-            options["extra"] = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
-        if told.xmp is not None and len(told.xmp) < 65000:
-            options["xmp"] = told.xmp
-        if exif is not None and len(exif) > 65000:  # a segment's most
-            exif = None
-    elif kind != "bmp" and told.xmp is not None:
+    elif kind != "bmp":
         options["xmp"] = told.xmp
-    if exif is not None:
-        options["exif"] = b"Exif\0\0" + exif if kind in ("jpeg", "heic") else exif
     return options
