@@ -81,6 +81,11 @@ def kind_of(head):
     return None
 
 
+def kind_of_suffix(suffix):
+    """The key of `WRITTEN` that results with that suffix are written as, or None."""
+    return next((kind for kind, known in WRITTEN.items() if suffix.lower() in known), None)
+
+
 def head_of(path):
     """The first bytes of the file at `path`, for `kind_of`; b"" when it cannot be read.
 

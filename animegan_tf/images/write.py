@@ -38,7 +38,7 @@ def write_photo(path, rgb, alpha=None, *, told=None, profile=None, quality=None,
     if suffix not in formats.RESULT_SUFFIXES:
         known = ", ".join(formats.RESULT_SUFFIXES)
         raise InputError(f"{path}: expected one of {known}, got {suffix!r}")
-    kind = next(kind for kind, suffixes in formats.WRITTEN.items() if suffix in suffixes)
+    kind = formats.kind_of_suffix(suffix)
     check_rgb("rgb", rgb)
     if alpha is not None and kind in _NO_ALPHA:
         raise InputError(f"{path}: JPEG has no alpha channel; name a .png file instead")

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
 from animegan_tf.stylize import film, jobs
 from animegan_tf.stylize.jobs import Report
 from animegan_tf.stylize.options import PhotoOptions, VideoOptions
@@ -80,30 +81,54 @@ def stylize_paths(
     return Report(tuple(written), plan.skipped, tuple(failed), stopped, plan.notes)
 
 
+def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None, progress=False):
+    """Stylise the bytes of a photo's file, which errors call `name`.
+
+    Returns the bytes of the result, and whether the photo was undamaged.
+
+    kind: one of `PHOTO_FORMATS`; by default the photo's own, or "png" where that is not written.
+    Raises `InputError` for what is no photo. The rest is as in `stylize_paths`.
+    """
+    options = (photo or PhotoOptions()).check()
+    own = formats.kind_of(data[: formats.HEAD])
+    kind = kind or options.format or (own if own in formats.WRITTEN else "png")
+    source = images.decode_photo(data, name)
+    for note in (*source.notes, *((f"damaged ({source.damage})",) if source.damage else ())):
+        if progress:
+            jobs.show(name, note)
+    rgb, alpha, told = _result(stylizer, source, options, compare, kind == "jpeg")
+    return images.encode_photo(kind, rgb, alpha, name, **told), source.damage is None
+
+
 def _photo(stylizer, job, options, compare, progress, written):
     """Do a photo. Raises `InputError` for damage, after what could be read of it is written."""
     photo = _read(job.photo)
     if progress:
         for note in photo.notes:
             jobs.show(job.photo, note)
-    made = _stylized(stylizer, photo, compare)
-    rgb, alpha = made.rgb, made.alpha
-    if alpha is not None and job.result.suffix.lower() in images.JPEG_SUFFIXES:
-        rgb, alpha = images.on_white(rgb, alpha), None
-    told = images.Metadata() if options.strip_metadata else photo.metadata
-    profile = photo.metadata.profile if options.keep_profile else None
-    images.write_photo(
-        job.result,
-        rgb,
-        alpha,
-        told=told,
-        profile=profile,
-        quality=options.quality,
-        lossless=not photo.lossy,
-    )
+    opaque = job.result.suffix.lower() in images.JPEG_SUFFIXES
+    rgb, alpha, told = _result(stylizer, photo, options, compare, opaque)
+    images.write_photo(job.result, rgb, alpha, **told)
     written.append(job.result)
     if photo.damage:
         raise InputError(f"{job.photo}: damaged ({photo.damage}); {job.result} has what was read")
+
+
+def _result(stylizer, photo, options, compare, opaque):
+    """RGB, alpha or None, and what else `write_photo` takes. opaque: lay it on white."""
+    rgb, alpha = _stylized(stylizer, photo, compare)
+    if opaque and alpha is not None:
+        rgb, alpha = images.on_white(rgb, alpha), None
+    return (
+        rgb,
+        alpha,
+        {
+            "told": images.Metadata() if options.strip_metadata else photo.metadata,
+            "profile": photo.metadata.profile if options.keep_profile else None,
+            "quality": options.quality,
+            "lossless": not photo.lossy,
+        },
+    )
 
 
 def _film(stylizer, job, options, compare, overwrite, progress, written):
@@ -133,11 +158,11 @@ def _read(path):
 
 
 def _stylized(stylizer, photo, compare):
-    """The `Photo` to write: the result with the photo's alpha, or both side by side."""
+    """RGB and alpha or None: the result with the photo's alpha, or both side by side."""
     rgb = stylizer(photo.seen())
     size = rgb.shape[:2]
     alpha = None if photo.alpha is None else images.resize(photo.alpha, *size)
     if compare:
         rgb = images.side_by_side(images.resize(photo.rgb, *size), rgb)
         alpha = None if alpha is None else images.side_by_side(alpha, alpha)
-    return images.Photo(rgb, alpha)
+    return rgb, alpha
