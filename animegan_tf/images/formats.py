@@ -118,12 +118,15 @@ def result_suffix(path, kind=None):
 
 def is_animated(path):
     """Whether the file at `path` is a GIF or WebP of several frames, whatever its name."""
-    if kind_of(head_of(path)) not in ("gif", "webp"):
+    head = head_of(path)
+    if kind_of(head) == "webp":  # a flag
+        return head[12:16] == b"VP8X" and bool(head[20] & 0x02)
+    if kind_of(head) != "gif":
         return False
     from PIL import Image
 
     try:
-        with Image.open(path, formats=("GIF", "WEBP")) as image:
+        with Image.open(path, formats=["GIF"]) as image:
             return image.is_animated
     except Exception:  # of all kinds for damaged files
         return False
