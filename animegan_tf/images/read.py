@@ -7,7 +7,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -162,11 +162,23 @@ def _is_raw(image):
 
 
 def _photo(image, data, kind):
-    """The `Photo` of an open image."""
+    """The `Photo` of an open image of a file."""
     frames = getattr(image, "n_frames", 1) if kind in ("gif", "png", "avif", "webp") else 1
     notes = (f"an animation of {frames} frames, of which the first is taken",) if frames > 1 else ()
+    photo = photo_of(image)
+    return replace(
+        photo,
+        lossy=kind == "webp" and _is_lossy(data),
+        notes=notes + photo.notes,
+        damage=_libjpeg_says(data) if kind == "jpeg" else None,
+    )
+
+
+def photo_of(image):
+    """The `Photo` of an image of Pillow: upright, in sRGB, 8 bits."""
     # A TIFF closes its file when it is loaded, others read tags behind their pixels.
-    told = metadata.read_metadata(image) if kind == "tiff" else None
+    is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
+    told = metadata.read_metadata(image) if is_tiff else None
     image.load()
     told = told or metadata.read_metadata(image)
     upright, turned = _upright(image)
@@ -176,10 +188,8 @@ def _photo(image, data, kind):
         np.array(rgb),
         alpha,
         plain=not turned and not converted,
-        lossy=kind == "webp" and _is_lossy(data),
         metadata=told,
-        notes=notes + ((note,) if note else ()),
-        damage=_libjpeg_says(data) if kind == "jpeg" else None,
+        notes=(note,) if note else (),
     )
 
 
