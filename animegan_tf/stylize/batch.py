@@ -1,5 +1,6 @@
 """Photos, films and folders of them, stylised one after the other: `stylize_paths`."""
 
+import contextlib
 import dataclasses
 import errno
 import sys
@@ -10,6 +11,7 @@ from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 from animegan_tf.stylize import film, jobs
+from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.jobs import Report
 from animegan_tf.stylize.options import PhotoOptions, VideoOptions
 from animegan_tf.stylize.stylizer import Stylizer
@@ -68,7 +70,8 @@ def stylize_paths(
             if job.film:
                 stopped = _film(stylizer, job, video, compare, overwrite, progress, written)
             else:
-                _photo(stylizer, job, photo, compare, progress, written)
+                with strips.progress_shown() if progress else contextlib.nullcontext():
+                    _photo(stylizer, job, photo, compare, progress, written)
         except (InputError, MemoryError, OSError) as error:
             if isinstance(error, OSError) and error.errno != errno.ENAMETOOLONG:
                 raise
