@@ -341,6 +341,22 @@ def test_a_result_s_own_name(tmp_path):
             stylize_paths(not_needed, inputs, tmp_path / name)
 
 
+def test_numbers_stay_when_photos_are_added(tmp_path):
+    photos = photos_in(tmp_path, "x/a.jpg", "y/a.jpg", "z/IMG.png", "z/IMG.bmp")
+    out = tmp_path / "out"
+    first = stylize_paths(make_negative, photos / "x/a.jpg", out)
+    second = stylize_paths(make_negative, [photos / "y/a.jpg", photos / "x/a.jpg"], out)
+    assert (second.written, second.skipped) == ((out / "a-2.jpg",), first.written)
+    assert abs(int(images.read_photo(out / "a-2.jpg").rgb[0, 0, 0]) - (255 - 15)) < 3
+    third = stylize_paths(not_needed, [photos / "x/a.jpg", photos / "y/a.jpg"], out)
+    assert third.skipped == (out / "a.jpg", out / "a-2.jpg")
+    # What another format comes before, too.
+    webp = PhotoOptions(format="webp")
+    first = stylize_paths(make_negative, photos / "z/IMG.png", out, photo=webp)
+    second = stylize_paths(make_negative, photos / "z", out, photo=webp)
+    assert (second.written, second.skipped) == ((out / "IMG-2.webp",), (out / "IMG.webp",))
+
+
 # --- what results are ----------------------------------------------------------------------------
 
 
@@ -464,7 +480,7 @@ def test_metadata_of_tiffs_says_nothing_about_how_they_were_stored(tmp_path):
         with Image.open(path) as image:
             assert (image.getexif()[0x0110], image.getexif()[0x013B]) == ("Camera", "Anna")
             if kind == "jpeg":
-                assert set(image.getexif()) == {0x0110, 0x0112, 0x013B}
+                assert set(image.getexif()) == {0x000B, 0x0110, 0x0112, 0x013B}
 
 
 def test_the_source_s_profile_on_request(tmp_path):

@@ -4,6 +4,7 @@ A result gets them too, but for what is no longer so: it is upright, without a t
 neither a film, a depth or gain map behind it nor the tags of how its source was stored.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 _EXIF_IFD, _INTEROP = ExifTags.IFD.Exif, ExifTags.IFD.Interop
 _ORIENTATION, XMP, IPTC = 0x0112, 700, 33723
-_WIDTH, _HEIGHT = 0xA002, 0xA003
+_WIDTH, _HEIGHT, _PROCESSING_SOFTWARE = 0xA002, 0xA003, 0x000B
+_MADE_OF = "animegan_tf, of "
 # Tags of directories below the first one.
 INNER = (_EXIF_IFD, ExifTags.IFD.GPSInfo)
 # Of the first directory: what it says about people, places and cameras. The rest is about how
@@ -39,7 +41,8 @@ class Metadata:
 
     exif: bytes from the TIFF header on, upright and without a thumbnail. xmp, iptc: bytes. dpi:
     dots an inch, (across, down). profile: the ICC profile that the photo was stored with; results
-    are sRGB and do not get it. Each is None where there is none.
+    are sRGB and do not get it. source: a text that stands for the photo's file, by which its
+    result is known among others. Each is None where there is none.
     """
 
     exif: bytes | None = None
@@ -47,6 +50,18 @@ class Metadata:
     iptc: bytes | None = None
     dpi: tuple | None = None
     profile: bytes | None = None
+    source: str | None = None
+
+
+def digest(data):
+    """A text that stands for a file's bytes."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def read_source(image):
+    """The `source` of the `Metadata` that an image was written with, or None."""
+    text = str(image.getexif().get(_PROCESSING_SOFTWARE, ""))
+    return text.removeprefix(_MADE_OF) if text.startswith(_MADE_OF) else None
 
 
 def read_metadata(image):
@@ -81,19 +96,22 @@ def _exif(image):
     return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
-def exif_for(exif, height, width):
-    """`Image.Exif` of EXIF bytes, with the size of the result in them, where they had a size."""
-    read = Image.Exif()
-    read.load(exif)
+def exif_for(told, height, width):
+    """The `Image.Exif` for a result of that size made of a photo with that `Metadata`."""
+    exif = Image.Exif()
+    if told.exif:
+        exif.load(told.exif)
     for tag in INNER:
-        if tag in read:
-            read[tag] = read.get_ifd(tag)
-    inner = read.get(_EXIF_IFD, {})
+        if tag in exif:
+            exif[tag] = exif.get_ifd(tag)
+    inner = exif.get(_EXIF_IFD, {})
     if isinstance(inner.get(_INTEROP), int):
-        inner[_INTEROP] = read.get_ifd(_INTEROP)
+        inner[_INTEROP] = exif.get_ifd(_INTEROP)
     if _WIDTH in inner or _HEIGHT in inner:
         inner[_WIDTH], inner[_HEIGHT] = width, height
-    return read
+    if told.source:
+        exif[_PROCESSING_SOFTWARE] = _MADE_OF + told.source
+    return exif
 
 
 def _xmp(image):

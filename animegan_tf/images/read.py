@@ -96,6 +96,22 @@ def decode_photo(data, path):
     return photo
 
 
+def digest_of(path):
+    """A text that stands for the content of a photo's file; None if it cannot be read."""
+    try:
+        return metadata.digest(Path(path).read_bytes())
+    except OSError:
+        return None
+
+
+def source_of(path):
+    """The `digest_of` the photo that the result at `path` was made of; None where it is unknown."""
+    try:
+        return metadata.read_source(_open(Path(path).read_bytes(), path))
+    except Exception:  # it may be anything
+        return None
+
+
 def _open(data, path):
     """The open image of Pillow, or None for what it does not know."""
     _register(formats.kind_of(data[: formats.HEAD]), path)
@@ -169,6 +185,7 @@ def _photo(image, data, kind):
     return replace(
         photo,
         lossy=kind == "webp" and _is_lossy(data),
+        metadata=replace(photo.metadata, source=metadata.digest(data)),
         notes=notes + photo.notes,
         damage=_libjpeg_says(data) if kind == "jpeg" else None,
     )

@@ -105,7 +105,7 @@ def _compression(kind, quality, lossless):
 def _told(kind, told, profile, height, width):
     """Pillow's options for what a file says about itself."""
     options = {"icc_profile": profile}
-    exif = metadata.exif_for(told.exif, height, width) if told.exif else Image.Exif()
+    exif = metadata.exif_for(told, height, width)
     if told.dpi is not None and kind in ("jpeg", "png", "tiff", "bmp"):
         options["dpi"] = told.dpi
     if kind == "tiff":
@@ -117,7 +117,7 @@ def _told(kind, told, profile, height, width):
         if any(tag in exif for tag in metadata.INNER):
             options["compression"] = None
         return options
-    if told.exif:
+    if len(exif):
         data = exif.tobytes()
         if kind != "jpeg" or len(data) <= _SEGMENT:
             options["exif"] = data if kind in ("jpeg", "heic") else data.removeprefix(b"Exif\0\0")

@@ -4,6 +4,7 @@ No TensorFlow. `plan` looks at everything before any work; the work is its calle
 """
 
 import glob
+import itertools
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 from animegan_tf.stylize.journal import unfinished
@@ -238,18 +240,50 @@ def _jobs(photos, output_dir, compare, video, kind):
         path: film_suffix(path, video) if moving[path] else formats.result_suffix(path, kind)
         for path, _ in photos
     }
-    results, taken = {}, set()
+    names = {path: _Names(relative, suffixes[path], compare) for path, relative in photos}
+    results = _earlier_names([path for path, _ in photos if not moving[path]], names, output_dir)
+    taken = {str(name).casefold() for name in results.values()}
     # Photos that keep their suffix choose first: a.png gives a.png whatever a.gif is beside it.
-    for path, relative in sorted(photos, key=lambda pair: suffixes[pair[0]] != pair[0].suffix):
-        stem = relative.stem + ("_compare" if compare else "")
-        name, count = stem + suffixes[path], 1
-        # Some file systems take A.jpg and a.jpg for one.
-        while str(relative.with_name(name)).casefold() in taken:
-            count += 1
-            name = f"{stem}-{count}{suffixes[path]}"
-        taken.add(str(relative.with_name(name)).casefold())
-        results[path] = output_dir / relative.with_name(name)
-    return [Job(path, results[path], moving[path]) for path, _ in photos]
+    for path, _ in sorted(photos, key=lambda pair: suffixes[pair[0]] != pair[0].suffix):
+        if path not in results:
+            # Some file systems take A.jpg and a.jpg for one.
+            free = (name for name in names[path] if str(name).casefold() not in taken)
+            results[path] = next(free)
+            taken.add(str(results[path]).casefold())
+    return [Job(path, output_dir / results[path], moving[path]) for path, _ in photos]
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names that a photo's result may have, below the output folder: a.png, a-2.png, …"""
+
+    relative: Path
+    suffix: str
+    compare: bool
+
+    def __iter__(self):
+        stem = self.relative.stem + ("_compare" if self.compare else "")
+        yield self.relative.with_name(stem + self.suffix)
+        for count in itertools.count(2):
+            yield self.relative.with_name(f"{stem}-{count}{self.suffix}")
+
+
+def _earlier_names(photos, names, output_dir):
+    """The names that results of photos which would have the same one have already, by photo."""
+    groups, found = {}, {}
+    for path in photos:
+        groups.setdefault(str(next(iter(names[path]))).casefold(), []).append(path)
+    for group in groups.values():
+        existing = itertools.takewhile(
+            lambda name: os.path.lexists(output_dir / name), names[group[0]]
+        )
+        if len(group) > 1 and (existing := list(existing)):
+            digests = {images.digest_of(path): path for path in group}
+            for name in existing:
+                path = digests.get(images.source_of(output_dir / name))
+                if path is not None:
+                    found.setdefault(path, name)
+    return found
 
 
 def _refuse_replacing_photos(jobs):
