@@ -14,6 +14,8 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = {
     # The charts of tools/plot_run.py and tools/evaluate.py.
     "plots": ["matplotlib>=3.8"],
+    # Reading JPEG XL.
+    "jxl": ["pillow-jxl-plugin>=1.3"],
     # TFLite files in int8 and int16x8.
     "quantize": ["ai-edge-quantizer>=0.10"],
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
@@ -63,6 +65,8 @@ setup(
         "keras>=3.10",
         "numpy>=1.26",
         "opencv-python>=4.14",
+        "pillow>=11.3",
+        "pillow-heif>=1.0",
         "absl-py>=2.1",
         "h5py>=3.11",
         "tqdm>=4.66",

@@ -101,6 +101,9 @@ def run(main, module_name, doc, groups=None):
 
     def guarded(argv):
         logging.set_verbosity(logging.WARNING)
+        if hasattr(sys.stdout, "reconfigure"):
+            # Names that the terminal's encoding does not have end no run.
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             status = main(argv)
         except (InputError, TrainingError, OSError) as error:

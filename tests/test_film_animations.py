@@ -4,10 +4,13 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
+import pytest
 from films import write_film
+from PIL import Image
 from sound_films import done, look, negative, same, shifting
 
 import animegan_tf
+from animegan_tf.stylize.batch import stylize_paths
 
 
 def write_animation(path, pictures, milliseconds):
@@ -36,6 +39,32 @@ def test_webp_in_and_out(tmp_path):
     assert result.times == [Fraction(sum(shown[:n]), 1000) for n in range(5)]
     assert result.duration == Fraction(740, 1000)
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.webp", "b.mp4", "b.webp"]
+
+
+def test_a_webp_that_is_cut_short_is_done_as_far_as_it_goes(tmp_path):
+    film = write_animation(tmp_path / "a.webp", shifting(5, 40, 61), [40] * 5)
+    data = film.read_bytes()
+    film.write_bytes(data[: len(data) * 7 // 10])
+    report = animegan_tf.stylize_video(film, tmp_path / "b.webp", negative)
+    assert report.frames == 3
+    assert report.problems == ("cut short: the file ends in frame 4",)
+    damaged = bytearray(data)
+    damaged[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
+    film.write_bytes(damaged)
+    report = animegan_tf.stylize_video(film, tmp_path / "c.webp", negative)
+    assert report.frames == 2
+    assert "frame 3 cannot be decoded" in report.problems[0]
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("GIF", ".webp"), ("WEBP", ".gif"), ("GIF", ".jpg")])
+def test_animations_with_another_suffix_stay_animations(tmp_path, kind, suffix):
+    frames = [Image.fromarray(one) for one in shifting(3, 40, 60)]
+    path = tmp_path / f"a{suffix}"
+    frames[0].save(path, kind, save_all=True, append_images=frames[1:], duration=100)
+    (made,) = stylize_paths(lambda: negative, path, tmp_path / "out").written
+    assert made.name == f"a.{kind.lower()}"
+    with Image.open(made) as image:
+        assert (image.format, image.n_frames) == (kind, 3)
 
 
 def test_transparency_is_shown_on_white(tmp_path):

@@ -253,3 +253,14 @@ def test_exports_cannot_be_done_in_strips(tmp_path):
     for checkpoint in (tmp_path / "a.tflite", tmp_path / "saved"):
         with pytest.raises(InputError, match=r"strip_memory: expected .* no export, received"):
             Stylizer(checkpoint, strip_memory=4)
+
+
+def test_photos_in_strips_say_so(lite, tmp_path, capsys):
+    from animegan_tf import images
+
+    images.write_photo(tmp_path / "a.png", noise(256, 264))
+    stylize = Stylizer(lite, strip_memory=2)
+    stylize_paths(stylize, tmp_path / "a.png", tmp_path / "shown", progress=True)
+    assert "264x256: in strips, to fit into memory" in capsys.readouterr().err
+    stylize_paths(stylize, tmp_path / "a.png", tmp_path / "silent")
+    assert capsys.readouterr().err == ""

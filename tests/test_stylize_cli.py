@@ -1,5 +1,7 @@
+import io
 import subprocess
 import sys
+import types
 
 import commands
 import numpy as np
@@ -311,3 +313,50 @@ def test_end_to_end(photos, tmp_path):
     assert "OpenCV(" not in answer.stderr
     assert images.read_photo(out / "größe.jpg").rgb.shape == (259, 301, 3)
     assert images.read_photo(out / "a.png").rgb.shape == (6, 9, 3)
+
+
+# --- one photo, streams, formats -----------------------------------------------------------------
+
+
+def test_a_result_s_own_name(run, photos, weights, tmp_path):
+    arguments = (photos / "a.png", f"--checkpoint={weights}")
+    status, printed, _ = run(*arguments, f"--output={tmp_path / 'x.jpg'}", "--quality=80")
+    assert (status, printed.out) == (0, f"1 written to {tmp_path / 'x.jpg'}\n")
+    np.testing.assert_allclose(images.read_photo(tmp_path / "x.jpg").rgb, 245, atol=2)
+    status, printed, _ = run(photos / "a.png", tmp_path / "y.jpg")
+    assert status == 1
+    assert f"animegan-stylize {photos / 'a.png'} --output={tmp_path / 'y.jpg'}" in printed.err
+
+
+def test_formats_and_what_is_passed_over(run, photos, weights, tmp_path):
+    (photos / "notes.txt").write_text("no photo")
+    arguments = (photos, f"--checkpoint={weights}", f"--output={tmp_path / 'out'}")
+    status, printed, _ = run(*arguments, "--format=webp", "--strip_metadata", "--keep_profile")
+    assert status == 0
+    assert f"passed over, no photos or films: {photos / 'notes.txt'}" in printed.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.webp", "b.webp"]
+    status, printed, _ = run(*arguments, "--quality=0")
+    assert status == 1 and "quality: expected 1 to 100, received 0" in printed.err
+
+
+def test_standard_input_and_output(run, photos, weights, tmp_path, monkeypatch):
+    data = (photos / "a.png").read_bytes()
+    sent, received = io.BytesIO(data), io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=sent))
+    status, _, _ = run("-", f"--output={tmp_path / 'x.webp'}", f"--checkpoint={weights}")
+    assert status == 0
+    np.testing.assert_array_equal(images.read_photo(tmp_path / "x.webp").rgb, 245)
+    sent.seek(0)
+    monkeypatch.setattr(sys, "stdout", types.SimpleNamespace(buffer=received, flush=lambda: None))
+    status, _, _ = run("-", "--output=-", "--format=jpeg", f"--checkpoint={weights}")
+    assert status == 0
+    np.testing.assert_allclose(images.decode_photo(received.getvalue(), "-").rgb, 245, atol=2)
+
+
+def test_a_summary_in_any_encoding(run, photos, weights, tmp_path, monkeypatch):
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding="cp1252"))
+    status, _, _ = run(photos, f"--output={tmp_path / '出力'}", f"--checkpoint={weights}")
+    sys.stdout.flush()
+    assert status == 0
+    assert printed.getvalue().endswith(b"\\u51fa\\u529b\n")

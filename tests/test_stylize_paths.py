@@ -1,14 +1,21 @@
+import errno
+import io
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pictures import network, noise, ramps
+from PIL import Image, ImageCms
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats, metadata
 from animegan_tf.stylize.batch import stylize_paths
+from animegan_tf.stylize.options import PHOTO_FORMATS, PhotoOptions
 from animegan_tf.stylize.stylizer import Stylizer
+
+CASES = Path(__file__).parent / "photos"
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +231,7 @@ def test_a_photo_that_vanishes_is_named(tmp_path):
 def test_a_full_disk_ends_the_run(tmp_path, monkeypatch):
     photos = photos_in(tmp_path / "photos", "a.png")
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(images, "write_photo", fail)
@@ -258,3 +265,288 @@ def test_mistakes_in_paths(tmp_path):
     with pytest.raises(InputError, match="output: expected a folder"):
         stylize_paths(not_needed, [photos], "")
     assert not (tmp_path / "out").exists()
+
+
+# --- what folders hold ---------------------------------------------------------------------------
+
+
+def test_links_to_nothing_pipes_and_other_files_stop_nothing(tmp_path, capsys):
+    photos = photos_in(tmp_path / "photos", "a.png", "z.png")
+    (photos / "gone.JPG").symlink_to(photos / "none.jpg")
+    (photos / "loop.jpg").symlink_to(photos / "loop.jpg")
+    os.mkfifo(photos / "pipe.jpg")
+    (photos / "IMG_1.NEF").write_bytes(b"II*\0")
+    (photos / "notes.txt").write_text("no photo")
+    (photos / "no_suffix").write_bytes((photos / "a.png").read_bytes())
+    (photos / "web.jpg_large").write_bytes(jpeg())
+    report = stylize_paths(make_negative, photos, tmp_path / "out", progress=True)
+    assert files_in(tmp_path / "out") == ["a.png", "no_suffix.png", "web.jpg", "z.png"]
+    assert {path.name: reason for path, reason in report.failed} == {
+        "gone.JPG": "No such file or directory",
+        "loop.jpg": "Too many levels of symbolic links",
+    }
+    assert report.notes == (
+        f"passed over, raw photos, to be developed first: {photos / 'IMG_1.NEF'}",
+        f"passed over, no photos or films: {photos / 'notes.txt'}",
+        f"passed over, no files: {photos / 'pipe.jpg'}",
+    )
+    assert f"error: {photos / 'gone.JPG'}: No such file" in capsys.readouterr().err
+
+
+def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch):
+    photos = photos_in(tmp_path / "photos", "a.png", "shut/b.png")
+    scan = os.scandir
+
+    def guarded(folder):
+        if str(folder).endswith("shut"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    report = stylize_paths(make_negative, photos, tmp_path / "out", recursive=True)
+    assert len(report.written) == 1
+    assert report.failed == ((photos / "shut", "Permission denied"),)
+    report = stylize_paths(not_needed, photos / "shut", tmp_path / "out")
+    assert report.failed == ((photos / "shut", "Permission denied"),)
+
+
+def test_one_name_that_is_too_long_stops_nothing(tmp_path):
+    photos = photos_in(tmp_path / "photos", "a.png", "z.png", f"{'b' * 251}.png")
+    report = stylize_paths(make_negative, photos, tmp_path / "out", compare=True)
+    assert [path.name for path in report.written] == ["a_compare.png", "z_compare.png"]
+    ((path, reason),) = report.failed
+    assert path.name.startswith("bbb") and reason == "File name too long"
+
+
+def test_wildcards_empty_names_and_addresses(tmp_path):
+    photos = photos_in(tmp_path / "photos", "a.png", "b.png", "c.webp")
+    report = stylize_paths(make_negative, str(photos / "*.png"), tmp_path / "out")
+    assert [path.name for path in report.written] == ["a.png", "b.png"]
+    for given, message in (
+        ("", "photos: expected a photo or folder, received an empty name"),
+        ("https://example.com/a.jpg", "received https://example.com/a.jpg; nothing is fetched"),
+        (str(photos / "*.gif"), r"found nothing at .*\*\.gif"),
+    ):
+        with pytest.raises(InputError, match=message):
+            stylize_paths(not_needed, [given], tmp_path / "out")
+
+
+def test_a_result_s_own_name(tmp_path):
+    photos = photos_in(tmp_path / "photos", "a.png", "b.png")
+    for name, kind in (("new/x.jpg", "JPEG"), ("y.webp", "WEBP"), ("z.avif", "AVIF")):
+        report = stylize_paths(make_negative, photos / "a.png", tmp_path / name)
+        assert report.written == (tmp_path / name,)
+        with Image.open(tmp_path / name) as image:
+            assert image.format == kind
+    assert stylize_paths(not_needed, photos / "a.png", tmp_path / "y.webp").skipped
+    cases = [
+        ([photos], "x.jpg", "output: expected a folder for the results of more than one photo"),
+        ([photos / "a.png", photos / "b.png"], "x.jpg", "of more than one photo, received .*x.jpg"),
+        ([photos / "a.png"], "x.mp4", r"output: expected a photo's suffix for .*a\.png"),
+        ([photos / "a.png"], "photos/a.png", "never replaced"),
+    ]
+    for inputs, name, message in cases:
+        with pytest.raises(InputError, match=message):
+            stylize_paths(not_needed, inputs, tmp_path / name)
+
+
+def test_numbers_stay_when_photos_are_added(tmp_path):
+    photos = photos_in(tmp_path, "x/a.jpg", "y/a.jpg", "z/IMG.png", "z/IMG.bmp")
+    out = tmp_path / "out"
+    first = stylize_paths(make_negative, photos / "x/a.jpg", out)
+    second = stylize_paths(make_negative, [photos / "y/a.jpg", photos / "x/a.jpg"], out)
+    assert (second.written, second.skipped) == ((out / "a-2.jpg",), first.written)
+    assert abs(int(images.read_photo(out / "a-2.jpg").rgb[0, 0, 0]) - (255 - 15)) < 3
+    third = stylize_paths(not_needed, [photos / "x/a.jpg", photos / "y/a.jpg"], out)
+    assert third.skipped == (out / "a.jpg", out / "a-2.jpg")
+    # What another format comes before, too.
+    webp = PhotoOptions(format="webp")
+    first = stylize_paths(make_negative, photos / "z/IMG.png", out, photo=webp)
+    second = stylize_paths(make_negative, photos / "z", out, photo=webp)
+    assert (second.written, second.skipped) == ((out / "IMG-2.webp",), (out / "IMG.webp",))
+
+
+# --- what results are ----------------------------------------------------------------------------
+
+
+def jpeg(**options):
+    file = io.BytesIO()
+    Image.fromarray(ramps(40, 60)).save(file, "JPEG", quality=95, **options)
+    return file.getvalue()
+
+
+def test_results_keep_the_format_of_the_content(tmp_path):
+    photos_in(tmp_path / "in", "a.png", "b.webp", "c.avif", "d.heic", "e.tif", "f.bmp")
+    data = jpeg()
+    for name in ("g.jfif", "h.png", "i.JPEG"):
+        (tmp_path / "in" / name).write_bytes(data)
+    (tmp_path / "in" / "j.jpg").write_bytes((tmp_path / "in" / "b.webp").read_bytes())
+    stylize_paths(make_negative, tmp_path / "in", tmp_path / "out")
+    assert files_in(tmp_path / "out") == [
+        "a.png", "b.webp", "c.avif", "d.heic", "e.tif", "f.bmp", "g.jfif", "h.jpg", "i.JPEG",
+        "j.webp",
+    ]  # fmt: skip
+    for path in (tmp_path / "out").iterdir():
+        kind = formats.kind_of(path.read_bytes()[:32])
+        assert path.suffix.lower() in formats.WRITTEN[kind]
+
+
+@pytest.mark.parametrize("kind", PHOTO_FORMATS)
+def test_a_format_for_all(tmp_path, kind):
+    rgb, alpha = ramps(32, 48), np.full((32, 48), 128, np.uint8)
+    images.write_photo(tmp_path / "in" / "a.png", rgb, alpha)
+    options = PhotoOptions(format=kind, quality=80)
+    (path,) = stylize_paths(make_negative, tmp_path / "in", tmp_path / "out", photo=options).written
+    assert formats.kind_of(path.read_bytes()[:32]) == kind
+    photo = images.read_photo(path)
+    if kind == "jpeg":  # on white
+        np.testing.assert_allclose(photo.rgb, 255 - rgb * (128 / 255), atol=12)
+    else:
+        np.testing.assert_allclose(photo.alpha, alpha, atol=2)
+
+
+def test_quality_and_lossy_webp(tmp_path):
+    noisy = Image.fromarray(noise(64, 64))
+    for name, options in (("lossy", {"quality": 60}), ("whole", {"lossless": True})):
+        noisy.save(tmp_path / f"{name}.webp", **options)
+    written = stylize_paths(make_negative, tmp_path / "lossy.webp", tmp_path / "out").written
+    written += stylize_paths(make_negative, tmp_path / "whole.webp", tmp_path / "out").written
+    assert [images.read_photo(path).lossy for path in written] == [True, False]
+    sizes = []
+    for quality in (30, 95):
+        options = PhotoOptions(format="jpeg", quality=quality)
+        out = tmp_path / str(quality)
+        (path,) = stylize_paths(make_negative, tmp_path / "whole.webp", out, photo=options).written
+        sizes.append(path.stat().st_size)
+    assert sizes[0] < sizes[1] / 2
+    for wrong in ({"quality": 0}, {"format": "gif"}):
+        with pytest.raises(InputError, match=f"{next(iter(wrong))}: expected"):
+            PhotoOptions(**wrong).check()
+
+
+def tagged():
+    """A JPEG with date, camera, place, XMP, IPTC, thumbnail, lying on its side."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0132], exif[0x0112] = "Maker", "2024:05:06 07:08:09", 6
+    exif.get_ifd(0x8769).update({0x9003: "2024:05:06 07:08:09", 0xA002: 60, 0xA003: 40})
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0)})
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+        b'tiff:Orientation="6" GCamera:MotionPhoto="1" dc:title="Kept"><Container:Directory>'
+        b"<rdf:Seq/></Container:Directory></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    iptc = b"\x1c\x02\x50\x00\x04Anna"
+    block = metadata.photoshop_block(iptc)
+    extra = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+    return jpeg(exif=exif, xmp=xmp, extra=extra, dpi=(300, 300)), iptc
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif", "heic", "tiff"])
+def test_metadata_goes_into_results(tmp_path, kind):
+    data, iptc = tagged()
+    (tmp_path / "a.jpg").write_bytes(data)
+    options = PhotoOptions(format=kind)
+    (path,) = stylize_paths(
+        make_negative, tmp_path / "a.jpg", tmp_path / "out", photo=options
+    ).written
+    with Image.open(path) as image:
+        image.load()
+        assert image.size == (40, 60)
+        exif = image.getexif()
+        assert (exif[0x010F], exif[0x0132]) == ("Maker", "2024:05:06 07:08:09")
+        assert exif.get(0x0112, 1) == 1
+        assert exif.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
+        assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == (40, 60)
+        assert exif.get_ifd(0x8825)[2] == (48.0, 51.0, 29.0)
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        assert "sRGB" in ImageCms.getProfileDescription(profile)
+        if kind in ("jpeg", "png", "tiff"):
+            assert round(image.info["dpi"][0]) == 300
+    told = images.read_photo(path).metadata
+    assert b'dc:title="Kept"' in told.xmp
+    for gone in (b"Orientation", b"MotionPhoto", b"Container"):
+        assert gone not in told.xmp
+    if kind in ("jpeg", "tiff"):
+        assert told.iptc == iptc
+    options = PhotoOptions(format=kind, strip_metadata=True)
+    (path,) = stylize_paths(
+        make_negative, tmp_path / "a.jpg", tmp_path / "b", photo=options
+    ).written
+    told = images.read_photo(path).metadata
+    assert (told.exif, told.xmp, told.iptc) == (None, None, None)
+
+
+def test_metadata_of_tiffs_says_nothing_about_how_they_were_stored(tmp_path):
+    exif = Image.Exif()
+    exif[0x0110], exif[0x013B] = "Camera", "Anna"
+    gray = Image.new("L", (70, 30), 99)
+    gray.save(tmp_path / "a.tif", exif=exif, compression="tiff_lzw")
+    for kind in ("jpeg", "tiff"):
+        options = PhotoOptions(format=kind)
+        out = tmp_path / kind
+        (path,) = stylize_paths(make_negative, tmp_path / "a.tif", out, photo=options).written
+        with Image.open(path) as image:
+            assert (image.getexif()[0x0110], image.getexif()[0x013B]) == ("Camera", "Anna")
+            if kind == "jpeg":
+                assert set(image.getexif()) == {0x000B, 0x0110, 0x0112, 0x013B}
+
+
+def test_the_source_s_profile_on_request(tmp_path):
+    source = Image.open(CASES / "icc_p3.jpg")
+    options = PhotoOptions(keep_profile=True)
+    (path,) = stylize_paths(
+        lambda: lambda rgb: rgb, CASES / "icc_p3.jpg", tmp_path, photo=options
+    ).written
+    with Image.open(path) as image:
+        assert image.info["icc_profile"] == source.info["icc_profile"]
+        np.testing.assert_allclose(np.asarray(image)[8, 8], np.asarray(source)[8, 8], atol=3)
+    np.testing.assert_allclose(images.read_photo(path).rgb[8, 8], (215, 93, 31), atol=3)
+
+
+@pytest.mark.parametrize("hidden", [(0, 0, 0), (255, 0, 255), (255, 255, 255)])
+def test_what_is_hidden_under_transparent_pixels_is_not_seen(tmp_path, identity, hidden):
+    rgb, alpha = ramps(64, 96), np.zeros((64, 96), np.uint8)
+    alpha[16:48, 24:70] = 255
+    results = []
+    for number, colour in enumerate((hidden, (9, 200, 30))):
+        changed = rgb.copy()
+        changed[alpha == 0] = colour
+        path = tmp_path / f"{number}.png"
+        images.write_photo(path, changed, alpha)
+        (path,) = stylize_paths(Stylizer(identity), path, tmp_path / "out").written
+        results.append(images.read_photo(path))
+    np.testing.assert_array_equal(*(one.rgb[alpha > 0] for one in results))
+    np.testing.assert_array_equal(results[0].alpha, alpha)
+
+
+def test_tiffs_with_alpha_say_so(tmp_path):
+    images.write_photo(tmp_path / "a.tif", noise(6, 9), noise(6, 9, 1)[:, :, 0])
+    with Image.open(tmp_path / "a.tif") as image:
+        assert image.tag_v2[338] == (2,)
+
+
+def test_a_damaged_jpeg_is_done_and_named(tmp_path):
+    inputs = [CASES / "damaged_middle.jpg", photos_in(tmp_path, "a.png") / "a.png"]
+    report = stylize_paths(make_negative, inputs, tmp_path / "out")
+    assert [path.name for path in report.written] == ["damaged_middle.jpg", "a.png"]
+    ((path, reason),) = report.failed
+    assert path == inputs[0] and "damaged (Corrupt JPEG data" in reason
+
+
+def test_any_exception_of_a_decoder_stops_nothing(tmp_path, monkeypatch):
+    photos = photos_in(tmp_path / "photos", "a.png", "b.webp")
+    opened = Image.open
+
+    def fails(file, *arguments, **options):
+        if file.getvalue()[:4] == b"RIFF":
+            raise AttributeError("'NoneType' object has no attribute 'dtype'")
+        return opened(file, *arguments, **options)
+
+    def make():
+        monkeypatch.setattr(Image, "open", fails)
+        return negative
+
+    report = stylize_paths(make, photos, tmp_path / "out")
+    assert [path.name for path in report.written] == ["a.png"]
+    assert "b.webp: the picture is cut short or damaged" in report.failed[0][1]

@@ -8,8 +8,7 @@ no TensorFlow here; gRPC needs the extra `serving`.
 
 import contextlib
 import sys
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -100,9 +99,10 @@ def call_server(config, inputs, output_dir, *, overwrite=False, recursive=False,
     `OSError` when a result cannot be written.
     """
     address = config.check()
-    todo, skipped = photo_jobs.plan(inputs, output_dir, overwrite=overwrite, recursive=recursive)
+    plan = photo_jobs.plan(inputs, output_dir, overwrite=overwrite, recursive=recursive)
+    todo = plan.todo
     if not todo:
-        return Report(skipped=skipped)
+        return Report((), plan.skipped, plan.failed, notes=plan.notes)
     connection = _connect(
         address, config.model, config.version, config.timeout, config.max_message_mb
     )
@@ -112,11 +112,13 @@ def call_server(config, inputs, output_dir, *, overwrite=False, recursive=False,
             many = "1 photo" if len(todo) == 1 else f"{len(todo)} photos"
             _show(f"{many} to {config.server}: {config.model} version {version}")
         # Not before: a server that is not there leaves no empty folder.
-        Path(output_dir).mkdir(parents=True, exist_ok=True)
+        for folder in {job.result.parent for job in todo}:
+            folder.mkdir(parents=True, exist_ok=True)
         with tqdm(total=len(todo), unit="photo", disable=None if progress else True) as bar:
             run = _Run(connection, config, progress, bar)
             run.all(todo)
-    return Report(tuple(run.written), skipped, tuple(run.failed))
+    failed = (*plan.failed, *run.failed)
+    return Report(tuple(run.written), plan.skipped, failed, notes=plan.notes)
 
 
 def _show(line):
@@ -256,7 +258,7 @@ class _Run:
         if as_it_came and _suffix_fits(answer, result):
             storage.write_bytes(result, answer)
         else:
-            images.write_photo(result, rgb, alpha)
+            images.write_photo(result, rgb, alpha, told=one.photo.metadata)
 
     def _fail(self, job, error):
         self.failed.append((job.photo, str(error)))
@@ -281,10 +283,11 @@ def _prepare(job, config):
     except OSError as error:
         raise InputError(f"{job.photo}: {error.strerror or error}") from error
     photo = images.decode_photo(data, job.photo)
+    photo = replace(photo, rgb=photo.seen())
     drawn = config.delivery.shrink(photo.rgb)
     if config.signature == "serving_default":
         return _Prepared(job, photo, drawn, drawn)
-    whole = drawn is photo.rgb and photo.orientation == 1
+    whole = drawn is photo.rgb and photo.plain and photo.alpha is None
     if whole and data.startswith((_JPEG, _PNG)):
         return _Prepared(job, photo, drawn, data)
     written, encoded = cv2.imencode(".png", drawn[:, :, ::-1])

@@ -1,18 +1,19 @@
 """Turn photos and films into anime style.
 
     animegan-stylize holiday.jpg --output=anime
+    animegan-stylize holiday.heic --output=anime.jpg
     animegan-stylize photos/ more/*.jpg --output=anime --style=hayao
     animegan-stylize clip.mp4 --output=anime --max_side=960
     animegan-stylize --camera=0
     python -m animegan_tf.stylize holiday.jpg --output=anime --checkpoint=runs/hayao
 
 Arguments are photos, films, GIFs, animated WebPs and folders of them. The results go into --output
-under the photos' names, at the photos' size; films keep their sound, subtitles, chapters and time
-stamps. Results that exist are left as they are, and photos are never written over. The style is the
-one that ships with this project, another by name (--list_styles shows them), or one's own
---checkpoint. Ctrl-C leaves a film that can be played with what was done; --resume goes on with it,
-and with one that was killed. The exit status is 1 when a photo or film could not be done, or was
-damaged.
+under the photos' names, at the photos' size, with their date, place and camera; films keep their
+sound, subtitles, chapters and time stamps. - stands for standard input and output. Results that
+exist are left as they are, and photos are never written over. The style is the one that ships with
+this project, another by name (--list_styles shows them), or one's own --checkpoint. Ctrl-C leaves a
+film that can be played with what was done; --resume goes on with it, and with one that was killed.
+The exit status is 1 when a photo or film could not be done, or was damaged.
 """
 
 import dataclasses
@@ -29,7 +30,12 @@ FLAGS = flags.FLAGS
 
 def _define_flags():
     # Not on import: programs with a flag of the same name could not import this module then.
-    flags.DEFINE_string("output", None, "Folder for the results; made if missing. Required.")
+    flags.DEFINE_string(
+        "output",
+        None,
+        "Folder for the results, made if missing; for one photo or film also the result's own "
+        "name, such as out.png, or - for standard output. Required.",
+    )
     style_flags.define_style_flags(
         "a run directory of training, a .weights.h5 file, a TensorFlow 1 checkpoint (its folder, "
         "prefix or .index file), or an export: a .tflite file or a SavedModel folder"
@@ -67,6 +73,29 @@ def _define_flags():
     flags.DEFINE_bool("overwrite", False, "Replace results that exist, instead of leaving them.")
     flags.DEFINE_bool(
         "recursive", False, "Look into folders below the given ones too; results keep their paths."
+    )
+
+
+def _define_photo_flags():
+    flags.DEFINE_enum(
+        "format",
+        None,
+        ["jpeg", "png", "webp", "avif", "heic", "tiff", "bmp"],
+        "What results of photos are written as. Default: the photo's own format, or PNG.",
+    )
+    flags.DEFINE_integer(
+        "quality",
+        None,
+        "Of results in JPEG, WebP, AVIF and HEIC, 1 to 100. Default: 95, AVIF and HEIC 90; a WebP "
+        "is lossless where the photo's was.",
+    )
+    flags.DEFINE_bool(
+        "strip_metadata", False, "Leave out the photos' date, place, camera and other tags."
+    )
+    flags.DEFINE_bool(
+        "keep_profile",
+        False,
+        "Write results in the photos' own colour profile, such as Display P3, instead of sRGB.",
     )
 
 
@@ -135,7 +164,9 @@ def main(argv):
     if not photos and FLAGS.camera is None:
         raise InputError("photos: expected photos or folders of photos, received none (see --help)")
     if not FLAGS.output and FLAGS.camera is None:
-        raise InputError("--output: expected a folder for the results, received nothing")
+        raise InputError(
+            "--output: expected a folder for the results, received nothing" + _meant(photos)
+        )
     options = {
         "sizing": FLAGS.sizing,
         "max_side": FLAGS.max_side,
@@ -144,7 +175,7 @@ def main(argv):
     }
     delivery = style_flags.chosen_delivery()
     stylizer.check_options(FLAGS.checkpoint, style=FLAGS.style, **options)
-    video = _video_options()
+    video, photo = _options("VideoOptions"), _options("PhotoOptions")
 
     def make():
         checkpoint = style_flags.chosen_checkpoint()
@@ -164,6 +195,8 @@ def main(argv):
 
     if FLAGS.camera is not None:
         return _camera(make, photos, video)
+    if "-" in (*photos, FLAGS.output):
+        return _stream(make, photos, photo)
     report = batch.stylize_paths(
         make,
         photos,
@@ -173,7 +206,10 @@ def main(argv):
         recursive=FLAGS.recursive,
         progress=True,
         video=video,
+        photo=photo,
     )
+    for note in report.notes:
+        print(note, file=sys.stderr)
     print(summary(report, FLAGS.output))
     if report.stopped is not None:
         print(f"stopped by {report.stopped.name}; --resume goes on", file=sys.stderr)
@@ -181,11 +217,51 @@ def main(argv):
     return 1 if report.failed else 0
 
 
-def _video_options():
-    from animegan_tf.stylize.options import VideoOptions
+def _options(kind):
+    """The `VideoOptions` or `PhotoOptions` of the flags."""
+    from animegan_tf.stylize import options
 
-    names = [field.name for field in dataclasses.fields(VideoOptions)]
-    return VideoOptions(**{name: FLAGS[name].value for name in names}).check()
+    kind = getattr(options, kind)
+    return kind(
+        **{field.name: FLAGS[field.name].value for field in dataclasses.fields(kind)}
+    ).check()
+
+
+def _meant(photos):
+    """The command that was meant by `in.jpg out.png`, for an error."""
+    if len(photos) == 2 and not os.path.exists(photos[1]) and os.path.splitext(photos[1])[1]:
+        return f"; for that result: animegan-stylize {photos[0]} --output={photos[1]}"
+    return ""
+
+
+def _stream(make, photos, options):
+    """One photo from standard input or to standard output, as - says; returns the exit status."""
+    from animegan_tf import storage
+    from animegan_tf.images import formats
+    from animegan_tf.stylize import batch
+
+    if len(photos) != 1:
+        raise InputError(f"-: expected one photo with it, received {len(photos)}")
+    (name,), output, kind = photos, FLAGS.output, None
+    if output != "-":
+        kind = formats.kind_of_suffix(os.path.splitext(output)[1])
+        if kind is None or os.path.isdir(output):
+            raise InputError(f"output: expected a photo's name or -, received {output}")
+        if os.path.lexists(output) and not FLAGS.overwrite:
+            raise InputError(f"output: {output} exists (--overwrite replaces it)")
+    if name == "-":
+        data = sys.stdin.buffer.read()
+    else:
+        with open(name, "rb") as file:
+            data = file.read()
+    chosen = {"compare": FLAGS.compare, "photo": options, "progress": True}
+    result, whole = batch.stylize_bytes(make(), data, name, kind, **chosen)
+    if output == "-":
+        sys.stdout.buffer.write(result)
+        sys.stdout.flush()
+    else:
+        storage.write_bytes(output, result)
+    return 0 if whole else 1
 
 
 def _camera(make, photos, video):
@@ -213,6 +289,7 @@ def summary(report, output):
 def console():
     """Entry point of `animegan-stylize` and of `python -m animegan_tf.stylize`."""
     _define_flags()
+    _define_photo_flags()
     _define_video_flags()
     cli.run(main, __name__, __doc__)
 

@@ -1,16 +1,19 @@
 """Photos, films and folders of them, stylised one after the other: `stylize_paths`."""
 
+import contextlib
 import dataclasses
+import errno
 import sys
-from pathlib import Path
 
 from tqdm import tqdm
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
 from animegan_tf.stylize import film, jobs
+from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.jobs import Report
-from animegan_tf.stylize.options import VideoOptions
+from animegan_tf.stylize.options import PhotoOptions, VideoOptions
 from animegan_tf.stylize.stylizer import Stylizer
 
 
@@ -24,6 +27,7 @@ def stylize_paths(
     recursive=False,
     progress=False,
     video=None,
+    photo=None,
 ):
     """Stylise photos, films and folders of them into `output_dir`, and return a `Report`.
 
@@ -32,58 +36,113 @@ def stylize_paths(
     inputs: paths. A folder stands for the photos in it in the order of their names, with
         `recursive` also for those in folders below, whose paths the results keep.
     output_dir: made if missing. A result has its photo's name and format, or PNG for a format that
-        is not written; where two photos would give one name, the later gets "-2" and so on.
+        is not written; where two photos would give one name, the later gets "-2" and so on. For one
+        photo or film also the result's own name, with a suffix that says the format.
     compare: write photo and result side by side instead, as NAME_compare.
     overwrite: replace results that exist; they are left and reported as skipped otherwise.
     progress: show a bar, and failures as they happen, on the standard error stream.
     video: `animegan_tf.stylize.options.VideoOptions` for films, GIF and WebP with several frames.
+    photo: `animegan_tf.stylize.options.PhotoOptions`.
 
-    A photo or film that cannot be read or done is reported in `failed` and the rest goes on. Raises
-    `InputError` before any work for missing inputs, folders without photos, and results that would
-    replace one of the photos; `OSError` when a result cannot be written.
+    A photo or film that cannot be read or done, or is damaged, is reported in `failed` and the rest
+    goes on. Raises `InputError` before any work for missing inputs, folders without photos, and
+    results that would replace one of the photos; `OSError` when a result cannot be written.
     """
-    video = (video or VideoOptions()).check()
+    video, photo = (video or VideoOptions()).check(), (photo or PhotoOptions()).check()
     chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive}
-    todo, skipped = jobs.plan(inputs, output_dir, **chosen, video=video)
+    plan = jobs.plan(inputs, output_dir, **chosen, video=video, kind=photo.format)
+    todo, failed = plan.todo, list(plan.failed)
+    if progress:
+        for path, reason in failed:
+            jobs.show_failure(path, reason)
     if not todo:
-        return Report(skipped=skipped)
+        return Report((), plan.skipped, plan.failed, notes=plan.notes)
     if not isinstance(stylizer, Stylizer):
         stylizer = stylizer()
     # Not before: a style that cannot be had leaves no empty folder.
-    Path(output_dir).mkdir(parents=True, exist_ok=True)
+    for folder in {job.result.parent for job in todo}:
+        folder.mkdir(parents=True, exist_ok=True)
 
-    written, failed, stopped = [], [], None
+    written, stopped = [], None
     shown = progress and not (len(todo) == 1 and todo[0].film)
     for job in tqdm(todo, unit="photo", disable=None if shown else True):
         try:
             if job.film:
                 stopped = _film(stylizer, job, video, compare, overwrite, progress, written)
             else:
-                _photo(stylizer, job, compare)
-                written.append(job.result)
+                with strips.progress_shown() if progress else contextlib.nullcontext():
+                    _photo(stylizer, job, photo, compare, progress, written)
         except Exception as error:
-            # A result that cannot be written ends the run, what else is wrong with a film does not.
+            # A result that cannot be written ends the run; a name that is too long, and whatever is
+            # wrong with a film, does not.
             known = isinstance(error, (InputError, MemoryError))
-            if not known and (isinstance(error, OSError) or not job.film):
+            too_long = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+            if not (known or too_long) and (isinstance(error, OSError) or not job.film):
                 raise
             reason = str(error) if known else f"{job.photo}: {type(error).__name__}: {error}"
+            reason = error.strerror if too_long else reason
             failed.append((job.photo, reason))
             if progress:
                 jobs.show_failure(job.photo, reason)
         if stopped is not None:
             break
-    return Report(tuple(written), skipped, tuple(failed), stopped)
+    return Report(tuple(written), plan.skipped, tuple(failed), stopped, plan.notes)
 
 
-def _photo(stylizer, job, compare):
-    picture = _stylized(stylizer, _read(job.photo), compare)
-    job.result.parent.mkdir(parents=True, exist_ok=True)
-    images.write_photo(job.result, picture.rgb, picture.alpha)
+def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None, progress=False):
+    """Stylise the bytes of a photo's file, which errors call `name`.
+
+    Returns the bytes of the result, and whether the photo was undamaged.
+
+    kind: one of `PHOTO_FORMATS`; by default the photo's own, or "png" where that is not written.
+    Raises `InputError` for what is no photo. The rest is as in `stylize_paths`.
+    """
+    options = (photo or PhotoOptions()).check()
+    own = formats.kind_of(data[: formats.HEAD])
+    kind = kind or options.format or (own if own in formats.WRITTEN else "png")
+    source = images.decode_photo(data, name)
+    for note in (*source.notes, *((f"damaged ({source.damage})",) if source.damage else ())):
+        if progress:
+            jobs.show(name, note)
+    rgb, alpha, told = _result(stylizer, source, options, compare, kind == "jpeg")
+    return images.encode_photo(kind, rgb, alpha, name, **told), source.damage is None
+
+
+def _photo(stylizer, job, options, compare, progress, written):
+    """Do a photo. Raises `InputError` for damage, after what could be read of it is written."""
+    photo = _read(job.photo)
+    if progress:
+        for note in photo.notes:
+            jobs.show(job.photo, note)
+    opaque = job.result.suffix.lower() in images.JPEG_SUFFIXES
+    rgb, alpha, told = _result(stylizer, photo, options, compare, opaque)
+    images.write_photo(job.result, rgb, alpha, **told)
+    written.append(job.result)
+    if photo.damage:
+        raise InputError(f"{job.photo}: damaged ({photo.damage}); {job.result} has what was read")
+
+
+def _result(stylizer, photo, options, compare, opaque):
+    """RGB, alpha or None, and what else `write_photo` takes. opaque: lay it on white."""
+    rgb, alpha = _stylized(stylizer, photo, compare)
+    if opaque and alpha is not None:
+        rgb, alpha = images.on_white(rgb, alpha), None
+    return (
+        rgb,
+        alpha,
+        {
+            "told": images.Metadata() if options.strip_metadata else photo.metadata,
+            "profile": photo.metadata.profile if options.keep_profile else None,
+            "quality": options.quality,
+            "lossless": not photo.lossy,
+        },
+    )
 
 
 def _film(stylizer, job, options, compare, overwrite, progress, written):
     """Do a film; returns the signal that stopped it, or None. Raises `InputError` for damage."""
-    options = dataclasses.replace(options, container=options.container_for(job.photo))
+    container = job.result.suffix.lower().removeprefix(".").replace("m4v", "mp4")
+    options = dataclasses.replace(options, container=container).check()
     report = film.run(
         job.photo, job.result, lambda: stylizer, options, compare, overwrite, progress
     )
@@ -107,11 +166,11 @@ def _read(path):
 
 
 def _stylized(stylizer, photo, compare):
-    """The `Photo` to write: the result with the photo's alpha, or both side by side."""
-    rgb = stylizer(photo.rgb)
+    """RGB and alpha or None: the result with the photo's alpha, or both side by side."""
+    rgb = stylizer(photo.seen())
     size = rgb.shape[:2]
     alpha = None if photo.alpha is None else images.resize(photo.alpha, *size)
     if compare:
         rgb = images.side_by_side(images.resize(photo.rgb, *size), rgb)
         alpha = None if alpha is None else images.side_by_side(alpha, alpha)
-    return images.Photo(rgb, alpha)
+    return rgb, alpha

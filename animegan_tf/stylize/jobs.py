@@ -3,8 +3,12 @@
 No TensorFlow. `plan` looks at everything before any work; the work is its caller's.
 """
 
+import glob
+import itertools
 import os
+import re
 import signal
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +17,30 @@ from tqdm import tqdm
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
 from animegan_tf.stylize.journal import unfinished
 from animegan_tf.stylize.options import result_suffix as film_suffix
 from animegan_tf.video.codecs import is_video
 from animegan_tf.video.timecode import VIDEO_SUFFIXES
+
+# How many of the names that are passed over are shown.
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Report:
     """What was done: results written, results that existed and were left, failures.
 
-    `failed` holds pairs of a photo's path and the reason. A film that was damaged is in `written`
-    too, with the frames before the damage; `stopped` is the signal that ended one early, or None.
+    `failed` holds pairs of a path and the reason. What was damaged is in `written` too, with what
+    could be read of it; `stopped` is the signal that ended a film early, or None. `notes` are
+    sentences about what was passed over.
     """
 
     written: tuple = ()
     skipped: tuple = ()
     failed: tuple = ()
     stopped: signal.Signals | None = None
+    notes: tuple = ()
 
 
 @dataclass(frozen=True)
@@ -42,20 +52,45 @@ class Job:
     film: bool = False
 
 
-def plan(inputs, output_dir, *, compare=False, overwrite=False, recursive=False, video=None):
-    """What there is to do: a list of `Job`, and a tuple of results that exist and stay.
+@dataclass(frozen=True)
+class Plan:
+    """A list of `Job`; results that exist and stay; `failed` and `notes` as in `Report`."""
 
-    The arguments are those of `animegan_tf.stylize_paths`, but that without `video`
-    folders are looked through for photos alone. Raises `InputError` for missing
-    inputs, folders without photos, and results that would replace one of the photos.
+    todo: list
+    skipped: tuple
+    failed: tuple
+    notes: tuple
+
+
+def plan(inputs, output, *, compare=False, overwrite=False, recursive=False, video=None, kind=None):
+    """What there is to do: a `Plan`.
+
+    The arguments are those of `animegan_tf.stylize_paths`, but that without `video` folders are
+    looked through for photos alone; kind: the format of results, by default the photos' own.
+    Raises `InputError` for missing inputs, folders without photos, and results that would replace
+    one of the photos.
     """
-    suffixes = {*images.PHOTO_SUFFIXES, *(VIDEO_SUFFIXES if video else ())}
-    photos = _photos(inputs, output_dir, recursive, suffixes)
-    jobs = _jobs(photos, Path(output_dir), compare, video)
+    inputs = _given(inputs)
+    if not str(output or ""):
+        raise InputError("output: expected a folder for the results, received nothing")
+    found = _Found(output, recursive, video is not None)
+    for given in inputs:
+        found.look_at(given)
+    photos = list(found.photos.values())
+    output = Path(output)
+    if _names_a_file(inputs, output, kind):
+        ((photo, _),) = photos
+        jobs = [Job(photo, output, _is_film(photo, video))]
+        if jobs[0].film == (output.suffix.lower() in formats.RESULT_SUFFIXES):
+            what = "a film's" if jobs[0].film else "a photo's"
+            raise InputError(f"output: expected {what} suffix for {photo}, received {output}")
+    else:
+        jobs = _jobs(photos, output, compare, video, kind)
     _refuse_replacing_photos(jobs)
     todo = [job for job in jobs if overwrite or _to_do(job)]
     waiting = {job.result for job in todo}
-    return todo, tuple(job.result for job in jobs if job.result not in waiting)
+    skipped = tuple(job.result for job in jobs if job.result not in waiting)
+    return Plan(todo, skipped, tuple(found.failed), found.notes())
 
 
 def _to_do(job):
@@ -70,79 +105,198 @@ def _is_empty(path):
 
 def show_failure(photo, reason):
     """Print why a photo failed on the standard error stream, above a progress bar."""
-    named = reason if str(photo) in reason else f"{photo}: {reason}"
-    tqdm.write(f"error: {named}", file=sys.stderr)
+    show(photo, reason, "error: ")
 
 
-def _photos(inputs, output_dir, recursive, suffixes):
-    """Pairs of each photo's path and its path below the given folder; each photo once."""
+def show(photo, text, before=""):
+    """Print something about a photo on the standard error stream, above a progress bar."""
+    named = text if str(photo) in text else f"{photo}: {text}"
+    tqdm.write(f"{before}{named}", file=sys.stderr)
+
+
+def _given(inputs):
+    """The paths that are meant, with wildcards that no shell has expanded."""
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
     if not inputs:
         raise InputError("photos: expected at least one photo or folder, received none")
-    if not str(output_dir or ""):
-        raise InputError("output: expected a folder for the results, received nothing")
-    if os.path.exists(output_dir) and not os.path.isdir(output_dir):
-        raise InputError(f"output: expected a folder for the results, {output_dir} is a file")
-    found = {}
-    for given in map(Path, inputs):
+    paths = []
+    for given in map(os.fspath, inputs):
+        if not given:
+            raise InputError("photos: expected a photo or folder, received an empty name")
+        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", given):
+            raise InputError(f"photos: expected files, received {given}; nothing is fetched")
+        if not os.path.lexists(given):
+            given = os.path.expanduser(given)
+        matching = [] if os.path.lexists(given) else sorted(glob.glob(given))
+        paths += map(Path, matching or [given])
+    return paths
+
+
+def _names_a_file(inputs, output, kind):
+    """Whether `output` is the result's own name, not a folder; raises `InputError` for mistakes."""
+    if output.is_dir():
+        return False
+    suffix, one = output.suffix.lower(), len(inputs) == 1 and not inputs[0].is_dir()
+    is_result = suffix in formats.RESULT_SUFFIXES or suffix in VIDEO_SUFFIXES
+    if os.path.lexists(output) and not (one and is_result):
+        raise InputError(f"output: expected a folder for the results, {output} is a file")
+    if not is_result:
+        return False
+    if not one:
+        raise InputError(
+            f"output: expected a folder for the results of more than one photo, received {output}"
+        )
+    if kind is not None and suffix not in formats.WRITTEN[kind]:
+        raise InputError(f"format: expected the one of {output}, received {kind}")
+    return True
+
+
+class _Found:
+    """Photos and films that paths stand for.
+
+    Attributes:
+        photos: pairs of a path and the path below the given folder, each file once.
+        failed: pairs of a path that should be one, and why it cannot be read.
+    """
+
+    def __init__(self, output, recursive, films):
+        self._output, self._recursive = os.path.realpath(output), recursive
+        self._suffixes = {*formats.PHOTO_SUFFIXES, *(VIDEO_SUFFIXES if films else ())}
+        self._films = films
+        self.photos, self.failed, self._passed_over = {}, [], {}
+
+    def look_at(self, given):
+        """Add the photo, or those in the folder, at `given`. Raises `InputError` for nothing."""
         if given.is_dir():
-            inside = _photos_in(given, output_dir, recursive, suffixes)
-            if not inside:
-                below = " or below it" if recursive else "; recursive looks into folders below it"
-                raise InputError(f"photos: expected photos in {given}, found none in it{below}")
+            if not self._folder(given):
+                below = "" if self._recursive else "; recursive looks into folders below it"
+                where = "it or below it" if self._recursive else "it"
+                more = "".join(f"; {note}" for note in self.notes())
+                raise InputError(
+                    f"photos: expected photos in {given}, found none in {where}{below}{more}"
+                )
         elif given.exists():
-            inside = [given]
+            self._add(given, given.parent)
         else:
             raise InputError(f"photos: expected a photo or folder, found nothing at {given}")
-        base = given if given.is_dir() else given.parent
-        for path in inside:
-            found.setdefault(path.resolve(), (path, path.relative_to(base)))
-    return list(found.values())
+
+    def _add(self, path, base):
+        self.photos.setdefault(os.path.realpath(path), (path, path.relative_to(base)))
+
+    def _folder(self, top):
+        """Add the photos in a folder, sorted; returns how many there are, with those that failed.
+
+        Hidden files are left out, and an output folder below: results of an earlier run.
+        """
+        count = 0
+        failed = []
+        for parent, folders, files in os.walk(top, onerror=failed.append):
+            below = [Path(parent, name) for name in sorted(folders) if not name.startswith(".")]
+            inner = [path for path in below if os.path.realpath(path) != self._output]
+            if self._recursive:
+                for path in filter(os.path.islink, inner):
+                    self._passed_over.setdefault("links to folders", []).append(path)
+            folders[:] = [path.name for path in inner if self._recursive]
+            for name in sorted(files):
+                if not name.startswith("."):
+                    count += self._file(Path(parent, name), top)
+        self.failed += [(Path(error.filename), error.strerror) for error in failed]
+        return count + len(failed)
+
+    def _file(self, path, top):
+        """Add a file of a folder if it is a photo or film; 1 if it is or should be one, or 0."""
+        suffix = path.suffix.lower()
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:  # a link to nothing or to itself
+            if suffix in self._suffixes:
+                self.failed.append((path, error.strerror))
+                return 1
+            mode = 0
+        if suffix in formats.RAW_SUFFIXES:
+            what = "raw photos, to be developed first"
+        elif not stat.S_ISREG(mode):
+            what = "no files"
+        elif suffix in self._suffixes or formats.kind_of(formats.head_of(path)):
+            self._add(path, top)
+            return 1
+        else:
+            what = "no photos" + " or films" * self._films
+        self._passed_over.setdefault(what, []).append(path)
+        return 0
+
+    def notes(self):
+        """A sentence for each kind of what was passed over."""
+        return tuple(
+            f"passed over, {what}: {', '.join(str(path) for path in paths[:_SHOWN])}"
+            + (f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
+            for what, paths in self._passed_over.items()
+        )
 
 
-def _photos_in(folder, output_dir, recursive, suffixes):
-    """The photos in `folder`, sorted; hidden files and an `output_dir` below are left out."""
-    output = Path(output_dir).resolve()
-    photos = []
-    for parent, folders, files in os.walk(folder):
-        # The results of an earlier run into a folder below are no photos.
-        below = [Path(parent, name) for name in sorted(folders) if not name.startswith(".")]
-        folders[:] = [path.name for path in below if recursive and path.resolve() != output]
-        photos += [
-            Path(parent, name)
-            for name in sorted(files)
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes
-        ]
-    return photos
+def _is_film(path, video):
+    return video is not None and is_video(path)
 
 
-def _jobs(photos, output_dir, compare, video):
+def _jobs(photos, output_dir, compare, video, kind):
     """A `Job` for each photo or film, no two with the same result."""
-    moving = {path: video is not None and is_video(path) for path, _ in photos}
+    moving = {path: _is_film(path, video) for path, _ in photos}
     suffixes = {
-        path: film_suffix(path, video) if moving[path] else images.result_suffix(path)
+        path: film_suffix(path, video) if moving[path] else formats.result_suffix(path, kind)
         for path, _ in photos
     }
-    results, taken = {}, set()
+    names = {path: _Names(relative, suffixes[path], compare) for path, relative in photos}
+    results = _earlier_names([path for path, _ in photos if not moving[path]], names, output_dir)
+    taken = {str(name).casefold() for name in results.values()}
     # Photos that keep their suffix choose first: a.png gives a.png whatever a.gif is beside it.
-    for path, relative in sorted(photos, key=lambda pair: suffixes[pair[0]] != pair[0].suffix):
-        stem = relative.stem + ("_compare" if compare else "")
-        name, count = stem + suffixes[path], 1
-        # Some file systems take A.jpg and a.jpg for one.
-        while str(relative.with_name(name)).casefold() in taken:
-            count += 1
-            name = f"{stem}-{count}{suffixes[path]}"
-        taken.add(str(relative.with_name(name)).casefold())
-        results[path] = output_dir / relative.with_name(name)
-    return [Job(path, results[path], moving[path]) for path, _ in photos]
+    for path, _ in sorted(photos, key=lambda pair: suffixes[pair[0]] != pair[0].suffix):
+        if path not in results:
+            # Some file systems take A.jpg and a.jpg for one.
+            free = (name for name in names[path] if str(name).casefold() not in taken)
+            results[path] = next(free)
+            taken.add(str(results[path]).casefold())
+    return [Job(path, output_dir / results[path], moving[path]) for path, _ in photos]
+
+
+@dataclass(frozen=True)
+class _Names:
+    """The names that a photo's result may have, below the output folder: a.png, a-2.png, …"""
+
+    relative: Path
+    suffix: str
+    compare: bool
+
+    def __iter__(self):
+        stem = self.relative.stem + ("_compare" if self.compare else "")
+        yield self.relative.with_name(stem + self.suffix)
+        for count in itertools.count(2):
+            yield self.relative.with_name(f"{stem}-{count}{self.suffix}")
+
+
+def _earlier_names(photos, names, output_dir):
+    """The names that results of photos which would have the same one have already, by photo."""
+    groups, found = {}, {}
+    for path in photos:
+        groups.setdefault(str(next(iter(names[path]))).casefold(), []).append(path)
+    for group in groups.values():
+        existing = itertools.takewhile(
+            lambda name: os.path.lexists(output_dir / name), names[group[0]]
+        )
+        if len(group) > 1 and (existing := list(existing)):
+            digests = {images.digest_of(path): path for path in group}
+            for name in existing:
+                path = digests.get(images.source_of(output_dir / name))
+                if path is not None:
+                    found.setdefault(path, name)
+    return found
 
 
 def _refuse_replacing_photos(jobs):
     """Compare the files themselves: the same one may be reached by links and other names."""
-    photos = {_identity(job.photo) for job in jobs}
+    photos = {_identity(job.photo) for job in jobs} - {None}
     for job in jobs:
-        if job.result.exists() and _identity(job.result) in photos:
+        if _identity(job.result) in photos:
             raise InputError(
                 f"output: {job.result} is one of the photos, and photos are never replaced; "
                 "choose another folder"
@@ -150,5 +304,8 @@ def _refuse_replacing_photos(jobs):
 
 
 def _identity(path):
-    status = path.stat()
+    try:
+        status = os.stat(path)
+    except OSError:  # nothing there, or a name too long
+        return None
     return status.st_dev, status.st_ino

@@ -1,10 +1,11 @@
-"""What can be asked for a film, checked. Imports neither PyAV nor TensorFlow."""
+"""What can be asked for photos and films, checked. Imports neither PyAV nor TensorFlow."""
 
 import dataclasses
 import pathlib
 from fractions import Fraction
 
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
 from animegan_tf.validation import check_choice, check_seconds
 from animegan_tf.video.codecs import ANIMATIONS, CODECS, CONTAINERS, default_codec
 from animegan_tf.video.timecode import parse_time
@@ -15,11 +16,40 @@ HDR = ("sdr", "keep")
 # Short side, in pixels, that larger photos are drawn with.
 DRAW_SIDE = 720
 
+PHOTO_FORMATS = tuple(formats.WRITTEN)
+
 # Results keep the container of these; others become MP4, which keeps every time stamp exactly.
 _KEPT = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "mkv", ".gif": "gif",
     ".webp": "webp",
 }  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class PhotoOptions:
+    """How results of photos are written.
+
+    Attributes:
+        format: one of `PHOTO_FORMATS`; by default the photo's own, or PNG for one that is not
+            written. Transparent photos are laid on white for JPEG.
+        quality: 1 to 100, for JPEG, WebP, AVIF and HEIC; by default 95, AVIF and HEIC 90, and a
+            WebP is compressed without loss where the photo's was.
+        strip_metadata: leave out what the photo says about its date, place and camera.
+        keep_profile: convert the result back to the photo's colour profile, instead of sRGB.
+    """
+
+    format: str | None = None
+    quality: int | None = None
+    strip_metadata: bool = False
+    keep_profile: bool = False
+
+    def check(self):
+        """Raise `InputError` for what cannot be; returns the options."""
+        if self.format is not None:
+            check_choice("format", self.format, PHOTO_FORMATS)
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise InputError(f"quality: expected 1 to 100, received {self.quality}")
+        return self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +119,10 @@ class VideoOptions:
         """
         if self.container is not None:
             return self.container
-        container = _KEPT.get(pathlib.Path(path).suffix.lower(), "mp4")
+        # An animation may have another one's suffix.
+        kind = formats.kind_of(formats.head_of(path))
+        container = kind if kind in ANIMATIONS else _KEPT.get(pathlib.Path(path).suffix.lower())
+        container = container or "mp4"
         if self.codec is None and self.crf is not None and container in ANIMATIONS:
             raise InputError(
                 f"crf: expected none for {path}, which stays a {container}, received {self.crf}; "

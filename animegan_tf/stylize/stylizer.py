@@ -15,6 +15,7 @@ from animegan_tf import images, styles
 from animegan_tf.errors import InputError
 from animegan_tf.recipes import MAX_ENLARGED_PIXELS, TRAINED_SIDE
 from animegan_tf.stylize.guided import LIMITS, Delivery
+from animegan_tf.stylize.kinds import unpacked
 from animegan_tf.stylize.options import DRAW_SIDE
 from animegan_tf.validation import check_choice, check_number, check_whole
 
@@ -117,11 +118,27 @@ class Stylizer:
         return f"{width}x{height} only: photos are resized to fit it, padded, and resized back"
 
     def __call__(self, photo):
-        """uint8 RGB (H, W, 3) to uint8 RGB; of the same size but for `max_side` and "published".
+        """The result of a photo, of the same kind and, but for `max_side` and "published", size.
 
-        Raises `InputError` for another kind of array, one that is too large for the memory there
-        is, or a network that answers with NaN, and `MemoryError` when the device runs out of it.
+        photo: an array (H, W, 3), (H, W, 4) with alpha or (H, W) in gray, uint8 or floats in
+            [0, 1]; a batch (N, H, W, C) of them; an image of Pillow; the bytes of a file, in whose
+            format the result is; a path, whose result is uint8 (H, W, 3), or (H, W, 4) where it has
+            alpha; a list of these. Files and images of Pillow are turned upright and are sRGB then.
+
+        Raises `InputError` for other kinds, a file that is no photo, one that is too large for the
+        memory there is, or a network that answers with NaN, `MemoryError` when the device runs out
+        of it, and `OSError` for a path that cannot be read.
         """
+        if isinstance(photo, np.ndarray) and photo.ndim == 4 and len(photo):
+            return np.stack([self(one) for one in photo])
+        if isinstance(photo, (list, tuple)):
+            return [self(one) for one in photo]
+        source, back = unpacked(photo)
+        rgb, alpha = self._stylized(source.seen()), source.alpha
+        return back(rgb, None if alpha is None else images.resize(alpha, *rgb.shape[:2]))
+
+    def _stylized(self, photo):
+        """uint8 RGB (H, W, 3) to uint8 RGB."""
         images.check_rgb("photo", photo)
         photo = images.limit_side(photo, self.max_side)
         drawn = self.shrink(photo)

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+from animegan_tf.images import formats
 from animegan_tf.video.timecode import VIDEO_SUFFIXES
 
 
@@ -55,58 +56,13 @@ def default_codec(container):
 
 
 def is_video(path):
-    """Whether the file is one for `stylize_video`: a film, or a GIF or WebP with several frames."""
+    """Whether the file is one for `stylize_video`: a film, or a GIF or WebP with several frames.
+
+    An image is none, even with a film's suffix.
+    """
     suffix = pathlib.Path(path).suffix.lower()
-    if suffix in (".gif", ".webp") and not pathlib.Path(path).is_file():
-        return False  # a pipe would be waited for
-    if suffix == ".webp":
-        return _moving_webp(path)
-    if suffix == ".gif":
-        return _moving_gif(path)
-    return suffix in VIDEO_SUFFIXES
-
-
-def _moving_webp(path):
-    """By the animation flag of its VP8X chunk (Google, WebP Container Specification)."""
-    try:
-        with open(path, "rb") as file:
-            start = file.read(21)
-    except OSError:
-        return False
-    return start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and bool(start[20] & 0x02)
-
-
-def _moving_gif(path):
-    """Whether there is a second image block (GIF89a specification)."""
-    try:
-        with open(path, "rb") as file:
-            return _gif_images(file) > 1
-    except (OSError, IndexError):
-        return False
-
-
-def _gif_images(file):
-    """Count image blocks up to 2."""
-    header = file.read(13)
-    if header[:3] != b"GIF":
-        return 0
-    _skip_colours(file, header[10])
-    images = 0
-    while images < 2:
-        kind = file.read(1)
-        if kind == b"\x2c":
-            images += 1
-            _skip_colours(file, file.read(9)[8])
-            file.read(1)
-        elif kind == b"\x21":
-            file.read(1)
-        else:
-            break
-        while size := file.read(1)[0]:
-            file.seek(size, 1)
-    return images
-
-
-def _skip_colours(file, flags):
-    if flags & 0x80:
-        file.seek(3 * 2 ** ((flags & 7) + 1), 1)
+    if not pathlib.Path(path).is_file():  # a pipe would be waited for
+        return suffix in VIDEO_SUFFIXES and suffix not in (".gif", ".webp")
+    if formats.kind_of(formats.head_of(path)) is None and suffix != ".gif":
+        return suffix in VIDEO_SUFFIXES
+    return formats.is_animated(path)

@@ -8,7 +8,9 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
 from animegan_tf.video import webp
 from animegan_tf.video.container import open_film
 from animegan_tf.video.frame import Converter, Orientation
@@ -218,7 +220,11 @@ class FilmSource:
         # Transparent parts are shown on white.
         kind = "rgba" if size.tone is None and _has_alpha(decoded) else "rgb24"
         rgb = size.array(decoded, size.height, size.width, kind, PRECISE)
-        return SourceFrame(frame.time, duration, webp.on_white(rgb) if kind == "rgba" else rgb)
+        return SourceFrame(
+            frame.time,
+            duration,
+            images.on_white(rgb[:, :, :3], rgb[:, :, 3]) if kind == "rgba" else rgb,
+        )
 
     def _look_for_the_end(self):
         """Reading from a later frame on, the reader does not compare with the declared duration."""
@@ -281,7 +287,7 @@ def open_source(path, square_pixels=False, keep_hdr=False):
 
     Raises `InputError` for what is no film and what cannot be read, as without permission.
     """
-    if pathlib.Path(path).suffix.lower() == ".webp":
+    if formats.kind_of(formats.head_of(path)) == "webp":
         return WebpSource(path)
     return FilmSource(path, square_pixels, keep_hdr)
 

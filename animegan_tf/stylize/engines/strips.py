@@ -8,7 +8,12 @@ their results never exist whole. What is read no more is freed while the next la
 numbers are those of the whole picture, but for the rounding of the statistics, which are float64.
 """
 
+import contextlib
+import contextvars
+import sys
+
 import numpy as np
+from tqdm import tqdm
 
 from animegan_tf.errors import InputError
 from animegan_tf.memory import GIGABYTE
@@ -21,6 +26,18 @@ STRIP_BYTES = 8 * 2**20
 _BASE_BYTES = 300 * 2**20
 # Measured from 640x360 to 1920x1080, a tenth added.
 _WHOLE_BYTES_PER_PIXEL = {"v2": 1050, "lite": 600, "v1": 1600}
+
+_shown = contextvars.ContextVar("shown", default=False)
+
+
+@contextlib.contextmanager
+def progress_shown():
+    """Within it, photos that are computed in strips say so and show how far they are."""
+    token = _shown.set(True)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
 
 
 def supports(model):
@@ -100,7 +117,13 @@ class StripEngine:
     def _one(self, photo, result):
         plan = strip_plan.Plan(self._model, *photo.shape[1:3])
         plan.photo.values = photo
-        for node in plan.passes:
-            for start, strip in plan.strips(node, self._strip_bytes):
-                if node is plan.output:
-                    result[start : start + strip.shape[1]] = strip[0]
+        shown, total = _shown.get(), sum(node.height for node in plan.passes)
+        if shown:
+            height, width = photo.shape[1:3]
+            tqdm.write(f"{width}x{height}: in strips, to fit into memory", file=sys.stderr)
+        with tqdm(total=total, unit="row", leave=False, disable=None if shown else True) as bar:
+            for node in plan.passes:
+                for start, strip in plan.strips(node, self._strip_bytes):
+                    if node is plan.output:
+                        result[start : start + strip.shape[1]] = strip[0]
+                    bar.update(strip.shape[1])

@@ -1,0 +1,132 @@
+"""What kind of image a file is, by its first bytes, and the suffixes of kinds. Loads no NumPy."""
+
+import os
+from pathlib import Path
+
+# The kinds that results are written as, each with its suffixes, the usual one first.
+WRITTEN = {
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "png": (".png",),
+    "webp": (".webp",),
+    "avif": (".avif",),
+    "heic": (".heic", ".heif"),
+    "tiff": (".tif", ".tiff"),
+    "bmp": (".bmp",),
+}
+JPEG_SUFFIXES = WRITTEN["jpeg"]
+RESULT_SUFFIXES = tuple(suffix for suffixes in WRITTEN.values() for suffix in suffixes)
+# What counts as a photo in a folder whatever its content: what is none is named.
+PHOTO_SUFFIXES = (*RESULT_SUFFIXES, ".jp2", ".ppm", ".pgm", ".jxl")
+
+RAW_SUFFIXES = (
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos",
+    ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".srw", ".x3f",
+)  # fmt: skip
+
+# How much of a file `kind_of` looks at.
+HEAD = 32
+_STARTS = (
+    (b"\xff\xd8\xff", "jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "png"),
+    (b"GIF8", "gif"),
+    (b"II*\0", "tiff"),
+    (b"MM\0*", "tiff"),
+    (b"II+\0", "tiff"),
+    (b"MM\0+", "tiff"),
+    (b"\xff\x0a", "jxl"),
+    (b"\0\0\0\x0cJXL ", "jxl"),
+    (b"\0\0\0\x0cjP  ", "jpeg2000"),
+    (b"\xff\x4f\xff\x51", "jpeg2000"),
+    (b"8BPS", "psd"),
+    (b"FUJIFILMCCD-RAW", "raw"),
+    (b"IIRO", "raw"),
+    (b"IIRS", "raw"),
+    (b"MMOR", "raw"),
+    (b"IIU\0", "raw"),
+    (b"IIII", "raw"),
+    (b"FOVb", "raw"),
+    (b"\0MRM", "raw"),
+    (b"HEAPCCDR", "raw"),
+)
+# Of the ISO base media file format: image brands. Films have others.
+_BRANDS = {
+    **dict.fromkeys((b"avif", b"avis"), "avif"),
+    **dict.fromkeys(
+        (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "heic"
+    ),
+    b"crx ": "raw",
+}
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
+
+
+def kind_of(head):
+    """The kind of image whose file begins with `head`, 32 bytes or all there are; None if none.
+
+    A key of `WRITTEN`, or "gif", "jpeg2000", "pnm", "psd", "jxl" or "raw". (Raw photos that are
+    TIFF files by their beginning are found out when they are read.)
+    """
+    for start, kind in _STARTS:
+        if head.startswith(start):
+            return kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "webp"
+    if head[4:8] == b"ftyp":
+        kind = _BRANDS.get(head[8:12])
+        # "mif1" says only that it is an image; another brand says which.
+        return "avif" if kind == "heic" and b"avif" in head[8:HEAD] else kind
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
+        return "bmp"
+    if head[:1] == b"P" and head[1:2] in b"123456fF" and head[2:3] in b" \t\r\n" and len(head) > 2:
+        return "pnm"
+    return None
+
+
+def kind_of_suffix(suffix):
+    """The key of `WRITTEN` that results with that suffix are written as, or None."""
+    return next((kind for kind, known in WRITTEN.items() if suffix.lower() in known), None)
+
+
+def head_of(path):
+    """The first bytes of the file at `path`, for `kind_of`; b"" when it cannot be read.
+
+    Of a pipe too, which gives its bytes only once.
+    """
+    if not os.path.isfile(path):
+        return b""
+    try:
+        with open(path, "rb") as file:
+            return file.read(HEAD)
+    except OSError:  # reading the photo will say so
+        return b""
+
+
+def result_suffix(path, kind=None):
+    """The suffix for the result of the photo at `path`, which is written in the photo's own format.
+
+    That is its own suffix where that belongs to its content, and ".png" for kinds that are not
+    written. kind: a key of `WRITTEN` that results are written as instead.
+    """
+    suffix = Path(path).suffix
+    head = head_of(path)
+    if kind is None:
+        kind = kind_of(head)
+    if kind is None:
+        return suffix if suffix.lower() in RESULT_SUFFIXES else ".png"
+    suffixes = WRITTEN.get(kind, (".png",))
+    return suffix if suffix.lower() in suffixes else suffixes[0]
+
+
+def is_animated(path):
+    """Whether the file at `path` is a GIF or WebP of several frames, whatever its name."""
+    head = head_of(path)
+    if kind_of(head) == "webp":  # a flag
+        return head[12:16] == b"VP8X" and bool(head[20] & 0x02)
+    if kind_of(head) != "gif":
+        return False
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=["GIF"]) as image:
+            return image.is_animated
+    except Exception:  # of all kinds for damaged files
+        return False

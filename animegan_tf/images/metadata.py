@@ -1,0 +1,144 @@
+"""What photos say about themselves besides their pixels: EXIF, XMP, IPTC, resolution.
+
+A result gets them too, but for what is no longer so: it is upright, without a thumbnail, and has
+neither a film, a depth or gain map behind it nor the tags of how its source was stored.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image, TiffImagePlugin
+
+_EXIF_IFD, _INTEROP = ExifTags.IFD.Exif, ExifTags.IFD.Interop
+_ORIENTATION, XMP, IPTC = 0x0112, 700, 33723
+_WIDTH, _HEIGHT, _PROCESSING_SOFTWARE = 0xA002, 0xA003, 0x000B
+_MADE_OF = "animegan_tf, of "
+# Tags of directories below the first one.
+INNER = (_EXIF_IFD, ExifTags.IFD.GPSInfo)
+# Of the first directory: what it says about people, places and cameras. The rest is about how
+# pixels are stored.
+_DESCRIPTIVE = frozenset(
+    (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749,
+     0x8298, 0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F)
+)  # fmt: skip
+# XMP that speaks of other images in the file: motion photos, gain and depth maps, the thumbnail,
+# and the orientation, which is mended in the pixels.
+_PREFIXES = rb"(?:GCamera|Camera|Container|Item|hdrgm|HDRGainMap|apdi|GDepth|GImage|GPano|xmpNote)"
+_STALE_XMP = tuple(
+    re.compile(pattern, re.DOTALL)
+    for pattern in (
+        rb"\s(?:" + _PREFIXES + rb":\w+|tiff:Orientation)\s*=\s*(?:\"[^\"]*\"|'[^']*')",
+        rb"<(" + _PREFIXES + rb":\w+|tiff:Orientation|xmp:Thumbnails)(?:\s[^>]*)?>.*?</\1\s*>",
+        rb"<(?:" + _PREFIXES + rb":\w+|tiff:Orientation)(?:\s[^>]*)?/>",
+    )
+)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a result gets of its photo.
+
+    exif: bytes from the TIFF header on, upright and without a thumbnail. xmp, iptc: bytes. dpi:
+    dots an inch, (across, down). profile: the ICC profile that the photo was stored with; results
+    are sRGB and do not get it. source: a text that stands for the photo's file, by which its
+    result is known among others. Each is None where there is none.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    dpi: tuple | None = None
+    profile: bytes | None = None
+    source: str | None = None
+
+
+def digest(data):
+    """A text that stands for a file's bytes."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def read_source(image):
+    """The `source` of the `Metadata` that an image was written with, or None."""
+    text = str(image.getexif().get(_PROCESSING_SOFTWARE, ""))
+    return text.removeprefix(_MADE_OF) if text.startswith(_MADE_OF) else None
+
+
+def read_metadata(image):
+    """The `Metadata` of an open image of Pillow; what is damaged is left out."""
+    return Metadata(
+        exif=_whole(_exif, image),
+        xmp=_whole(_xmp, image),
+        iptc=_whole(_iptc, image),
+        dpi=_whole(_dpi, image),
+        profile=image.info.get("icc_profile") or None,
+    )
+
+
+def _whole(read, image):
+    try:
+        return read(image)
+    except Exception:  # Pillow's readers of tags raise many kinds for damaged ones
+        return None
+
+
+def _exif(image):
+    read, exif = image.getexif(), Image.Exif()
+    exif.endian = read.endian
+    for tag in _DESCRIPTIVE.intersection(read):
+        exif[tag] = read.get_ifd(tag) if tag in INNER else read[tag]
+    inner = exif.get(_EXIF_IFD)
+    if inner and isinstance(inner.get(_INTEROP), int):
+        inner[_INTEROP] = read.get_ifd(_INTEROP)
+    if not len(exif):
+        return None
+    exif[_ORIENTATION] = 1
+    return exif.tobytes().removeprefix(b"Exif\0\0")
+
+
+def exif_for(told, height, width):
+    """The `Image.Exif` for a result of that size made of a photo with that `Metadata`."""
+    exif = Image.Exif()
+    if told.exif:
+        exif.load(told.exif)
+    for tag in INNER:
+        if tag in exif:
+            exif[tag] = exif.get_ifd(tag)
+    inner = exif.get(_EXIF_IFD, {})
+    if isinstance(inner.get(_INTEROP), int):
+        inner[_INTEROP] = exif.get_ifd(_INTEROP)
+    if _WIDTH in inner or _HEIGHT in inner:
+        inner[_WIDTH], inner[_HEIGHT] = width, height
+    if told.source:
+        exif[_PROCESSING_SOFTWARE] = _MADE_OF + told.source
+    return exif
+
+
+def _xmp(image):
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if not xmp:
+        return None
+    xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
+    for pattern in _STALE_XMP:
+        xmp = pattern.sub(b"", xmp)
+    return xmp.rstrip(b"\0") or None
+
+
+def _iptc(image):
+    """The IPTC records: of JPEG in Photoshop's block, of TIFF in a tag of their own."""
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        value = image.tag_v2.get(IPTC)
+        return bytes(value) if isinstance(value, bytes) else None
+    return (image.info.get("photoshop") or {}).get(0x0404) or None
+
+
+def photoshop_block(iptc):
+    """IPTC records as the content of a JPEG's APP13 segment."""
+    padded = iptc + bytes(len(iptc) % 2)
+    size = len(iptc).to_bytes(4, "big")
+    return b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + size + padded
+
+
+def _dpi(image):
+    across, down = image.info["dpi"]
+    return (float(across), float(down)) if across > 1 and down > 1 else None

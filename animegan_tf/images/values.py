@@ -1,0 +1,115 @@
+"""Values of images: [-1, 1] and 8 bits, brightness, what is hidden under transparent pixels."""
+
+import cv2
+import numpy as np
+
+from animegan_tf.errors import InputError
+
+# The published code takes the luma weights of RGB to its channels in the order B, G, R, of photo
+# and result alike. It is kept, since the reference values have it; written here for R, G, B.
+_PUBLISHED_LUMA = (0.114, 0.587, 0.299)
+
+
+def check_rgb(name, picture):
+    """Raise `InputError` unless `picture` is a non-empty uint8 array (H, W, 3)."""
+    received = type(picture).__name__
+    if isinstance(picture, np.ndarray):
+        if picture.dtype == np.uint8 and picture.shape[2:] == (3,) and picture.size:
+            return
+        received = f"{picture.dtype} {picture.shape}"
+    raise InputError(
+        f"{name}: expected a uint8 RGB array of shape (height, width, 3), received {received}"
+    )
+
+
+def to_network(rgb):
+    """RGB of 0..255, any shape, to float32 in [-1, 1]."""
+    return np.asarray(rgb, np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def to_uint8(values):
+    """Floats in [-1, 1], any shape, to uint8, clipped and rounded: the inverse of `to_network`.
+
+    (The published code truncates; a level too dark, and not the inverse.)
+    """
+    scaled = (np.asarray(values, np.float32) + np.float32(1)) * np.float32(127.5)
+    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
+def match_brightness(result, photo):
+    """Scale `result` so that its mean brightness is that of `photo`; both uint8 RGB (H, W, 3).
+
+    Brightness is 0.114 R + 0.587 G + 0.299 B of the channels' means (the published code's weights,
+    see `_PUBLISHED_LUMA`). Values are clipped and truncated, as published, so the mean may end up
+    lower. The sizes may differ. An all-black result is returned as it is.
+    """
+    scale = brightness_scale(result, photo)
+    return result.copy() if scale is None else scale_levels(result, scale)
+
+
+def brightness_scale(result, photo):
+    """The factor by which `match_brightness` scales; None for an all-black result."""
+    brightness = float(np.dot(_PUBLISHED_LUMA, cv2.mean(result)[:3]))
+    if brightness == 0:
+        return None
+    return float(np.dot(_PUBLISHED_LUMA, cv2.mean(photo)[:3])) / brightness
+
+
+def scale_levels(picture, scale):
+    """uint8 samples multiplied by `scale`, clipped and truncated."""
+    levels = np.clip(np.arange(256) * scale, 0, 255).astype(np.uint8)
+    return cv2.LUT(picture, levels)
+
+
+def fill_transparent(rgb, alpha):
+    """`rgb` with other colours where `alpha` is 0: those of the visible pixels around.
+
+    What lies there by chance is not seen, but a network would look at it. Both uint8; from coarse
+    to fine each hole gets the mean of what is visible near it, black where nothing is.
+    """
+    if alpha.all():
+        return rgb
+    visible = (alpha > 0).astype(np.uint8)
+    size = alpha.shape[::-1]
+    colours = _halved(cv2.copyTo(rgb, visible).astype(np.float32))
+    coarse = _filled(colours, _halved(visible.astype(np.float32)))
+    around = cv2.resize(np.rint(coarse).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
+    return cv2.copyTo(rgb, visible, around)
+
+
+def _halved(plane):
+    height, width = plane.shape[:2]
+    return cv2.resize(
+        plane, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA
+    ).reshape((height + 1) // 2, (width + 1) // 2, *plane.shape[2:])
+
+
+def _filled(weighted, weights):
+    """Colours everywhere, from colours times weights of 0 to 1, and the weights; all float32."""
+    if max(weights.shape) == 1 or weights.all():
+        return weighted / np.maximum(weights, np.float32(1e-6))[:, :, None]
+    coarse = _filled(_halved(weighted), _halved(weights))
+    around = cv2.resize(coarse, weights.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return weighted + (1 - weights)[:, :, None] * around.reshape(weighted.shape)
+
+
+def on_white(rgb, alpha):
+    """uint8 (H, W, 3) with an `alpha` laid on white."""
+    if (alpha == 255).all():
+        return rgb
+    alpha = alpha[:, :, None].astype(np.uint16)
+    return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def luma(rgb):
+    """float32 (H, W), levels of 0..255."""
+    return np.asarray(rgb, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def even_choice(items, count):
+    """Up to `count` of a list, at even steps, the first and the last among them."""
+    if len(items) <= count:
+        return list(items)
+    if count == 1:
+        return [items[0]]
+    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]

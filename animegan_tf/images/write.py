@@ -1,0 +1,134 @@
+"""Photos written to files, in the format of the suffix."""
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from animegan_tf import storage
+from animegan_tf.errors import InputError
+from animegan_tf.images import colours, formats, metadata
+from animegan_tf.images.values import check_rgb
+
+# Of lossy formats, 1 to 100, where none is asked for.
+QUALITIES = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90}
+# FFmpeg's and Pillow's names differ from ours here.
+_PILLOW = {"heic": "HEIF"}
+_NO_ALPHA = ("jpeg",)
+# What a JPEG's segment holds, about.
+_SEGMENT = 65000
+
+
+def write_photo(path, rgb, alpha=None, *, told=None, profile=None, quality=None, lossless=True):
+    """Write uint8 RGB (H, W, 3), with uint8 `alpha` (H, W) if given, in the format of the suffix.
+
+    told: the `Metadata` of the photo that it is made of; with one, the file says that it is sRGB.
+    profile: bytes of an ICC profile for RGB to convert `rgb` to instead, and to say so.
+    quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
+    lossless: whether a WebP without a `quality` is compressed without loss.
+
+    The file appears whole or not at all; one of that name is replaced, missing folders are made.
+    Raises `InputError` for arrays of another kind, a suffix that cannot be written, alpha in JPEG,
+    a size that the format cannot hold; `OSError` from the file system.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in formats.RESULT_SUFFIXES:
+        known = ", ".join(formats.RESULT_SUFFIXES)
+        raise InputError(f"{path}: expected one of {known}, got {suffix!r}")
+    kind = formats.kind_of_suffix(suffix)
+    check_rgb("rgb", rgb)
+    if alpha is not None and kind in _NO_ALPHA:
+        raise InputError(f"{path}: JPEG has no alpha channel; name a .png file instead")
+    options = {"told": told, "profile": profile, "quality": quality, "lossless": lossless}
+    data = encode_photo(kind, rgb, alpha, path, **options)
+    storage.write_bytes(path, data)
+
+
+def encode_photo(
+    kind, rgb, alpha=None, path="image", *, told=None, profile=None, quality=None, lossless=True
+):
+    """The bytes that `write_photo` writes, in a format of `formats.WRITTEN`; errors call it `path`.
+
+    JPEG leaves `alpha` out.
+    """
+    height, width = rgb.shape[:2]
+    options = {}
+    if told is not None:
+        rgb, profile = _coloured(rgb, profile)
+        options = _told(kind, told, profile, height, width)
+    if alpha is None or kind in _NO_ALPHA:
+        image = Image.fromarray(rgb)
+    else:
+        if alpha.dtype != np.uint8 or alpha.shape != rgb.shape[:2]:
+            raise InputError(
+                f"alpha: expected uint8 {rgb.shape[:2]}, received {alpha.dtype} {alpha.shape}"
+            )
+        image = Image.fromarray(np.dstack([rgb, alpha]))
+    if kind == "bmp" and image.mode == "RGBA":  # of which Pillow writes no mask for the alpha
+        return cv2.imencode(".bmp", np.dstack([rgb[:, :, ::-1], alpha]))[1].tobytes()
+    options = _compression(kind, quality, lossless) | options
+    if kind == "heic":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    file = io.BytesIO()
+    try:
+        image.save(file, _PILLOW.get(kind, kind.upper()), **options)
+    except (ValueError, OSError, RuntimeError) as error:
+        suffix = Path(path).suffix.lower() or kind
+        raise InputError(
+            f"{path}: a picture of {width}x{height} cannot be written as {suffix} ({error})"
+        ) from error
+    return file.getvalue()
+
+
+def _coloured(rgb, profile):
+    """The pixels and the profile to write them with."""
+    made = None if profile is None else colours.from_srgb(rgb, profile)
+    return (rgb, colours.srgb_profile()) if made is None else (made, profile)
+
+
+def _compression(kind, quality, lossless):
+    if kind == "webp" and lossless and quality is None:
+        # The colours under transparent pixels too.
+        return {"lossless": True, "exact": True, "quality": 75, "method": 1}
+    if kind == "tiff":
+        return {"compression": "tiff_lzw"}
+    if kind in QUALITIES:
+        return {"quality": QUALITIES[kind] if quality is None else quality}
+    return {}
+
+
+def _told(kind, told, profile, height, width):
+    """Pillow's options for what a file says about itself."""
+    options = {"icc_profile": profile}
+    exif = metadata.exif_for(told, height, width)
+    if told.dpi is not None and kind in ("jpeg", "png", "tiff", "bmp"):
+        options["dpi"] = told.dpi
+    if kind == "tiff":
+        for tag, value in ((metadata.XMP, told.xmp), (metadata.IPTC, told.iptc)):
+            if value is not None:
+                exif[tag] = value
+        options["tiffinfo"] = exif
+        # Which libtiff, that compresses, does not write from here.
+        if any(tag in exif for tag in metadata.INNER):
+            options["compression"] = None
+        return options
+    if len(exif):
+        data = exif.tobytes()
+        if kind != "jpeg" or len(data) <= _SEGMENT:
+            options["exif"] = data if kind in ("jpeg", "heic") else data.removeprefix(b"Exif\0\0")
+    if kind == "jpeg" and told.iptc is not None and len(told.iptc) < _SEGMENT:
+        block = metadata.photoshop_block(told.iptc)
+        options["extra"] = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+    if told.xmp is None or (kind == "jpeg" and len(told.xmp) > _SEGMENT):
+        return options
+    if kind == "png":
+        options["pnginfo"] = PngImagePlugin.PngInfo()
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", told.xmp.decode("utf-8", "replace"))
+    elif kind != "bmp":
+        options["xmp"] = told.xmp
+    return options
