@@ -3,8 +3,11 @@
 Redirects are followed, but not from https to anything else; proxies come from the environment.
 """
 
+import contextlib
 import hashlib
 import http.client
+import socket
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -58,6 +61,59 @@ def download(url, path, *, size=None, limit=None, timeout=TIMEOUT):
     return digest.hexdigest()
 
 
+class _InTime:
+    """Headers within the time-out, all together: a socket's begins anew with each byte."""
+
+    def getresponse(self):
+        """As in `http.client`. Raises `TimeoutError` when the headers have not come by then."""
+        late, connected = threading.Event(), self.sock
+
+        def give_up():
+            late.set()
+            with contextlib.suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+
+        timer = threading.Timer(self.timeout, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            response = super().getresponse()
+        except (OSError, ValueError, http.client.HTTPException):
+            if not late.is_set():
+                raise
+        finally:
+            timer.cancel()
+        if late.is_set():  # what came until then may have been taken for all
+            raise TimeoutError("no complete answer")
+        return response
+
+
+class _Connection(_InTime, http.client.HTTPConnection):
+    pass
+
+
+class _SafeConnection(_InTime, http.client.HTTPSConnection):
+    pass
+
+
+class _Handler(urllib.request.HTTPHandler):
+    def http_open(self, req):
+        return self.do_open(_Connection, req)
+
+
+class _SafeHandler(urllib.request.HTTPSHandler):
+    def https_open(self, req):
+        return self.do_open(_SafeConnection, req, context=self._context)
+
+
+def opener(*handlers):
+    """An opener of urllib with `handlers`, which keeps time-outs while headers come too."""
+    # `urlopen` keeps its first call's proxies.
+    made = urllib.request.build_opener(_Handler, _SafeHandler, *handlers)
+    made.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
+    return made
+
+
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Stays on http or https, and on https once there: what is fetched has no signature."""
 
@@ -74,10 +130,8 @@ def _progress_bar(url, total):
 
 
 def _open(url, timeout):
-    opener = urllib.request.build_opener(_Redirects)  # `urlopen` keeps its first call's proxies
-    opener.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
     try:
-        return opener.open(url, timeout=timeout)
+        return opener(_Redirects).open(url, timeout=timeout)
     except urllib.error.HTTPError as error:
         with error:
             reason = " ".join(str(error.reason).split())

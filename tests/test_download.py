@@ -67,6 +67,26 @@ def test_endless_redirects(server, tmp_path):
     assert len(server.asked) < 30
 
 
+@pytest.mark.parametrize("part", [b"HTTP/1.1 200 OK", b"X-A: " + b"a" * 60, b"100"])
+def test_headers_that_drip_meet_the_time_out(server, tmp_path, part):
+    def drip(handler, _):
+        handler.close_connection = True
+        if part == b"100":
+            pieces = [b"HTTP/1.1 100 Continue\r\n\r\n"] * 60
+        else:
+            first = b"" if part.startswith(b"HTTP") else b"HTTP/1.1 200 OK\r\n"
+            pieces = [first, *(bytes([one]) for one in part)]
+        for piece in pieces:
+            handler.wfile.write(piece)
+            if handler.server.leave.wait(0.1):
+                return
+
+    start = time.monotonic()
+    with pytest.raises(DownloadError, match=r"/a: nothing came for 0\.4 s"):
+        fetched(server, tmp_path, drip, timeout=0.4)
+    assert time.monotonic() - start < 0.8
+
+
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1/a", "file:///a"])
 def test_redirects_out_of_http_are_refused(server, tmp_path, target):
     server.answers["/a"] = lambda handler, _: handler.start(0, status=302, Location=target)

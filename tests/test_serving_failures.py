@@ -8,7 +8,7 @@ from serving_stub import rest_error, serving_grpc, serving_rest
 from serving_toy import asked_to_predict, call, free_port
 
 from animegan_tf.errors import InputError
-from animegan_tf.serving import client, protocol
+from animegan_tf.serving import client, protocol, rest
 from animegan_tf.serving.client import ServingConfig
 from animegan_tf.serving.protocol import ServingError, Unavailable
 
@@ -101,6 +101,62 @@ def test_an_answer_that_drips(rest_server, noise_photos, tmp_path):
     rest_server.faults.extend([None, None, drip])
     report = call(rest_server, noise_photos / "0.png", tmp_path / "out", timeout=0.4)
     assert "no answer within 0.4 s" in report.failed[0][1]
+
+
+def test_headers_that_drip(rest_server, noise_photos, tmp_path):
+    def drip(handler):
+        for _ in range(50):
+            handler.wfile.write(b"H")
+            if rest_server.leave.wait(0.05):
+                return
+
+    rest_server.faults.append(drip)
+    with pytest.raises(ServingError, match=r"no answer within 0.4 s"):
+        call(rest_server, noise_photos, tmp_path / "out", timeout=0.4)
+
+
+@pytest.mark.parametrize("status", (200, 400))
+def test_an_answer_without_end(rest_server, noise_photos, tmp_path, status):
+    sent = []
+
+    def endless(handler):
+        handler.send_response(status)
+        handler.end_headers()
+        for _ in range(400):
+            try:
+                handler.wfile.write(b" " * 2**16)
+            except OSError:
+                return
+            sent.append(2**16)
+
+    rest_server.faults.extend([None, None, endless])
+    options = {"timeout": 20, "max_message_mb": 2}
+    report = call(rest_server, noise_photos / "0.png", tmp_path / "out", **options)
+    reason = "expected an answer of at most 2 MB" if status == 200 else "the server answered 400"
+    assert reason in report.failed[0][1]
+    assert sum(sent) < 20 * 2**20
+
+
+@pytest.mark.parametrize(
+    "body",
+    (
+        b"[" * 200_000,
+        b'{"model_version_status": [{"version": 1e999, "state": "AVAILABLE"}]}',
+        b'{"error": "' + b"-" * 100_000 + b'\\1"}',
+    ),
+)
+def test_answers_that_would_break_a_reader(rest_server, noise_photos, tmp_path, body):
+    rest_server.faults.append(lambda handler: handler.send(200, body))
+    with pytest.raises(ServingError, match="as TensorFlow Serving answers it"):
+        call(rest_server, noise_photos, tmp_path / "out")
+    rest_server.faults.append(lambda handler: handler.send(400, body))
+    with pytest.raises(ServingError, match="the server answered 400"):
+        call(rest_server, noise_photos, tmp_path / "out")
+
+
+def test_what_a_server_escapes_is_read_and_not_evaluated():
+    said = rest._error_message(r"""{"error": "\303\274ber \'it\' \x41 \"q\" + "b"}""")
+    assert said == """über 'it' A "q" + "b"""
 
 
 def test_connections_that_are_lost_are_made_anew(rest_server, noise_photos, tmp_path):

@@ -50,8 +50,8 @@ class ServingConfig:
     retries: how often a server that cannot be reached or is not ready is tried again, with pauses
         of 0.5, 1, 2, 4, 8, 8... seconds.
     batch: photos per request; `serving_default` puts only photos of one size together.
-    max_message_mb: the longest gRPC message, in MB of 2**20 bytes. gRPC itself stops answers at 4;
-        the server takes up to 2047.
+    max_message_mb: the longest answer, and over gRPC the longest message, in MB of 2**20 bytes.
+        gRPC itself stops answers at 4; the server takes up to 2047.
     delivery: what of a large photo is sent, and what becomes of the answer.
     """
 
@@ -330,4 +330,4 @@ def _connect(address, model, version, timeout, max_message_mb):
         return GrpcConnection(address.base, model, version, timeout, max_message_mb)
     from animegan_tf.serving.rest import RestConnection
 
-    return RestConnection(address.base, model, version, timeout)
+    return RestConnection(address.base, model, version, timeout, max_message_mb)

@@ -4,7 +4,6 @@ Binary strings are {"b64": ...} in JSON; a signature with one output answers wit
 Proxies come from the environment; redirects are not followed, for a POST does not survive them.
 """
 
-import ast
 import base64
 import binascii
 import http.client
@@ -18,7 +17,7 @@ import urllib.request
 
 import numpy as np
 
-import animegan_tf
+from animegan_tf import download
 from animegan_tf.serving.protocol import (
     ConnectionLost,
     ModelMissing,
@@ -30,6 +29,8 @@ from animegan_tf.serving.protocol import (
 )
 
 _CHUNK = 2**20
+# Bytes of an answer that tells of an error.
+_LONGEST_ERROR = 2**20
 # 502 is what a proxy in front says while the server itself starts.
 _UNAVAILABLE = (502, 503)
 _MOVED = (301, 302, 303, 307, 308)
@@ -38,18 +39,17 @@ _MOVED = (301, 302, 303, 307, 308)
 class RestConnection:
     """One model behind http:// or https://; see `animegan_tf.serving.protocol`."""
 
-    def __init__(self, base, model, version, timeout):
-        self._base, self._timeout = base, timeout
+    def __init__(self, base, model, version, timeout, max_message_mb):
+        self._base, self._timeout, self._most = base, timeout, max_message_mb * 2**20
         at_version = "" if version is None else f"/versions/{version}"
         self._url = f"{base}/v1/models/{urllib.parse.quote(model, safe='')}{at_version}"
-        self._opener = urllib.request.build_opener(_NoRedirects)
-        self._opener.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
+        self._opener = download.opener(_NoRedirects)
 
     def versions(self):
         answer = self._ask("")
         try:
             found = {int(one["version"]): one["state"] for one in answer["model_version_status"]}
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise self._odd("a model's status", answer) from None
         return found
 
@@ -90,7 +90,12 @@ class RestConnection:
         request = urllib.request.Request(self._url + path, body, headers)
         try:
             with self._opener.open(request, timeout=self._timeout) as response:
-                answer = _whole(response, self._timeout)
+                answer = _whole(response, self._timeout, self._most)
+        except _TooLong:
+            raise ServingError(
+                f"{self._base}: expected an answer of at most {self._most // 2**20} MB "
+                "(--max_message_mb), received more"
+            ) from None
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refused(error) from error
@@ -99,7 +104,7 @@ class RestConnection:
             raise self._failed(error.reason if wrapped else error) from error
         try:
             parsed = json.loads(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
             raise self._odd("a JSON object", answer.decode("utf-8", "replace"))
@@ -115,14 +120,14 @@ class RestConnection:
     def _refused(self, error):
         """The `ServingError` for an answer with an error status."""
         try:
-            body = _whole(error, self._timeout).decode("utf-8", "replace")
-        except (OSError, ValueError, http.client.HTTPException):
+            body = _whole(error, self._timeout, _LONGEST_ERROR).decode("utf-8", "replace")
+        except (_TooLong, OSError, ValueError, http.client.HTTPException):
             body = ""
         if error.code in _MOVED:
             there = error.headers.get("Location", "elsewhere")
             return ServingError(f"{self._base}: sends on to {one_line(there)}; call that instead")
         message = _error_message(body)
-        said = one_line(message or body) or error.reason
+        said = one_line(message or body) or one_line(error.reason)
         text = f"{self._base}: the server answered {error.code}: {said}"
         if error.code in _UNAVAILABLE:
             return Unavailable(text)
@@ -157,11 +162,18 @@ def _types(named):
     return {name: info["dtype"] for name, info in (named or {}).items()}
 
 
-def _whole(response, timeout):
+class _TooLong(Exception):
+    """An answer of more bytes than there may be."""
+
+
+def _whole(response, timeout, most):
     """The body. The socket's time-out starts anew with each byte, so the time is also kept here."""
-    end, chunks = time.monotonic() + timeout, []
+    end, chunks, received = time.monotonic() + timeout, [], 0
     while chunk := response.read1(_CHUNK):
         chunks.append(chunk)
+        received += len(chunk)
+        if received > most:
+            raise _TooLong
         if time.monotonic() > end:
             raise TimeoutError
     if response.length:
@@ -177,13 +189,19 @@ def _error_message(body):
     try:
         parsed = json.loads(body)
         return str(parsed["error"]) if isinstance(parsed, dict) and "error" in parsed else None
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     found = re.fullmatch(r'\s*\{\s*"error"\s*:\s*"(.*)"\s*\}\s*', body, re.DOTALL)
     if found is None:
         return None
-    try:
-        # What C escapes, octal ones included, a Python bytes literal has too.
-        return ast.literal_eval(f'b"{found[1]}"').decode("utf-8", "replace")
-    except (ValueError, SyntaxError):
-        return found[1]
+    said = re.sub(rb"\\([0-7]{1,3}|x[0-9a-fA-F]{2}|.)", _unescaped, found[1].encode("utf-8"))
+    return said.decode("utf-8", "replace")
+
+
+def _unescaped(match):
+    escaped = match[1]
+    if escaped[:1].isdigit() and escaped < b"8":
+        return bytes([int(escaped, 8) & 0xFF])
+    if escaped.startswith(b"x") and len(escaped) == 3:
+        return bytes([int(escaped[1:], 16)])
+    return {b"n": b"\n", b"r": b"\r", b"t": b"\t"}.get(escaped, escaped)
