@@ -10,9 +10,10 @@ import pytest
 from films import scene
 from pictures import network
 
-from animegan_tf import images
+from animegan_tf import images, memory
 from animegan_tf.networks.layers import LayerNorm2D
 from animegan_tf.stylize import flicker
+from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.frames import FrameStylizer
 from animegan_tf.stylize.stable import StableNetwork, mixing
 from animegan_tf.stylize.stylizer import Stylizer
@@ -98,6 +99,18 @@ def test_averages_are_of_every_norm_layer(generator):
     assert sorted(stable.memory) == [
         "first/mean", "first/variance", "second/mean", "second/variance",
     ]  # fmt: skip
+
+
+def test_frames_that_do_not_fit_are_refused_before_any_work(generator, monkeypatch):
+    stable, inputs = StableNetwork(generator), batch(3)
+    free = [strips.whole_memory(generator, 2 * 16, 24)]
+    monkeypatch.setattr(memory, "available", lambda: free[0])
+    expected = r"3 frame\(s\) of 24x16 take 0\.3 GB, and 0\.3 GB are there; .* stabilize=False"
+    with pytest.raises(MemoryError, match=expected):
+        stable(inputs, [1, 1, 1])
+    stable(inputs[:2], [1, 1])
+    free[0] = 0  # of which nothing more is needed for as many
+    stable(inputs[:2], [1, 1])
 
 
 def change_of(frames):

@@ -11,8 +11,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.networks.layers import LayerNorm2D
+from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.guided import LIMITS
 
 
@@ -63,6 +65,8 @@ class StableNetwork:
     def __init__(self, model):
         """`model`: a generator of `build_generator`, which is left as it is."""
         self._averages, self.memory, norms = _Averages(), {}, []
+        self._generator, self._taken = model, 0
+        self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
 
         def clone(layer):
             # Layers are shared, but for norms.
@@ -94,17 +98,18 @@ class StableNetwork:
             autograph=False,
         )
 
-    def _trace(self, batch, mix, carry, memory):
-        self._averages.begin(mix, carry, memory)
+    def _trace(self, batch, mix, carry, before):
+        self._averages.begin(mix, carry, before)
         return self._model(batch, training=False), self._averages.after
 
     def __call__(self, batch, rates):
-        """Raises `MemoryError` for frames too large for the device, and `InputError` for answers
-        that are not finite; `memory` is then as it was.
+        """Raises `MemoryError` for frames too large for the device, on a processor before any work,
+        and `InputError` for answers that are not finite; `memory` is then as it was.
         """
+        self._refuse_too_large(*batch.shape[:3])
         mix, carry = mixing(rates)
         try:
-            result, memory = self._run(batch, mix, carry, self.memory)
+            result, after = self._run(batch, mix, carry, self.memory)
         except tf.errors.ResourceExhaustedError as error:
             count, height, width, _ = batch.shape
             raise MemoryError(
@@ -114,8 +119,22 @@ class StableNetwork:
         result = result.numpy()
         if not np.isfinite(result).all():
             raise InputError("checkpoint: its network answers with values that are not finite")
-        self.memory = {name: value.numpy() for name, value in memory.items()}
+        self.memory = {name: value.numpy() for name, value in after.items()}
         return result
+
+    def _refuse_too_large(self, count, height, width):
+        needed = strips.whole_memory(self._generator, count * height, width)
+        if self._on_gpu or needed <= self._taken:
+            return
+        free = memory.available()
+        # What was taken before is used again.
+        if free is not None and needed > free + self._taken:
+            raise MemoryError(
+                f"{count} frame(s) of {width}x{height} take {needed / memory.GIGABYTE:.1f} GB, and "
+                f"{(free + self._taken) / memory.GIGABYTE:.1f} GB are there; {LIMITS}, and "
+                "stabilize=False computes large frames in strips"
+            )
+        self._taken = needed
 
 
 def mixing(rates):
