@@ -29,7 +29,7 @@ def finished(tmp_path_factory):
 def test_smoke_run(finished):
     run_dir, done = finished
     assert done.returncode == 0, done.stderr
-    assert "4 steps of 2 pictures at 32x32 per epoch" in done.stdout
+    assert "4 steps of 2 images at 32x32 per epoch" in done.stdout
     assert "Traceback" not in done.stderr and "cudart" not in done.stderr
     names = {path.name for path in run_dir.iterdir()}
     assert {"flags.txt", "generator.weights.h5", "scalars.jsonl", "samples"} <= names
@@ -110,7 +110,7 @@ def test_dry_run_changes_nothing_and_loads_no_tensorflow(data, tmp_path, source,
     assert "epochs of initialisation" in done.stdout
     (style,) = (line for line in done.stdout.splitlines() if line.startswith("style "))
     assert style.split()[1] == str(frames) and style.endswith(place)
-    assert f"{max(6, frames) // 2} steps of 2 pictures" in done.stdout
+    assert f"{max(6, frames) // 2} steps of 2 images" in done.stdout
     assert not (tmp_path / "run").exists()
 
 
@@ -153,7 +153,7 @@ def test_one_command_trains_in_a_run_directory(data, tmp_path):
     with storage.locked(run_dir / training.LOCK):
         done = call(TRAIN, *arguments, folder=ROOT)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "error: run_dir: expected one that nothing else trains in" in done.stderr
+    assert "error: run_dir: expected a directory that no other process" in done.stderr
     assert flags.read_text() == "--epochs=7\n"
     assert sorted(path.name for path in run_dir.iterdir()) == [".lock", "flags.txt"]
     assert [path.name for path in (tmp_path / "data" / "smoke").iterdir()] == ["style"]
@@ -190,7 +190,7 @@ def test_a_run_from_each_source(data, toys, tmp_path, source):
         ),
         (
             ("--run_dir=r", "--data_dir=d", "--style=s", "--video=film.mkv"),
-            "video='film.mkv' needs source='video', got source='images'",
+            "video='film.mkv' needs source='video', received source='images'",
         ),
         (
             ("--run_dir=r", "--data_dir=d", "--source=video", "--video=f", "--video_start=1m"),
@@ -246,4 +246,4 @@ def test_color_shift_comes_from_the_style(tmp_path):
     assert run_with("auto") == ("", shift)
     assert run_with("1,2.5,-3") == ("", (1.0, 2.5, -3.0))
     (error,) = run_with("1,2")
-    assert "color_shift must be 3 numbers" in error
+    assert "color_shift: expected 3 numbers" in error

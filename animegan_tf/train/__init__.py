@@ -1,8 +1,8 @@
-"""Training: what `animegan-train` does, read from `__main__`.
+"""Training: the package of `animegan-train`. Start reading at `__main__`.
 
-`plan` (what a run will do, checked before it starts) → `loop` (build, restore, step, record, save)
-→ `animegan` (the Keras model whose `train_step` is the method's update) → `losses`. Beside the
-loop: `checkpoints`, `summaries` (scalars and samples), `distribution`, `gram_cache`.
+`plan` (checks a run before it starts) → `loop` (build, restore, step, record, save) → `animegan`
+(the Keras model with the training steps) → `losses`. The loop also uses `checkpoints`, `summaries`
+(scalars and samples), `distribution` and `gram_cache`.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The Gram matrices of a style's frames, computed once for each frame instead of at each step."""
+"""Cache of the Gram matrices of a style's frames, instead of computing them at each step."""
 
 import numpy as np
 import tensorflow as tf
@@ -7,9 +7,9 @@ from animegan_tf import losses
 
 
 class GramCache:
-    """What the style loss needs of the gray frames, kept in memory: a megabyte a frame with VGG.
+    """Gram matrices of the gray frames for the style loss: 1 MB of memory per frame with VGG.
 
-    Only for frames that are the same each time, and for batches that are not spread over replicas.
+    Requires frames without random augmentation and a single replica.
     """
 
     def __init__(self, features, samples):
@@ -25,7 +25,7 @@ class GramCache:
         return len(self._grams)
 
     def extend(self, step, batch):
-        """`batch` number `step` with `anime_gram` (B, C, C) of its `anime_gray`."""
+        """Add `anime_gram` (B, C, C), computed from `anime_gray`, to batch number `step`."""
         frames = batch["anime_gray"]
         first = step * len(frames)
         indices = [self._samples.index("anime", first + row) for row in range(len(frames))]
