@@ -59,7 +59,7 @@ def test_wrong_sizes_are_problems_without_a_crop_alone(data):
     assert "32..64" in str(report)
     cropped = inspect(data, crop="random")
     assert cropped.problems == ()
-    assert cropped.notes == ("1 picture(s) of style are smaller than 32 and get enlarged",)
+    assert cropped.notes == ("1 image(s) of style are smaller than 32 and are enlarged",)
 
 
 def test_unreadable_files_are_named_with_the_number_of_the_rest(data):
@@ -89,7 +89,7 @@ def test_missing_and_empty_folders(tmp_path):
     report = inspect(tmp_path)
     suffixes = ", ".join(files.IMAGE_SUFFIXES)
     assert report.problems == (
-        f"no pictures in {tmp_path / 'train_photo'}: expected {suffixes}",
+        f"no images in {tmp_path / 'train_photo'}: expected {suffixes}",
         f"expected a folder of pictures at {tmp_path / 'ghost' / 'style'}, found nothing",
     )
     assert report.folders["train_photo"].mean_bgr is None
@@ -100,7 +100,7 @@ def test_missing_smooth_is_announced_not_refused(data):
     report = inspect(data)
     report.raise_if_bad()
     assert report.smooth_missing == 1
-    assert "1 smoothed frame(s) have yet to be made" in str(report)
+    assert "1 smoothed frame(s) will be created" in str(report)
 
 
 def test_smooth_of_another_size_than_its_frame(data):
@@ -108,7 +108,7 @@ def test_smooth_of_another_size_than_its_frame(data):
     smoothing.smooth_folder(data / "ghost" / "style", data / "ghost" / "smooth", 32, progress=False)
     smooth, frame = data / "ghost" / "smooth" / "big.png", data / "ghost" / "style" / "big.jpg"
     assert inspect(data, crop="center").problems == (
-        f"{smooth} is 32x32 but its frame {frame} is 96x64: delete it to have it made anew",
+        f"{smooth} is 32x32 but its frame {frame} is 96x64: delete it, and it is created again",
     )
 
 
@@ -125,21 +125,21 @@ def test_mean_of_the_style_gives_the_published_color_shift(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"style": ""}, "style must be a folder's name, got ''"),
-        ({"data_dir": None}, "data_dir must be a folder's name, got None"),
-        ({"image_size": 4}, "image_size must be an integer of at least 8, got 4"),
-        ({"batch_size": 2.0}, "batch_size must be an integer of at least 1, got 2.0"),
-        ({"seed": -1}, "seed must be an integer of at least 0, got -1"),
-        ({"crop": "centre"}, "crop must be one of none, random, center, got 'centre'"),
-        ({"hflip": "no"}, "hflip must be True or False, got 'no'"),
-        ({"hue": 181}, "hue must be degrees from 0 to 180, got 181"),
-        ({"hue": "red"}, "hue must be degrees from 0 to 180, got 'red'"),
-        ({"cache_gb": -1}, "cache_gb must be a number of at least 0, got -1"),
-        ({"scale": (2, 1), "crop": "random"}, "scale must be two numbers 0 < low <= high"),
-        ({"scale": (1,)}, r"scale must be 2 numbers, got \(1,\)"),
-        ({"scale": (0.5, 1)}, "scale=.* needs crop='random' or 'center', got crop='none'"),
-        ({"color_shift": (1, 2)}, r"color_shift must be 3 numbers, got \(1, 2\)"),
-        ({"color_shift": (1, 2, float("nan"))}, "color_shift must be 3 numbers, got .*nan"),
+        ({"style": ""}, "style: expected a folder's name, received ''"),
+        ({"data_dir": None}, "data_dir: expected a folder's name, received None"),
+        ({"image_size": 4}, "image_size: expected an integer of at least 8, received 4"),
+        ({"batch_size": 2.0}, "batch_size: expected an integer of at least 1, received 2.0"),
+        ({"seed": -1}, "seed: expected an integer of at least 0, received -1"),
+        ({"crop": "centre"}, "crop: expected one of none, random, center, received 'centre'"),
+        ({"hflip": "no"}, "hflip: expected True or False, received 'no'"),
+        ({"hue": 181}, "hue: expected degrees from 0 to 180, received 181"),
+        ({"hue": "red"}, "hue: expected degrees from 0 to 180, received 'red'"),
+        ({"cache_gb": -1}, "cache_gb: expected a number of at least 0, received -1"),
+        ({"scale": (2, 1), "crop": "random"}, "scale: expected two numbers 0 < low <= high"),
+        ({"scale": (1,)}, r"scale: expected 2 numbers, received \(1,\)"),
+        ({"scale": (0.5, 1)}, "scale=.* needs crop='random' or 'center', received crop='none'"),
+        ({"color_shift": (1, 2)}, r"color_shift: expected 3 numbers, received \(1, 2\)"),
+        ({"color_shift": (1, 2, float("nan"))}, "color_shift: expected 3 numbers, received .*nan"),
     ],
 )
 def test_configuration_mistakes(options, message):

@@ -318,14 +318,14 @@ def test_a_replaced_film_is_looked_at_anew(tmp_path):
 @pytest.mark.parametrize(
     ("options", "text"),
     (
-        ({"source": "film"}, "source must be one of images, video, tfrecord, got 'film'"),
-        ({"video": None}, "video must name what source='video' reads, got None"),
-        ({"data_dir": ""}, "data_dir must be a folder's name"),
-        ({"source": "images", "style": "s"}, "needs source='video', got source='images'"),
-        ({"tfrecords": "t"}, "tfrecords='t' needs source='tfrecord', got source='video'"),
-        ({"video_every": 0}, "video_every must be seconds above 0, got 0"),
-        ({"video_start": -1}, "video_start must be seconds of at least 0, got -1"),
-        ({"video_end": 1, "video_start": 2}, r"video_end must be seconds after video_start=2"),
+        ({"source": "film"}, "source: expected one of images, video, tfrecord, received 'film'"),
+        ({"video": None}, "video: expected a path with source='video', received None"),
+        ({"data_dir": ""}, "data_dir: expected a folder's name"),
+        ({"source": "images", "style": "s"}, "needs source='video', received source='images'"),
+        ({"tfrecords": "t"}, "tfrecords='t' needs source='tfrecord', received source='video'"),
+        ({"video_every": 0}, "video_every: expected seconds above 0, received 0"),
+        ({"video_start": -1}, "video_start: expected seconds of at least 0, received -1"),
+        ({"video_end": 1, "video_start": 2}, r"video_end: expected seconds after video_start=2"),
     ),
 )
 def test_bad_options_are_named(options, text):

@@ -98,14 +98,20 @@ def test_a_lighter_reference_of_stronger_colours(tmp_path):
     (
         (
             {"reference": "flat", "reference_saturation": -1},
-            "reference_saturation must be a number of at least 0",
+            "reference_saturation: expected a number of at least 0",
         ),
         (
             {"reference_saturation": 1.4},
             "reference_saturation=1.4 needs reference='flat' or 'drawn'",
         ),
-        ({"reference": "drawn", "reference_gamma": 0}, "reference_gamma must be a number above 0"),
-        ({"reference_gamma": 0.7}, "reference_gamma=0.7 needs reference='flat' or 'drawn', got"),
+        (
+            {"reference": "drawn", "reference_gamma": 0},
+            "reference_gamma: expected a number above 0",
+        ),
+        (
+            {"reference_gamma": 0.7},
+            "reference_gamma=0.7 needs reference='flat' or 'drawn', received",
+        ),
     ),
 )
 def test_bad_references_are_named(tmp_path, changes, text):
@@ -115,7 +121,7 @@ def test_bad_references_are_named(tmp_path, changes, text):
 
 def test_an_unknown_reference_is_named(tmp_path):
     with pytest.raises(
-        animegan_tf.InputError, match="reference must be one of photo, flat, drawn, got"
+        animegan_tf.InputError, match="reference: expected one of photo, flat, drawn, received"
     ):
         dataclasses.replace(_data(tmp_path), reference="cartoon")
 

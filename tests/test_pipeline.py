@@ -132,8 +132,8 @@ def test_shards_concatenate_to_the_global_batch(config, count):
     ("options", "message"),
     [
         ({"shard": (0, 3)}, "batch_size=4 for 3 workers"),
-        ({"shard": (2, 2)}, r"0 <= index < count, got \(2, 2\)"),
-        ({"start_step": -1}, "start_step must be at least 0, got -1"),
+        ({"shard": (2, 2)}, r"0 <= index < count, received \(2, 2\)"),
+        ({"start_step": -1}, "start_step: expected 0 or more, received -1"),
     ],
 )
 def test_bad_arguments_are_named(config, options, message):
@@ -327,7 +327,7 @@ def test_folders_without_pictures_are_named(tmp_path):
     for folder in (config.photo_dir, config.style_dir, config.smooth_dir):
         folder.mkdir(parents=True)
     images.write_photo(config.photo_dir / "a.png", np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(InputError, match=r"no pictures in .*style: expected those of the anime"):
+    with pytest.raises(InputError, match=r"no images in .*style: expected those of the anime"):
         pipeline.make_dataset(config)
 
 

@@ -61,12 +61,12 @@ def test_channel_order_does_not_matter_when_gray_is_given():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"image": np.zeros((9, 9, 3), np.float32)}, r"image must be uint8 \(H, W, 3\).*float32"),
-        ({"image": np.zeros((9, 9), np.uint8)}, r"image must be uint8 \(H, W, 3\).*\(9, 9\)"),
-        ({"image": np.zeros((9, 9, 3), np.uint8), "size": 0}, "size must be .*got 0"),
+        ({"image": np.zeros((9, 9, 3), np.float32)}, r"image: expected uint8 \(H, W, 3\).*float32"),
+        ({"image": np.zeros((9, 9), np.uint8)}, r"image: expected uint8 \(H, W, 3\).*\(9, 9\)"),
+        ({"image": np.zeros((9, 9, 3), np.uint8), "size": 0}, "size: expected .*received 0"),
         (
             {"image": np.zeros((9, 9, 3), np.uint8), "gray": np.zeros((9, 8), np.uint8)},
-            r"gray must be uint8 \(9, 9\), got uint8 \(9, 8\)",
+            r"gray: expected uint8 \(9, 9\), received uint8 \(9, 8\)",
         ),
     ],
 )
@@ -116,19 +116,19 @@ def test_same_stem_gives_two_pictures(tmp_path):
 def test_unreadable_files_are_named_after_the_others_are_done(tmp_path):
     save(tmp_path / "style" / "good.png", GOLDEN["input/cartoon_1.png"])
     (tmp_path / "style" / "bad.png").write_bytes(b"not a picture")
-    with pytest.raises(InputError, match=r"1 of 2 pictures.*bad\.png: not a picture"):
+    with pytest.raises(InputError, match=r"1 of 2 images.*bad\.png: not a picture"):
         smoothing.smooth_folder(tmp_path / "style", tmp_path / "out", progress=False)
     assert [path.name for path in files.list_images(tmp_path / "out")] == ["good.png"]
 
 
 def test_folder_refuses_its_own_source_and_an_empty_one(tmp_path):
     (tmp_path / "style").mkdir()
-    with pytest.raises(InputError, match=r"no pictures in .*style"):
+    with pytest.raises(InputError, match=r"no images in .*style"):
         smoothing.smooth_folder(tmp_path / "style", tmp_path / "out")
     with pytest.raises(InputError, match=r"folder of pictures at .*nowhere, found nothing"):
         smoothing.smooth_folder(tmp_path / "nowhere", tmp_path / "out")
     save(tmp_path / "style" / "a.png", GOLDEN["input/cartoon_1.png"])
-    with pytest.raises(InputError, match="folder of their own"):
+    with pytest.raises(InputError, match="another folder for smoothed images"):
         smoothing.smooth_folder(tmp_path / "style", tmp_path / "out" / ".." / "style")
 
 

@@ -53,7 +53,7 @@ def test_used_again_only_with_the_same_settings(tmp_path):
     mark = (folder / "train_photo" / "0000.png").stat().st_mtime_ns
     assert synthetic.make_smoke_dataset(tmp_path, image_size=32, count=2) == folder
     assert (folder / "train_photo" / "0000.png").stat().st_mtime_ns == mark
-    with pytest.raises(InputError, match=r"'image_size': 32.*asked for .*'image_size': 64"):
+    with pytest.raises(InputError, match=r"'image_size': 64.*received .*'image_size': 32"):
         synthetic.make_smoke_dataset(tmp_path, image_size=64, count=2)
 
 
@@ -77,11 +77,11 @@ def test_several_workers_may_draw_it_at_once(tmp_path, empty):
 
 def test_refuses_other_peoples_folders(tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
-    with pytest.raises(InputError, match=r"new or empty folder, got .* which holds other files"):
+    with pytest.raises(InputError, match=r"new or empty folder .* which contains other files"):
         synthetic.make_smoke_dataset(tmp_path)
-    with pytest.raises(InputError, match=r"got the file .*thesis\.txt"):
+    with pytest.raises(InputError, match=r"received the file .*thesis\.txt"):
         synthetic.make_smoke_dataset(tmp_path / "thesis.txt")
-    with pytest.raises(InputError, match="count must be an integer of at least 1, got 0"):
+    with pytest.raises(InputError, match="count: expected an integer of at least 1, received 0"):
         synthetic.make_smoke_dataset(tmp_path / "new", count=0)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
