@@ -219,14 +219,14 @@ def edit(folder, **changes):
 def test_an_index_of_another_kind_is_refused(shards, tmp_path):
     assert f"at {tmp_path / 'none'}, found nothing" in refusal(tmp_path / "none")
     edit(shards, count=99)
-    assert "expected 99 pictures" in refusal(shards) and "found 19" in refusal(shards)
+    assert "expected 99 images" in refusal(shards) and "found 19" in refusal(shards)
     edit(shards, version=2)
     assert "expected version 1" in refusal(shards) and "found 2" in refusal(shards)
     edit(shards, version=1, shards=[{"file": "a"}])
-    assert "damaged or was written by something else" in refusal(shards)
+    assert "damaged or has another format" in refusal(shards)
     for text in ("[]", "{", '{"format": "other"}'):
         (shards / "index.json").write_text(text)
-        assert "damaged or was written by something else" in refusal(shards)
+        assert "damaged or has another format" in refusal(shards)
 
 
 def test_a_changed_byte_is_found(config, shards):
