@@ -148,7 +148,7 @@ def test_flat_crops_are_replaced_by_other_frames(tmp_path):
 def test_high_dynamic_range_is_noted(tmp_path):
     film = films.write_parts(tmp_path / "a.mkv", (1, 1), transfer=16, pixels="yuv420p10le")
     notes = extract(film, tmp_path / "style").notes
-    assert "a.mkv: its high dynamic range is not mapped, colours come out pale" in notes
+    assert "a.mkv: HDR is not tone-mapped; colours are pale" in notes
 
 
 def test_jpeg(four_shots, tmp_path):
