@@ -102,7 +102,7 @@ def test_a_run_with_a_broken_epoch(inputs, tmp_path):
             ["--photos={}", "--output={}/o", "--kid", "{}"],
             "style_dir: expected the style's pictures for --kid, received none",
         ),
-        (["--photos={}", "--output={}/o", "{}"], "photos: expected pictures in {}, found none"),
+        (["--photos={}", "--output={}/o", "{}"], "photos: expected images in {}, found none"),
     ],
 )
 def test_mistakes_are_one_line_and_status_1(tmp_path, arguments, message):
