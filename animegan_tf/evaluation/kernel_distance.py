@@ -2,9 +2,9 @@
 
 The kernel Inception distance of Bińkowski et al., "Demystifying MMD GANs" (2018), with VGG features
 instead of Inception's: the unbiased estimate of the squared maximum mean discrepancy with the
-kernel (x.y / d + 1)^3. A sample is the mean of the rectified features over a patch, so that some dozen
-images give some hundred samples. Values depend on the feature network and the image size: compare
-only values of the same setting.
+kernel (x.y / d + 1)^3. A sample is the mean of the rectified features over a patch, so that some
+dozen images give some hundred samples. Values depend on the feature network and the image size:
+compare only values of the same setting.
 """
 
 import numpy as np

@@ -8,8 +8,8 @@ variation loss does not suppress them. The measure is the variance of the luma, 
 above a radial frequency of `CUTOFF` cycles per pixel (half the Nyquist frequency) in flat windows.
 Windows are `WINDOW` pixels square, half overlapping, with a Hann taper. They are flat if the
 photo's luma has a standard deviation of at most `FLAT` levels, so that details of the output there
-come from the network. A checkerboard of +-a levels has an energy of a squared. The index is the ratio of the
-`typical` energies of output and photo.
+come from the network. A checkerboard of +-a levels has an energy of a squared. The index is the
+ratio of the `typical` energies of output and photo.
 
 **Flicker**: the first of two frames is warped onto the second by the optical flow of the source
 video. Where the flow is reliable, the source frames then differ little; the outputs should not

@@ -1,7 +1,9 @@
-"""Photos, films and folders of them, stylised one after the other: `stylize_paths`."""
+"""`stylize_paths`, which stylises photos, videos and folders of them."""
 
 import dataclasses
+import os
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -15,32 +17,32 @@ from animegan_tf.stylize.stylizer import Stylizer
 
 
 def stylize_paths(
-    stylizer,
-    inputs,
-    output_dir,
+    stylizer: Stylizer | Callable[[], Stylizer],
+    inputs: Iterable[str | os.PathLike],
+    output_dir: str | os.PathLike,
     *,
-    compare=False,
-    overwrite=False,
-    recursive=False,
-    progress=False,
-    video=None,
-):
-    """Stylise photos, films and folders of them into `output_dir`, and return a `Report`.
+    compare: bool = False,
+    overwrite: bool = False,
+    recursive: bool = False,
+    progress: bool = False,
+    video: VideoOptions | None = None,
+) -> Report:
+    """Stylise photos, videos and folders of them into `output_dir`.
 
-    stylizer: a `Stylizer`, or a function without arguments that makes one; it is called when
-        everything else has been checked and there is something to do.
-    inputs: paths. A folder stands for the photos in it in the order of their names, with
-        `recursive` also for those in folders below, whose paths the results keep.
-    output_dir: made if missing. A result has its photo's name and format, or PNG for a format that
-        is not written; where two photos would give one name, the later gets "-2" and so on.
-    compare: write photo and result side by side instead, as NAME_compare.
-    overwrite: replace results that exist; they are left and reported as skipped otherwise.
-    progress: show a bar, and failures as they happen, on the standard error stream.
-    video: `animegan_tf.stylize.options.VideoOptions` for films, GIF and WebP with several frames.
+    stylizer: a `Stylizer`, or a function that creates one; it is called after all checks, and only
+        if there is something to do.
+    inputs: paths. A folder stands for its photos and videos in the order of their names; with
+        `recursive` also for those in subfolders, whose relative paths are kept.
+    output_dir: created if missing. An output has the name and format of its photo, or PNG if that
+        format cannot be written. If two outputs have one name, the later gets "-2" and so on.
+    compare: write photo and output side by side, as NAME_compare.
+    overwrite: replace existing outputs; otherwise they are kept and reported as skipped.
+    progress: show a progress bar, and errors as they happen, on the standard error stream.
+    video: `animegan_tf.stylize.options.VideoOptions` for videos and animated GIF and WebP.
 
-    A photo or film that cannot be read or done is reported in `failed` and the rest goes on. Raises
-    `InputError` before any work for missing inputs, folders without photos, and results that would
-    replace one of the photos; `OSError` when a result cannot be written.
+    If a photo or video cannot be read or processed, it is listed in `failed` and the others
+    continue. Raises `InputError` before any work for missing inputs, folders without photos, and
+    outputs that would replace an input; `OSError` if an output cannot be written.
     """
     video = (video or VideoOptions()).check()
     chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive}
@@ -49,7 +51,7 @@ def stylize_paths(
         return Report(skipped=skipped)
     if not isinstance(stylizer, Stylizer):
         stylizer = stylizer()
-    # Not before: a style that cannot be had leaves no empty folder.
+    # Not earlier, so that a style that cannot be loaded leaves no empty folder.
     Path(output_dir).mkdir(parents=True, exist_ok=True)
 
     written, failed, stopped = [], [], None
@@ -72,13 +74,13 @@ def stylize_paths(
 
 
 def _photo(stylizer, job, compare):
-    picture = _stylized(stylizer, _read(job.photo), compare)
+    output = _stylized(stylizer, _read(job.photo), compare)
     job.result.parent.mkdir(parents=True, exist_ok=True)
-    images.write_photo(job.result, picture.rgb, picture.alpha)
+    images.write_photo(job.result, output.rgb, output.alpha)
 
 
 def _film(stylizer, job, options, compare, overwrite, progress, written):
-    """Do a film; returns the signal that stopped it, or None. Raises `InputError` for damage."""
+    """Stylise a video; returns the signal that stopped it. Raises `InputError` if damaged."""
     options = dataclasses.replace(options, container=options.container_for(job.photo))
     report = film.run(
         job.photo, job.result, lambda: stylizer, options, compare, overwrite, progress
@@ -95,7 +97,7 @@ def _film(stylizer, job, options, compare, overwrite, progress, written):
 
 
 def _read(path):
-    """Like `read_photo`, all failures as `InputError`: an unreadable photo does not end the run."""
+    """`read_photo` with `InputError` for all failures, which do not end the run."""
     try:
         return images.read_photo(path)
     except OSError as error:
@@ -103,7 +105,7 @@ def _read(path):
 
 
 def _stylized(stylizer, photo, compare):
-    """The `Photo` to write: the result with the photo's alpha, or both side by side."""
+    """The output with the photo's alpha channel, or photo and output side by side."""
     rgb = stylizer(photo.rgb)
     size = rgb.shape[:2]
     alpha = None if photo.alpha is None else images.resize(photo.alpha, *size)

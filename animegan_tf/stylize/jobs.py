@@ -1,7 +1,4 @@
-"""Which photos and films to do and where their results go: what commands for folders share.
-
-No TensorFlow. `plan` looks at everything before any work; the work is its caller's.
-"""
+"""Plans which photos and videos to process, and the paths of their outputs. No TensorFlow."""
 
 import os
 import signal
@@ -21,21 +18,21 @@ from animegan_tf.video.timecode import VIDEO_SUFFIXES
 
 @dataclass(frozen=True)
 class Report:
-    """What was done: results written, results that existed and were left, failures.
+    """The result of a run: outputs written, existing outputs that were kept, failures.
 
-    `failed` holds pairs of a photo's path and the reason. A film that was damaged is in `written`
-    too, with the frames before the damage; `stopped` is the signal that ended one early, or None.
+    `failed` has pairs of the photo's path and the reason. A damaged video is also in `written`,
+    with the frames before the damage. `stopped` is the signal that ended a video early, or None.
     """
 
-    written: tuple = ()
-    skipped: tuple = ()
-    failed: tuple = ()
+    written: tuple[Path, ...] = ()
+    skipped: tuple[Path, ...] = ()
+    failed: tuple[tuple[Path, str], ...] = ()
     stopped: signal.Signals | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """A photo, or a film, and the path of its result."""
+    """A photo or video, and the path of its output."""
 
     photo: Path
     result: Path
@@ -43,11 +40,11 @@ class Job:
 
 
 def plan(inputs, output_dir, *, compare=False, overwrite=False, recursive=False, video=None):
-    """What there is to do: a list of `Job`, and a tuple of results that exist and stay.
+    """Return a list of `Job`s to do, and a tuple of existing outputs that are kept.
 
-    The arguments are those of `animegan_tf.stylize_paths`, but that without `video`
-    folders are looked through for photos alone. Raises `InputError` for missing
-    inputs, folders without photos, and results that would replace one of the photos.
+    The arguments are those of `animegan_tf.stylize_paths`; without `video`, only photos are
+    searched in folders. Raises `InputError` for missing inputs, folders without photos, and outputs
+    that would replace an input.
     """
     suffixes = {*images.PHOTO_SUFFIXES, *(VIDEO_SUFFIXES if video else ())}
     photos = _photos(inputs, output_dir, recursive, suffixes)
@@ -96,11 +93,11 @@ def _photos(inputs, output_dir, recursive, suffixes):
 
 
 def _photos_in(folder, output_dir, recursive, suffixes):
-    """The photos in `folder`, sorted; hidden files and an `output_dir` below are left out."""
+    """The photos in `folder`, sorted, without hidden files and an `output_dir` inside."""
     output = Path(output_dir).resolve()
     photos = []
     for parent, folders, files in os.walk(folder):
-        # The results of an earlier run into a folder below are no photos.
+        # Outputs of an earlier run in a subfolder are not inputs.
         below = [Path(parent, name) for name in sorted(folders) if not name.startswith(".")]
         folders[:] = [path.name for path in below if recursive and path.resolve() != output]
         photos += [
@@ -112,18 +109,18 @@ def _photos_in(folder, output_dir, recursive, suffixes):
 
 
 def _jobs(photos, output_dir, compare, video):
-    """A `Job` for each photo or film, no two with the same result."""
+    """A `Job` for each photo or video, with unique outputs."""
     moving = {path: video is not None and is_video(path) for path, _ in photos}
     suffixes = {
         path: film_suffix(path, video) if moving[path] else images.result_suffix(path)
         for path, _ in photos
     }
     results, taken = {}, set()
-    # Photos that keep their suffix choose first: a.png gives a.png whatever a.gif is beside it.
+    # Photos that keep their suffix come first: a.png keeps its name even if there is a.gif.
     for path, relative in sorted(photos, key=lambda pair: suffixes[pair[0]] != pair[0].suffix):
         stem = relative.stem + ("_compare" if compare else "")
         name, count = stem + suffixes[path], 1
-        # Some file systems take A.jpg and a.jpg for one.
+        # Some file systems are case-insensitive.
         while str(relative.with_name(name)).casefold() in taken:
             count += 1
             name = f"{stem}-{count}{suffixes[path]}"
@@ -133,7 +130,7 @@ def _jobs(photos, output_dir, compare, video):
 
 
 def _refuse_replacing_photos(jobs):
-    """Compare the files themselves: the same one may be reached by links and other names."""
+    """Compare file identities, since links can give one file several names."""
     photos = {_identity(job.photo) for job in jobs}
     for job in jobs:
         if job.result.exists() and _identity(job.result) in photos:

@@ -1,4 +1,4 @@
-"""What can be asked for a film, checked. Imports neither PyAV nor TensorFlow."""
+"""Options of stylising videos. Imports neither PyAV nor TensorFlow."""
 
 import dataclasses
 import pathlib
@@ -8,12 +8,12 @@ from animegan_tf.errors import InputError
 from animegan_tf.video.codecs import ANIMATIONS, CODECS, CONTAINERS, default_codec
 from animegan_tf.video.timecode import parse_time
 
-# What runs a generator outside training; "auto" leaves the choice to who runs it.
+# The inference engines; "auto" chooses.
 ENGINES = ("auto", "keras", "litert")
-# Short side, in pixels, that larger photos are drawn with.
+# The short side, in pixels, at which larger photos are processed.
 DRAW_SIDE = 720
 
-# Results keep the container of these; others become MP4, which keeps every time stamp exactly.
+# Containers that outputs keep; others become MP4, which stores all timestamps exactly.
 _KEPT = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "mkv", ".gif": "gif",
     ".webp": "webp",
@@ -22,20 +22,20 @@ _KEPT = {
 
 @dataclasses.dataclass(frozen=True)
 class VideoOptions:
-    """How films are stylised.
+    """Options of stylising videos.
 
     Attributes:
         codec: one of `CODECS`; by default h264, in WebM vp9.
-        crf: quality, smaller is better, by default the codec's (18 for h264); animations have none.
-        container: "mp4", "mov", "mkv", "webm", "gif" or "webp"; by default the source's where it
-            takes H.264 (WebM becomes MKV), for others MP4.
-        start, end: the part to do, in seconds from the film's first frame or as h:mm:ss; `end` is
-            not included.
-        stabilize: keep brightness and colours from flickering, see `animegan_tf.stylize.flicker`.
-        resume: go on where an interrupted run stopped; begin where there is none.
-        engine: "keras", "litert" (faster on most processors, but takes more memory), or "auto":
-            without a GPU and for films of over a minute's work the one that measures faster;
-            LiteRT's is kept in the user's cache for the next film of that size and style.
+        crf: quality, smaller is better; by default the codec's (18 for h264). Not for animations.
+        container: "mp4", "mov", "mkv", "webm", "gif" or "webp"; by default that of the source if it
+            supports H.264 (WebM becomes MKV), otherwise MP4.
+        start, end: the part to process, in seconds from the first frame or as h:mm:ss; `end` is
+            exclusive.
+        stabilize: prevent flicker of brightness and colours, see `animegan_tf.stylize.flicker`.
+        resume: continue an interrupted run, if there is one.
+        engine: "keras", "litert" (faster on most CPUs, but needs more memory), or "auto": without a
+            GPU, and for videos that take more than a minute, the faster one by measurement. The
+            converted network is cached for the next video of that size and style.
     """
 
     codec: str | None = None
@@ -47,8 +47,8 @@ class VideoOptions:
     resume: bool = False
     engine: str = "auto"
 
-    def check(self):
-        """Raise `InputError` for what cannot be; returns the options with seconds as `Fraction`."""
+    def check(self) -> "VideoOptions":
+        """Raise `InputError` for invalid values; returns the options with times as `Fraction`."""
         _one_of("codec", self.codec, CODECS)
         _one_of("engine", self.engine, ENGINES)
         _one_of("container", self.container, (*CONTAINERS, *ANIMATIONS))
@@ -76,9 +76,9 @@ class VideoOptions:
         return dataclasses.replace(self, start=start, end=end)
 
     def container_for(self, path):
-        """The container of the result of the film at `path`.
+        """The container of the output for the video at `path`.
 
-        Raises `InputError` for a `crf` where that is an animation.
+        Raises `InputError` for a `crf` with an animation.
         """
         if self.container is not None:
             return self.container
@@ -86,23 +86,23 @@ class VideoOptions:
         if self.codec is None and self.crf is not None and container in ANIMATIONS:
             raise InputError(
                 f"crf: expected none for {path}, which stays a {container}, received {self.crf}; "
-                "the container mp4 makes a film of it"
+                "the container mp4 converts it to a video"
             )
         if self.codec is None or container in CODECS[self.codec].containers:
             return container
-        # An animation that a codec is asked for, or what only Matroska holds.
+        # An animation with an explicit codec, or a codec that only Matroska supports.
         holds = CODECS[self.codec].containers
         return "mp4" if container in ANIMATIONS and "mp4" in holds else holds[-1]
 
     def codec_for(self, container):
-        """(name, `Codec`, crf) for a container; of an animation what it is made from."""
+        """(name, `Codec`, crf) for a container; for animations those of the intermediate file."""
         name = "ffv1" if container in ANIMATIONS else self.codec or default_codec(container)
         codec = CODECS[name]
         return name, codec, codec.crf if self.crf is None else self.crf
 
 
 def result_suffix(path, options):
-    """The suffix for the result of the film at `path`: its own where that fits."""
+    """The suffix of the output for the video at `path`: the same one if it fits the container."""
     container = options.container_for(path)
     suffix = pathlib.Path(path).suffix
     same = {"mp4": (".mp4", ".m4v")}.get(container, (f".{container}",))
