@@ -224,4 +224,4 @@ def test_a_camera_without_a_display(run, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     status, printed = run("--camera=0")
     assert status == 1
-    assert printed.err.startswith("error: camera: expected a display to show its pictures on")
+    assert printed.err.startswith("error: camera: expected a display, found none")
