@@ -117,8 +117,8 @@ def test_a_good_data_set_with_its_contact_sheet(data, tmp_path):
         "2 smoothed frame(s) will be created",
         "note: 2 frames are duplicates of photos (2 identical, 0 similar), for example "
         f"{data / 'ghost' / 'style' / '0.png'} and {data / 'train_photo' / '0.png'}",
-        "a style without a tint: --color_shift=26.6667,-13.3333,-13.3333",
-        f"shown on {sheet}",
+        "to remove the style's colour cast: --color_shift=26.6667,-13.3333,-13.3333",
+        f"contact sheet: {sheet}",
         "training would start",
     ]
     drawn = cv2.imread(str(sheet))[..., ::-1]
@@ -151,7 +151,7 @@ def test_list_names_every_duplicate(data):
     (style / "copy.png").write_bytes((style / "1.png").read_bytes())
     done = run(data, "ghost", "--image_size=64", "--list")
     # The copy comes after the original by its name.
-    line = f"frames are duplicates of other frames: {style / 'copy.png'} is {style / '1.png'}"
+    line = f"frames are duplicates of other frames: {style / 'copy.png'} is identical to {style / '1.png'}"
     assert line in done.stdout.splitlines()
 
 

@@ -24,7 +24,7 @@ def frames(tmp_path):
 def test_smooths_and_leaves_existing_results_alone(frames, tmp_path):
     output = tmp_path / "smooth"
     done = run(f"--input={frames}", f"--output={output}")
-    assert (done.returncode, done.stdout) == (0, f"1 picture(s) written to {output}\n")
+    assert (done.returncode, done.stdout) == (0, f"1 image(s) written to {output}\n")
     made = cv2.imdecode(np.frombuffer((output / "a.png").read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     np.testing.assert_array_equal(made, GOLDEN["edge_smooth_256/cartoon_2.png"])
     again = run(f"--input={frames}", f"--output={output}", "--size=0")
@@ -43,5 +43,5 @@ def test_mistakes_are_one_line_and_status_1(frames, tmp_path):
     )
     extra = run(f"--input={frames}", f"--output={tmp_path / 'smooth'}", "surplus")
     assert extra.returncode == 1
-    assert extra.stderr.strip() == "error: expected flags alone, got 'surplus'"
+    assert extra.stderr.strip() == "error: arguments: expected flags only, received 'surplus'"
     assert not (tmp_path / "smooth").exists()
