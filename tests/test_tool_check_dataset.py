@@ -151,8 +151,8 @@ def test_list_names_every_duplicate(data):
     (style / "copy.png").write_bytes((style / "1.png").read_bytes())
     done = run(data, "ghost", "--image_size=64", "--list")
     # The copy comes after the original by its name.
-    line = f"frames are duplicates of other frames: {style / 'copy.png'} is identical to {style / '1.png'}"
-    assert line in done.stdout.splitlines()
+    pair = f"{style / 'copy.png'} is identical to {style / '1.png'}"
+    assert f"frames are duplicates of other frames: {pair}" in done.stdout.splitlines()
 
 
 def test_mistakes_are_one_line_and_status_1(data):

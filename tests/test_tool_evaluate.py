@@ -67,7 +67,7 @@ def test_a_run_with_a_broken_epoch(inputs, tmp_path):
         assert float(unchanged[name]) == value
     assert float(rows["latest"]["content"]) > 0
     table = done.stdout.splitlines()
-    assert table[1].split()[:3] == ["photos", "unchanged", "0.000"]
+    assert table[1].split()[:3] == ["unchanged", "photos", "0.000"]
     assert table[-1] == (
         f"evaluation.json, evaluation.csv, grid.png, epochs.png in {tmp_path / 'out'}"
     )

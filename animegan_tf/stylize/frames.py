@@ -5,6 +5,9 @@ own. The network is an `engines.base.FrameNetwork`.
 """
 
 import dataclasses
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -14,8 +17,31 @@ from animegan_tf.stylize.engines.fastest import FastestNetwork
 from animegan_tf.stylize.flicker import decoded, encoded
 from animegan_tf.stylize.threads import Stopwatch
 
+if TYPE_CHECKING:
+    from animegan_tf.video.source import Facts, SourceFrame
+
 # Maximum number of pixels of a batch with several frames.
 _BATCH_PIXELS = 2**21
+
+
+class FrameSource(Protocol):
+    """The frames of a video, GIF or WebP, as `video.source.open_source` opens them.
+
+    Attributes:
+        facts: size, frame rate and duration.
+        exact_times: false once timestamps were missing or decreased. Setting it to False disables
+            seeking, so that times are those of reading from the beginning.
+        problems: sentences about damage that was found while reading.
+    """
+
+    facts: "Facts"
+    exact_times: bool
+    problems: tuple[str, ...]
+
+    def frames(
+        self, start: Fraction | float = 0, end: Fraction | float | None = None
+    ) -> "Iterator[SourceFrame]":
+        """The frames with `start <= time < end`, in seconds, in order."""
 
 
 @dataclasses.dataclass
