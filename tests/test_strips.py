@@ -237,7 +237,7 @@ def test_other_photos_go_on(lite, free, tmp_path):
     assert report.written == (tmp_path / "out" / "b.png",)
     ((path, reason),) = report.failed
     assert path.name == "a.png"
-    assert "photo: 16000x256 takes" in reason
+    assert "photo: 16000x256 needs" in reason
 
 
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "4"])
