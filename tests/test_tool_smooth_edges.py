@@ -30,7 +30,7 @@ def test_smooths_and_leaves_existing_results_alone(frames, tmp_path):
     again = run(f"--input={frames}", f"--output={output}", "--size=0")
     assert again.stdout.startswith("0 image(s)")
     anew = run(f"--input={frames}", f"--output={output}", "--size=0", "--overwrite", "--workers=1")
-    assert anew.stdout.startswith("1 picture(s)")
+    assert anew.stdout.startswith("1 image(s)")
     made = cv2.imdecode(np.frombuffer((output / "a.png").read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     assert made.shape == (200, 333, 3)
 
