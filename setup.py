@@ -56,6 +56,8 @@ setup(
     packages=[*find_packages(include=["animegan_tf", "animegan_tf.*"]), "animegan_tf.shipped"],
     package_dir={"animegan_tf.shipped": "checkpoints"},
     package_data={
+        # For type checkers: the package has annotations.
+        "animegan_tf": ["py.typed"],
         "animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"],
         "animegan_tf.export": ["photos/*"],
     },

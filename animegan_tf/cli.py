@@ -1,6 +1,6 @@
-"""What every command line shares: quiet TensorFlow, plain error messages, exit statuses.
+"""Shared by all command lines: quiet TensorFlow, one-line error messages, exit statuses.
 
-Imports nothing heavy, so that `--help` answers at once.
+Imports nothing large, so that `--help` is fast.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ _HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
 
 
 def load_tensorflow():
-    """Import TensorFlow and Keras and look for devices, without their chatter on the terminal.
+    """Import TensorFlow and Keras and detect devices, without messages on the terminal.
 
-    TensorFlow's libraries write to the error stream before any log level is read. With
-    TF_CPP_MIN_LOG_LEVEL set in the environment everything is shown, e.g. to find out why a GPU is
-    not seen; what was written is shown too when the import fails.
+    TensorFlow's libraries write to the error stream before they read any log level. Set
+    TF_CPP_MIN_LOG_LEVEL in the environment to see all messages, for example if a GPU is not found;
+    they are also shown if the import fails.
     """
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         _import_tensorflow()
@@ -40,7 +40,7 @@ def _import_tensorflow():
 
 @contextlib.contextmanager
 def muted_stderr():
-    """Hide what libraries write to the error stream; it is shown when an exception leaves."""
+    """Hide the error stream of libraries; it is shown if an exception is raised."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:
@@ -58,7 +58,7 @@ def muted_stderr():
 
 
 def refuse_arguments(argv):
-    """Raise `InputError` for what `main` got besides its flags."""
+    """Raise `InputError` for arguments that are not flags."""
     if len(argv) > 1:
         raise InputError(f"arguments: expected flags only, received {' '.join(argv[1:])!r}")
 
@@ -71,7 +71,7 @@ def require_flags(*names):
 
 
 def _grouped_help(doc, groups):
-    """The text of `--help` with the flags under the headings of `groups`, each once."""
+    """The text of `--help` with each flag under its first heading in `groups`."""
     texts, shown = [doc], set()
     for heading, names in groups.items():
         for name in set(names) - shown:
@@ -85,16 +85,15 @@ def run(main, module_name, doc, groups=None):
     """Run `main(argv)` under absl; its return value is the exit status (None is 0).
 
     `module_name` and `doc` are the entry point's `__name__` and `__doc__`: `--help` shows that text
-    and that module's flags, also when a console script started it, or the flags of `groups`, names
-    by heading; a flag stands under the first heading that has it. A user's mistake (`InputError`,
-    or an `OSError` such as a missing file or a full disk) and a training run that cannot go on are
-    printed as one `error:` line with status 1; other exceptions are bugs and keep their traceback.
+    and that module's flags, also for a console script, or the flags of `groups` ({heading: names}).
+    An `InputError`, an `OSError` (a missing file, a full disk) or a `TrainingError` is printed as
+    one `error:` line with status 1; other exceptions are bugs and keep their traceback.
     """
     if groups and any(word in _HELP[:-1] for word in sys.argv[1:]):
         print(_grouped_help(doc, groups))
         sys.exit(0)
     if module_name != "__main__":
-        # For --help absl looks at the program's main module, which is a generated script here.
+        # For --help absl uses the program's main module, which is a generated script here.
         sys.modules["__main__"].__doc__ = doc
         for flag in flags.FLAGS.get_key_flags_for_module(sys.modules[module_name]):
             flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
@@ -117,7 +116,7 @@ def run(main, module_name, doc, groups=None):
     try:
         app.run(guarded)
     except SystemExit as stop:
-        # absl leaves with 1 after showing the help that was asked for.
+        # absl exits with 1 after showing help.
         if stop.code == 1 and any(word in _HELP for word in sys.argv[1:]):
             sys.exit(0)
         raise

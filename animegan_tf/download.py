@@ -1,4 +1,4 @@
-"""One file over HTTP with the standard library, bounded in length and in time.
+"""Download of a file over HTTP with the standard library, with limits of size and time.
 
 Redirects are followed, but not from https to anything else; proxies come from the environment.
 """
@@ -17,29 +17,27 @@ from tqdm import tqdm
 
 import animegan_tf
 
-# Seconds without an answer, or without another byte, until a server is given up.
+# Seconds without data after which a download fails.
 TIMEOUT = 30.0
 
 _CHUNK = 2**16
-# A server that sends a byte now and then never meets the time-out: below this pace, in bytes a
-# second, it is given up too, once it has had the seconds of a time-out.
+# Minimum average speed in bytes per second: a slow server may never reach the timeout.
 _SLOWEST = 1000
 
 
 class DownloadError(OSError):
-    """What went wrong with an address, as one line that names it."""
+    """An error of a download, with a one-line message that contains the URL."""
 
 
 def download(url, path, *, size=None, limit=None, timeout=TIMEOUT):
-    """Write what `url` answers to the new file `path`; returns its SHA-256 in hexadecimal.
+    """Download `url` to the new file `path`; returns its SHA-256 in hexadecimal.
 
-    size: the exact length in bytes, or None where only a `limit` in bytes is known; one of the two
-        is needed.
-    timeout: seconds that may pass without a byte, from the connection to the end.
+    size: the exact size in bytes, or None if only a `limit` is known; one of both is required.
+    timeout: maximum seconds without data.
 
-    Shows a progress bar on a terminal. Raises `DownloadError` for whatever the network or the
-    server does wrong (no connection, an error status, a web page, another length, a stall) and
-    `OSError` when the file cannot be written; `path` may then hold a part.
+    Shows a progress bar on a terminal. Raises `DownloadError` for errors of the network or the
+    server (no connection, an error status, a web page, another size, a stall) and `OSError` if the
+    file cannot be written; `path` may then be incomplete.
     """
     most = limit if size is None else size
     digest, received = hashlib.sha256(), 0
@@ -115,7 +113,7 @@ def opener(*handlers):
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Stays on http or https, and on https once there: what is fetched has no signature."""
+    """Follows redirects to http and https, but not from https to http: files have no signature."""
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         if urllib.parse.urlsplit(newurl).scheme not in ("https", req.type):
@@ -141,7 +139,7 @@ def _open(url, timeout):
 
 
 def _check_headers(url, response, size, most):
-    """Refuse before the first byte what the headers already show to be something else."""
+    """Raise `DownloadError` if the headers show another file than expected."""
     if response.headers.get_content_type() == "text/html":
         raise DownloadError(
             f"{url}: expected a checkpoint file, received a web page (does this network ask to log "
@@ -159,7 +157,7 @@ def _check_headers(url, response, size, most):
 
 
 def _chunks(url, response, timeout):
-    """Yield the body in pieces as they arrive: `read` would wait until a piece is full."""
+    """Yield the body as it arrives; `read` would wait for full chunks."""
     start, received = time.monotonic(), 0
     while True:
         try:
@@ -176,7 +174,7 @@ def _chunks(url, response, timeout):
 
 
 def _failed(url, error, timeout, received=None):
-    """The `DownloadError` for an exception; `received` bytes of the body had come, if any could."""
+    """The `DownloadError` for an exception after `received` bytes; None before the connection."""
     after = "" if received is None else f" after {received:,} bytes"
     if isinstance(error, TimeoutError):
         return DownloadError(f"{url}: nothing came for {timeout:g} s{after}")

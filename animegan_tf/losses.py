@@ -1,14 +1,15 @@
 """The losses of AnimeGAN and AnimeGANv2, as pure functions of tensors.
 
-Pictures are float32 RGB in [-1, 1] (N, H, W, 3); features (N, h, w, C); logits any shape with the
-batch first. Every function returns a float32 scalar, unweighted unless it takes weights, except
-`gram_matrix`.
+Images are float32 RGB in [-1, 1] (N, H, W, 3); features (N, h, w, C); logits have any shape with
+the batch first. Losses are float32 scalars, unweighted unless the function takes weights.
 
 Sources: Chen, AnimeGANv2, 2020; Chen, Liu and Chen, AnimeGAN, ISICA 2019 (content, style, colour,
 adversarial terms); Gatys et al., 2016 (Gram); Mao et al., 2017 (lsgan); Goodfellow et al., 2014
 (gan); Lim and Ye, 2017 (hinge); Gulrajani et al., 2017 (wgan-gp); Petzka et al., 2018 (wgan-lp);
 Kodali et al., 2017 (dragan).
 """
+
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -32,17 +33,17 @@ def _mean_absolute(a, b):
     return tf.reduce_mean(tf.abs(tf.cast(a, tf.float32) - tf.cast(b, tf.float32)))
 
 
-def content_loss(photo_features, generated_features):
-    """Mean absolute difference of the features of photo and generated picture."""
+def content_loss(photo_features: tf.Tensor, generated_features: tf.Tensor) -> tf.Tensor:
+    """Mean absolute difference between the features of the photo and the generated image."""
     return _mean_absolute(photo_features, generated_features)
 
 
-def style_loss(gray_features, generated_features):
-    """Mean absolute difference of the Gram matrices of gray anime and generated picture."""
+def style_loss(gray_features: tf.Tensor, generated_features: tf.Tensor) -> tf.Tensor:
+    """Mean absolute difference between the Gram matrices of the gray anime and generated images."""
     return gram_style_loss(gram_matrix(gray_features), generated_features)
 
 
-def gram_style_loss(gray_gram, generated_features):
+def gram_style_loss(gray_gram: tf.Tensor, generated_features: tf.Tensor) -> tf.Tensor:
     """`style_loss` from the gray anime's Gram matrices (N, C, C)."""
     return _mean_absolute(gray_gram, gram_matrix(generated_features))
 
@@ -52,7 +53,7 @@ def _huber(difference):
     return tf.reduce_mean(tf.where(absolute <= 1.0, 0.5 * tf.square(absolute), absolute - 0.5))
 
 
-def color_loss(photo, generated):
+def color_loss(photo: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
     """Mean absolute Y difference plus Huber (delta 1) U and V differences, in YUV of [0, 1] RGB."""
     photo_yuv = tf.image.rgb_to_yuv((tf.cast(photo, tf.float32) + 1.0) / 2.0)
     generated_yuv = tf.image.rgb_to_yuv((tf.cast(generated, tf.float32) + 1.0) / 2.0)
@@ -60,7 +61,7 @@ def color_loss(photo, generated):
     return tf.reduce_mean(tf.abs(y)) + _huber(u) + _huber(v)
 
 
-def total_variation_loss(generated):
+def total_variation_loss(generated: tf.Tensor) -> tf.Tensor:
     """Half the mean squared vertical difference plus half the mean squared horizontal one."""
     generated = tf.cast(generated, tf.float32)
     vertical = generated[:, 1:] - generated[:, :-1]
@@ -68,8 +69,8 @@ def total_variation_loss(generated):
     return 0.5 * (tf.reduce_mean(tf.square(vertical)) + tf.reduce_mean(tf.square(horizontal)))
 
 
-def pixel_loss(photo, generated):
-    """Mean absolute difference of the pixels. Not in the published method (initialisation aid)."""
+def pixel_loss(photo: tf.Tensor, generated: tf.Tensor) -> tf.Tensor:
+    """Mean absolute difference of the pixels, for the initialisation phase. Not published."""
     return _mean_absolute(photo, generated)
 
 
@@ -110,11 +111,19 @@ def _fake_loss(gan, logits):
     return tf.reduce_mean(logits)
 
 
-def discriminator_adversarial_loss(gan, real, generated, gray, smooth, weights):
-    """The discriminator's loss on its four logits, without gradient penalty.
+def discriminator_adversarial_loss(
+    gan: str,
+    real: tf.Tensor,
+    generated: tf.Tensor,
+    gray: tf.Tensor,
+    smooth: tf.Tensor,
+    weights: Sequence[float],
+) -> tf.Tensor:
+    """The discriminator's loss, without gradient penalty.
 
-    `real` colour anime, `generated`, `gray` anime, `smooth` gray edge-smoothed anime; `weights` are
-    the four factors in this order. All but `real` count as fake.
+    The logits are of `real` (colour anime), `generated`, `gray` (gray anime) and `smooth` (gray
+    edge-smoothed anime) images; `weights` has the four factors in this order. All but `real` are
+    labelled as fake.
     """
     check_choice("gan", gan, GAN_TYPES)
     if len(weights) != 4:
@@ -126,16 +135,25 @@ def discriminator_adversarial_loss(gan, real, generated, gray, smooth, weights):
     return tf.add_n([weight * term for weight, term in zip(weights, terms, strict=True)])
 
 
-def penalty_images(gan, real, generated, seed, first=0, total=None, deviation=None):
-    """The pictures (N, H, W, 3) at which the gradient penalty of `gan` is taken.
+def penalty_images(
+    gan: str,
+    real: tf.Tensor,
+    generated: tf.Tensor,
+    seed: Sequence[int] | tf.Tensor,
+    first: int | tf.Tensor = 0,
+    total: int | tf.Tensor | None = None,
+    deviation: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """The images (N, H, W, 3) at which the gradient penalty of `gan` is evaluated.
 
-    wgan-gp and wgan-lp: a point drawn evenly between each colour anime picture and a generated one.
-    dragan: the same between the anime and the anime plus 0.5 · std · uniform noise, std that of the
-    whole batch.
+    wgan-gp and wgan-lp: uniform random interpolations between colour anime and generated images.
+    dragan: the same between the anime and the anime plus 0.5 · std · uniform noise, with the
+    standard deviation of the whole batch.
 
-    The draw is a function of `seed` (two integers). Where `real` is a replica's part of a batch,
-    `first` is its first sample's number in the batch, `total` the batch's size and `deviation` the
-    batch's standard deviation: the parts then add up to what one replica would draw.
+    The random numbers depend on `seed` (two integers) only. If `real` is a replica's part of a
+    batch, `first` is the index of its first sample in the batch, `total` the batch size and
+    `deviation` the standard deviation of the batch; all replicas together then draw the same
+    numbers as a single one.
     """
     check_choice("gan", gan, PENALIZED_GAN_TYPES)
     real = tf.cast(real, tf.float32)
@@ -155,18 +173,20 @@ def penalty_images(gan, real, generated, seed, first=0, total=None, deviation=No
     return real + draw([1, 1, 1], seeds[1]) * (other - real)
 
 
-def gradient_penalty(gan, discriminate, images):
-    """Mean penalty on the norm of the gradient of the summed logits at each of `images`.
+def gradient_penalty(
+    gan: str, discriminate: Callable[[tf.Tensor], tf.Tensor], images: tf.Tensor
+) -> tf.Tensor:
+    """Mean penalty on the gradient norm of the summed logits at each of `images`.
 
-    `discriminate` maps pictures to logits. wgan-gp and dragan: (norm - 1)²; wgan-lp:
-    max(0, norm - 1)². Differentiable in the discriminator's variables; unweighted.
+    `discriminate` maps images to logits. wgan-gp and dragan: (norm - 1)²; wgan-lp:
+    max(0, norm - 1)². Differentiable with respect to the discriminator's variables.
     """
     check_choice("gan", gan, PENALIZED_GAN_TYPES)
     with tf.GradientTape() as tape:
         tape.watch(images)
         logits = tf.cast(discriminate(images), tf.float32)
     gradient = tf.cast(tape.gradient(logits, images), tf.float32)
-    # The epsilon keeps the root's own gradient finite where a picture has none.
+    # The epsilon keeps the square root's gradient finite where an image's gradient is zero.
     norm = tf.sqrt(tf.reduce_sum(tf.square(gradient), axis=(1, 2, 3)) + 1e-12)
     excess = norm - 1.0
     if gan == "wgan-lp":

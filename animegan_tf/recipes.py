@@ -17,10 +17,10 @@ GAN_TYPES = ("lsgan", "gan", "hinge", "wgan-gp", "wgan-lp", "dragan")
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """Every number of a training recipe; the defaults are AnimeGANv2's Hayao.
+    """The hyperparameters of a training run; the defaults are those of AnimeGANv2's Hayao.
 
-    Source: Chen, AnimeGANv2, 2020, and its published code. The last group departs from it: those
-    are off by default (0 or 1) and exist for small data and small machines.
+    Source: Chen, AnimeGANv2, 2020, and its published code. Fields marked "not published" are off by
+    default (0 or 1); they are for small data sets and small machines.
     """
 
     arch: str = "v2"
@@ -36,7 +36,7 @@ class Recipe:
     tv_weight: float = 1.0
     generator_adversarial_weight: float = 300.0
     discriminator_adversarial_weight: float = 300.0
-    # Real (colour anime), generated, gray anime, gray edge-smoothed anime.
+    # For real (colour anime), generated, gray anime and gray edge-smoothed anime images.
     discriminator_weights: tuple[float, float, float, float] = (1.2, 1.2, 1.2, 0.8)
     gradient_penalty_weight: float = 10.0
 
@@ -52,24 +52,25 @@ class Recipe:
     discriminator_learning_rate: float = 4e-5
     beta_1: float = 0.5
     beta_2: float = 0.999
-    # TensorFlow 1's default, ten times smaller than Keras'.
+    # TensorFlow 1's default; Keras' is ten times larger.
     adam_epsilon: float = 1e-8
 
-    # Not published: extra terms of the initialisation phase, as the first steps of content loss
-    # alone do not fix the colours.
+    # Not published: extra terms of the initialisation phase, since the content loss alone does not
+    # fix the colours in its first steps.
     init_pixel_weight: float = 0.0
     init_color_weight: float = 0.0
-    # Not published: factor that each learning rate reaches, by a half cosine, at its phase's end.
+    # Not published: the factor of the learning rates at the end of their phase; the decay is a half
+    # cosine.
     init_learning_rate_end: float = 1.0
     learning_rate_end: float = 1.0
-    # Whether results get their photo's brightness, as published, unless the user says otherwise:
-    # kept with the weights.
+    # Whether outputs get the mean brightness of their photos by default, as published. Stored with
+    # the weights.
     match_brightness: bool = True
-    # Not published but for "published": the norm of the generator, to compare the two.
+    # The norm of the generator; any other value than "published" is not published.
     generator_norm: str = "published"
-    # Not published: epochs between the two phases in which the discriminator alone is trained.
+    # Not published: epochs between the two phases that train the discriminator only.
     discriminator_epochs: int = 0
-    # Not published: decay of the running average of the generator's weights; 0 keeps none.
+    # Not published: decay of the moving average of the generator's weights; 0 for none.
     ema_decay: float = 0.0
 
     def __post_init__(self):
@@ -146,7 +147,7 @@ RECIPES = {
 }
 
 
-def recipe(name):
+def recipe(name: str) -> Recipe:
     """The published recipe `name`: "hayao", "paprika", "shinkai", "v1" or "lite" (Hayao's numbers
     with the small generator). Raises `InputError` for another name.
     """

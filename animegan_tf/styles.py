@@ -1,9 +1,9 @@
-"""Styles by name: those shipped with this project, and the published ones, fetched on demand.
+"""Styles by name: shipped with this project, or published ones, downloaded on demand.
 
-A shipped style is `<name>/generator.weights.h5` in the package or in the checkout. A published one
-is fetched when it is first asked for and its licence is accepted, checked, converted, and kept as
-`<styles folder>/<name>/` with `generator.weights.h5` and `source.json` (address, licence, date,
-checksums). Imports no TensorFlow until a fetched checkpoint is converted.
+A shipped style is `<name>/generator.weights.h5` in the package or in the checkout. A published
+style is downloaded on first use, after its licence is accepted; it is checked, converted and stored
+as `<styles folder>/<name>/` with `generator.weights.h5` and `source.json` (address, licence, date,
+checksums). Imports TensorFlow only to convert a downloaded checkpoint.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ _LICENSE = "academic and other non-commercial use only"
 
 @dataclasses.dataclass(frozen=True)
 class ShippedStyle:
-    """A style of this project, part of it: `about` says in a few words what it was trained on."""
+    """A style that ships with this project; `about` is a short description."""
 
     name: str
     arch: str
@@ -46,10 +46,10 @@ class ShippedStyle:
 
 @dataclasses.dataclass(frozen=True)
 class PublishedStyle:
-    """A checkpoint that the method's author published, and where.
+    """A checkpoint published by the method's author.
 
     `path` is the checkpoint's prefix in `repository` (owner/name on GitHub) at `commit`;
-    `data_bytes` is the exact length of its data file.
+    `data_bytes` is the exact size of its data file.
     """
 
     name: str
@@ -63,11 +63,11 @@ class PublishedStyle:
 
     @property
     def size(self):
-        """What is fetched, in words; the index adds a few kilobytes."""
+        """The size of the download as text; the index adds a few kilobytes."""
         return f"{self.data_bytes / 1e6:.1f} MB"
 
     def address(self, base=GITHUB):
-        """The checkpoint's prefix as an address below `base`."""
+        """The URL of the checkpoint's prefix below `base`."""
         return f"{base}/{self.repository}/{self.commit}/{self.path}"
 
 
@@ -111,7 +111,7 @@ PUBLISHED = {
             arch="v1",
             film="The Wind Rises, by AnimeGAN v1",
             repository="TachibanaYoshino/AnimeGAN",
-            # A branch, which may move: no commit of this checkpoint is on record here.
+            # A branch, which may change: the commit of this checkpoint is not known.
             commit="master",
             path="checkpoint/generator_Hayao_weight/Hayao-60.ckpt",
             data_bytes=15_824_384,
@@ -127,7 +127,7 @@ _SHIPPED_ROOTS = (Path(__file__).parent / "shipped", Path(__file__).parent.paren
 
 
 def names():
-    """The names that can be asked for: shipped styles that are here, then the published ones."""
+    """The names of available shipped styles, then of the published ones."""
     return [*filter(_shipped_file, SHIPPED), *PUBLISHED]
 
 
@@ -139,31 +139,31 @@ def _shipped_file(name):
 
 
 def styles_folder(styles_dir=None):
-    """The folder of fetched styles, a `Path` that need not exist.
+    """The folder of downloaded styles, which may not exist.
 
-    `styles_dir` if given, else the variable ANIMEGAN_TF_STYLES, else `animegan_tf/styles` in the
-    user's cache (XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows).
-    Raises `InputError` when there is no home folder to put that in.
+    `styles_dir`, else the variable ANIMEGAN_TF_STYLES, else `animegan_tf/styles` in the user's
+    cache (XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows).
+    Raises `InputError` for a user without a home folder.
     """
-    given = styles_dir or os.environ.get(STYLES_VARIABLE)
+    folder = styles_dir or os.environ.get(STYLES_VARIABLE)
     try:
-        if given:
-            return Path(given).expanduser()
+        if folder:
+            return Path(folder).expanduser()
         return storage.user_cache() / "styles"
     except RuntimeError as error:
         raise InputError(
             f"styles_dir: expected a folder (--styles_dir or {STYLES_VARIABLE}), as this user has "
-            f"no home folder to keep styles in, received {given!r}"
+            f"no home folder to keep styles in, received {folder!r}"
         ) from error
 
 
 def default():
-    """The name of the style that is used when none is named: the first one that is shipped."""
+    """The name of the default style: the first available shipped one."""
     return next(filter(_shipped_file, SHIPPED), DEFAULT)
 
 
 def locate(name, styles_dir=None):
-    """The weights file of the style `name` as a `Path`, or None while it has not been fetched.
+    """The weights file of the style `name` as a `Path`, or None if it is not downloaded yet.
 
     Raises `InputError` for a name that is not in `names()`.
     """
@@ -179,7 +179,7 @@ def _check_name(name):
 
 
 def listing(styles_dir=None):
-    """One line for each style: name, arch, whether it is here, what it is, from where."""
+    """One line per style: name, arch, availability, description, source."""
     rows = []
     for name in names():
         here = locate(name, styles_dir) is not None
@@ -199,9 +199,9 @@ def listing(styles_dir=None):
 
 
 def check_choice(checkpoint=None, style=None):
-    """Raise `InputError` unless one of the two is given, or neither and the default style is here.
+    """Raise `InputError` for both arguments, an unknown style, or neither without a default style.
 
-    A style has to be one of `names()`; the checkpoint is not looked at.
+    The checkpoint is not checked.
     """
     if checkpoint is not None and style is not None:
         raise InputError(
@@ -218,9 +218,9 @@ def check_choice(checkpoint=None, style=None):
 
 
 def resolve(checkpoint=None, style=None, **options):
-    """What to load: `checkpoint` as it is, or the weights file of `style` or of the default style.
+    """The checkpoint to load: `checkpoint`, or the weights file of `style` or the default style.
 
-    `options` and errors are those of `obtain`, and those of `check_choice`.
+    `options` are those of `obtain`; raises as `obtain` and `check_choice`.
     """
     check_choice(checkpoint, style)
     if checkpoint is not None:
@@ -229,17 +229,17 @@ def resolve(checkpoint=None, style=None, **options):
 
 
 def obtain(name, *, styles_dir=None, mirror=None, accept_license=False, ask=False, timeout=TIMEOUT):
-    """The weights file of the style `name` as a `Path`, fetched first if it is not here yet.
+    """The weights file of the style `name` as a `Path`; it is downloaded if necessary.
 
     styles_dir: see `styles_folder`.
-    mirror: base address in place of raw.githubusercontent.com, with the files below it as
-        OWNER/REPOSITORY/COMMIT/PATH; default the variable ANIMEGAN_TF_MIRROR.
-    accept_license: whoever calls accepts the licence, which the standard error stream shows.
+    mirror: base URL instead of raw.githubusercontent.com, with the files as
+        OWNER/REPOSITORY/COMMIT/PATH below it; default: the variable ANIMEGAN_TF_MIRROR.
+    accept_license: the caller accepts the licence, which is printed to the standard error stream.
     ask: ask for that at a terminal.
-    timeout: seconds without a byte until the server is given up.
+    timeout: seconds without data after which the download fails.
 
-    Raises `InputError` for an unknown name, a licence that was not accepted, and content that is
-    not the style's checkpoint; `OSError` for the network and the disk. Nothing is left behind then.
+    Raises `InputError` for an unknown name, a licence that was not accepted, and files that are not
+    the style's checkpoint; `OSError` for errors of network and disk. No partial files remain.
     """
     folder = styles_folder(styles_dir) / name
     occupied = os.path.lexists(folder)
@@ -261,7 +261,7 @@ def obtain(name, *, styles_dir=None, mirror=None, accept_license=False, ask=Fals
 
 
 def _base_address(mirror):
-    """The base address without a slash at its end."""
+    """The base URL without a trailing slash."""
     given = mirror or os.environ.get(MIRROR_VARIABLE) or GITHUB
     try:
         parts = urllib.parse.urlsplit(given)
@@ -299,7 +299,7 @@ def _ask_for_license(style, ask):
 
 
 def _fetch(style, base, folder, timeout):
-    """Make `folder` of the style, complete or not at all."""
+    """Download the style into `folder`, atomically."""
     work = folder.with_name(f".{style.name}-{uuid.uuid4().hex}.tmp")
     with _disk_errors(folder.parent):
         work.mkdir(parents=True)
@@ -317,9 +317,9 @@ def _fetch(style, base, folder, timeout):
 
 
 def _download(style, address, prefix, timeout):
-    """Fetch both files of the checkpoint to `prefix`; returns their SHA-256 by file name."""
+    """Download both files of the checkpoint to `prefix`; returns their SHA-256 by file name."""
     checksums = {}
-    # The small one first, which finds a wrong address at once.
+    # The small file first, which fails fast for a wrong address.
     for suffix, options in ((_INDEX, {"limit": _INDEX_LIMIT}), (_DATA, {"size": style.data_bytes})):
         path = prefix.with_name(prefix.name + suffix)
         checksums[path.name] = download(address + suffix, path, timeout=timeout, **options)
@@ -360,7 +360,7 @@ def _source(style, base, checksums, path):
 
 
 def _move(made, folder):
-    """Rename `made` to `folder`; if another process was first, its folder stays."""
+    """Rename `made` to `folder`, unless another process was faster."""
     try:
         storage.move(made, folder)
     except OSError:
@@ -370,13 +370,13 @@ def _move(made, folder):
 
 @contextlib.contextmanager
 def _disk_errors(root):
-    """Say in what folder something could not be written, and how to name another."""
+    """Add the folder, and how to choose another one, to errors of the disk."""
     try:
         yield
     except DownloadError:
         raise
     except OSError as error:
-        # HDF5 puts a page of its own details where others have the reason.
+        # HDF5's messages are a page of details instead of the reason.
         reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split())
         raise OSError(
             f"styles_dir: {root} cannot be written: {reason} (--styles_dir or {STYLES_VARIABLE} "

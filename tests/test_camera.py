@@ -176,7 +176,7 @@ def test_neither_display_nor_recording(no_display):
     def not_needed():
         raise AssertionError("the network was loaded")
 
-    with pytest.raises(InputError, match=r"camera: expected a display .* --output=FOLDER records"):
+    with pytest.raises(InputError, match=r"camera: expected a display, .* --output=FOLDER records"):
         camera.run("0", not_needed, None, VideoOptions())
 
 

@@ -59,7 +59,7 @@ def test_wrong_sizes_are_problems_without_a_crop_alone(data):
     assert "32..64" in str(report)
     cropped = inspect(data, crop="random")
     assert cropped.problems == ()
-    assert cropped.notes == ("1 picture(s) of style are smaller than 32 and get enlarged",)
+    assert cropped.notes == ("1 image(s) of style are smaller than 32 and are enlarged",)
 
 
 def test_unreadable_files_are_named_with_the_number_of_the_rest(data):
@@ -89,7 +89,7 @@ def test_missing_and_empty_folders(tmp_path):
     report = inspect(tmp_path)
     suffixes = ", ".join(files.IMAGE_SUFFIXES)
     assert report.problems == (
-        f"no pictures in {tmp_path / 'train_photo'}: expected {suffixes}",
+        f"no images in {tmp_path / 'train_photo'}: expected {suffixes}",
         f"expected a folder of pictures at {tmp_path / 'ghost' / 'style'}, found nothing",
     )
     assert report.folders["train_photo"].mean_bgr is None
@@ -100,7 +100,7 @@ def test_missing_smooth_is_announced_not_refused(data):
     report = inspect(data)
     report.raise_if_bad()
     assert report.smooth_missing == 1
-    assert "1 smoothed frame(s) have yet to be made" in str(report)
+    assert "1 smoothed frame(s) will be created" in str(report)
 
 
 def test_smooth_of_another_size_than_its_frame(data):
@@ -108,7 +108,7 @@ def test_smooth_of_another_size_than_its_frame(data):
     smoothing.smooth_folder(data / "ghost" / "style", data / "ghost" / "smooth", 32, progress=False)
     smooth, frame = data / "ghost" / "smooth" / "big.png", data / "ghost" / "style" / "big.jpg"
     assert inspect(data, crop="center").problems == (
-        f"{smooth} is 32x32 but its frame {frame} is 96x64: delete it to have it made anew",
+        f"{smooth} is 32x32 but its frame {frame} is 96x64: delete it, and it is created again",
     )
 
 

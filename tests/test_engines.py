@@ -135,12 +135,12 @@ def test_tflite_that_is_no_picture_network(tmp_path, spec):
 def test_files_that_are_nothing(tmp_path):
     path = tmp_path / "a.tflite"
     path.write_bytes(b"TFL3 no")
-    with pytest.raises(InputError, match="no readable TFLite file"):
+    with pytest.raises(InputError, match="not a readable TFLite file"):
         Stylizer(path)
     folder = tmp_path / "saved"
     folder.mkdir()
     (folder / "saved_model.pb").write_bytes(b"no model")
-    with pytest.raises(InputError, match="no readable SavedModel"):
+    with pytest.raises(InputError, match="not a readable SavedModel"):
         Stylizer(folder)
 
 

@@ -204,7 +204,7 @@ def test_kernel_distance_of_results_to_the_style():
     found, _ = evaluator(lambda photo: flat(204))
     assert found.kernel == pytest.approx(0, abs=1e-6)
     assert evaluator.photos_themselves.kernel > 0.1
-    with pytest.raises(InputError, match="style: expected pictures for the kernel distance"):
+    with pytest.raises(InputError, match="style: expected images for the kernel distance"):
         Evaluator([flat(0)], network(), kernel=True)
 
 
@@ -236,7 +236,7 @@ def test_flicker_is_relative_to_the_film():
 
 def test_a_result_of_another_size_is_refused():
     evaluator = Evaluator([flat(0)], network())
-    with pytest.raises(InputError, match=r"expected results of the photo's size \(64, 96, 3\)"):
+    with pytest.raises(InputError, match=r"expected outputs of the photo's size \(64, 96, 3\)"):
         evaluator(lambda photo: photo[:-1])
     with pytest.raises(InputError, match="photos: expected at least one, received none"):
         Evaluator([], network())
@@ -266,7 +266,7 @@ def test_photos_and_style_are_loaded_evenly_and_shrunk(tmp_path):
     with pytest.raises(InputError, match=r"photos: expected a folder of pictures at .*gone, found"):
         evaluation.load_photos(tmp_path / "gone", 40, 3)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match=r"style_dir: expected pictures in .*empty, found none"):
+    with pytest.raises(InputError, match=r"style_dir: expected images in .*empty, found none"):
         evaluation.load_style(tmp_path / "empty", 40, 3)
 
 

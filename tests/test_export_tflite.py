@@ -143,7 +143,7 @@ def test_metadata_of_a_file_with_its_weights_behind_it(toy, photos):
 def test_worse_than_its_bound(toy, tmp_path, photos, monkeypatch):
     monkeypatch.setitem(tflite.BOUNDS, "float16", 190)
     output = tmp_path / "made" / "anime.tflite"
-    with pytest.raises(check.ExportError, match="where at least 190 dB are required"):
+    with pytest.raises(check.ExportError, match="a PSNR of at least 190 dB"):
         tflite.export_tflite(toy, output, quantize="float16", size=(24, 32), photos=photos)
     assert list(output.parent.iterdir()) == []
 
@@ -159,7 +159,7 @@ def test_answers_that_are_not_finite(tmp_path, photos):
 def test_a_process_that_dies(tmp_path):
     path = tmp_path / "a.tflite"
     path.write_bytes(b"no model")
-    with pytest.raises(check.ExportError, match="does not run in a process of its own"):
+    with pytest.raises(check.ExportError, match="does not run in a separate process"):
         check.run_alone("tflite", path, {"stylize": [np.zeros((1, 8, 8, 3), np.float32)]})
 
 
@@ -200,8 +200,8 @@ def test_a_process_that_never_ends(picture_and_model, tmp_path, monkeypatch):
     program = tmp_path / "waiting.py"
     program.write_text("import time\ntime.sleep(60)\n")
     monkeypatch.setattr(check, "_ALONE", program)
-    monkeypatch.setattr(check, "_LONGEST_SECONDS", 0.5)
-    message = "tflite had not answered after 0.5 seconds in a process of its own, which was ended"
+    monkeypatch.setattr(check, "_TIMEOUT_SECONDS", 0.5)
+    message = "tflite in a separate process had no output after 0.5 seconds and was ended"
     with pytest.raises(check.ExportError, match=message):
         check.run_alone("tflite", model, {"stylize": [photo]})
 
@@ -212,7 +212,7 @@ def test_a_process_that_never_ends(picture_and_model, tmp_path, monkeypatch):
         ({"quantize": "int4"}, "quantize: expected one of none, float16"),
         ({"output": "a.txt"}, "output: expected a file name ending in .tflite"),
         ({"quantize": "int8"}, "calibration: expected a folder of photos for int8, received none"),
-        ({"calibration": "."}, "calibration: only int8 and int16x8 use it"),
+        ({"calibration": "."}, "calibration: expected only with int8 and int16x8"),
         ({"quantize": "int8", "calibration": "nowhere"}, "calibration: expected a folder"),
         ({"size": (24, 30)}, "size: expected a width of at least 16 that is a multiple of 8"),
         ({"photos": "nowhere"}, "photos: expected a folder of photos"),

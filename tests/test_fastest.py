@@ -70,14 +70,14 @@ def test_the_faster_one_goes_on_and_nothing_is_remembered_twice():
     assert network.memory == 5
     assert keras.calls == 2 + 3
     assert litert.calls == 1 + 3 + 3
-    assert network.note == "frames are done by LiteRT: 0.2 s each, by Keras 0.5 s"
+    assert network.note == "using LiteRT: a frame takes 0.2 s with LiteRT, 0.5 s with Keras"
 
 
 def test_keras_where_it_is_faster():
     network, keras, litert, _ = run(0.2, 0.5, frames=1000)
     assert network.memory == 5
     assert (keras.calls, litert.calls) == (5 + 3, 1 + 3)
-    assert network.note.startswith("frames are done by Keras")
+    assert network.note.startswith("using Keras: ")
 
 
 @pytest.mark.parametrize("options", [{"frames": 100}, {"engine": "keras"}])
@@ -226,7 +226,7 @@ def test_pictures_too_large_for_litert(monkeypatch):
     """It takes more than Keras: 1500 bytes a pixel of lite."""
     stylizer = Stylizer(toy_generator("lite"), engine="litert")
     monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264 - 1)
-    message = "engine: litert takes 0.1 GB for 264x256, and 0.1 GB are there for it; keras takes"
+    message = "engine: litert needs 0.1 GB for 264x256, but 0.1 GB are available; keras needs"
     for stabilize in (True, False):
         frames = FrameStylizer(stylizer, stabilize, engine="litert")
         with pytest.raises(InputError, match=message):
@@ -238,7 +238,7 @@ def test_pictures_too_large_for_litert(monkeypatch):
     # Another of that size takes no more: it is LiteRT itself that holds what is missing now.
     monkeypatch.setattr(memory, "available", lambda: 0)
     assert stylizer(noise(256, 264)).shape == (256, 264, 3)
-    with pytest.raises(InputError, match=r"engine: litert takes 0\.1 GB for 280x256"):
+    with pytest.raises(InputError, match=r"engine: litert needs 0\.1 GB for 280x256"):
         stylizer(noise(256, 280))
 
 

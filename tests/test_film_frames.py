@@ -282,13 +282,13 @@ def test_what_is_no_film_is_refused_before_any_is_looked_at(folder, tmp_path, mo
         too_late = config_of(tmp_path, folder, video_start=9)
         assert refusal(too_late).startswith("video_start: expected less than the 0h00m01.250 of")
         too_early = config_of(tmp_path, folder, video_end=-2)
-        assert refusal(too_early).startswith("video_end: expected something to be left of")
+        assert refusal(too_early).startswith("video_end: expected a time after")
 
 
 def test_films_without_usable_frames_are_refused(folder, tmp_path):
     path = films.write_film(tmp_path / "a.mp4", [BLACK] * 30)
     assert refusal(config_of(path, folder)) == (
-        f"video: expected usable frames in {path}, found black, flat or damaged ones only"
+        f"video: expected usable frames in {path}, found only black, flat or damaged ones"
     )
 
 

@@ -70,7 +70,7 @@ def test_deleted_pictures_stay_deleted(four_shots, tmp_path):
     files.list_images(tmp_path / "style")[1].unlink()
     report = extract(four_shots, tmp_path / "style")
     assert (report.pictures, report.new) == (3, 0)
-    assert "1 of the listed pictures were deleted since, and are not made again" in report.notes
+    assert "1 of the listed images were deleted later, and are not written again" in report.notes
 
 
 def test_a_line_that_was_not_finished_is_made_again(four_shots, tmp_path):
@@ -98,7 +98,7 @@ def test_other_settings_are_refused(four_shots, tmp_path):
     with pytest.raises(InputError) as caught:
         extract(four_shots, output, count=3, per_shot=1)
     assert str(caught.value) == (
-        f"output: {str(output)!r} was filled with other settings (count 2 then, 3 now; per_shot 3 "
+        f"output: {str(output)!r} was created with other settings (count 2 then, 3 now; per_shot 3 "
         "then, 1 now); use another folder, or --allow_change=count,per_shot to add to this one"
     )
     with pytest.raises(InputError, match=r"\(per_shot 3 then, 1 now\).*allow_change=per_shot to"):

@@ -93,7 +93,7 @@ def test_bars_are_cut(tmp_path):
     ]
     film = films.write_parts(tmp_path / "a.mkv", *((picture, 1) for picture in pictures))
     report = extract(film, tmp_path / "style")
-    assert "a.mkv: black bars cut: 12 px top, 12 px bottom" in report.notes
+    assert "a.mkv: black bars removed: 12 px top, 12 px bottom" in report.notes
     assert report.kept == 6
     for path in files.list_images(tmp_path / "style"):
         picture = files.decode_color(path.read_bytes(), path)
@@ -107,12 +107,12 @@ def test_count(tmp_path, count):
     assert (report.pictures, report.dropped["not needed"]) == (count, 8 - count)
     kept = [int(row["shot"]) for row in rows(tmp_path / "style")]
     assert min(np.diff(kept), default=2) >= (2 if count < 5 else 1)
-    assert not any("asked for" in note for note in report.notes)
+    assert not any("requested" in note for note in report.notes)
 
 
 def test_fewer_than_asked_for(four_shots, tmp_path):
     (note,) = extract(four_shots, tmp_path / "style", count=5).notes
-    assert note.startswith("5 pictures were asked for, and there are no more distinct ones than 4;")
+    assert note.startswith("5 images were requested, but only 4 distinct ones were found;")
     assert extract(four_shots, tmp_path / "all", count=0).notes == ()
 
 
@@ -206,8 +206,7 @@ def test_film_names():
         ),
         (
             {"start": 2, "end": -4},
-            "end: expected something to be left of the 0h00m06.000 of {film} from 0h00m02.000 on, "
-            "received -4",
+            "end: expected a time after 0h00m02.000 within the 0h00m06.000 of {film}, received -4",
         ),
     ],
 )

@@ -2,6 +2,8 @@
 
 import ast
 import importlib
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -181,3 +183,20 @@ def test_inference_loads_no_losses_and_no_vgg():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_the_public_api_has_annotations():
+    import animegan_tf
+    from animegan_tf import export
+
+    names = ("Stylizer", "stylize_paths", "AnimeGAN", "recipe", "build_generator")
+    functions = [getattr(animegan_tf, name) for name in (*names, "build_discriminator")]
+    functions += [getattr(export, name) for name in export.__all__]
+    functions += [
+        f for name, f in vars(animegan_tf.losses).items() if re.fullmatch(r"[a-z]\w*_loss", name)
+    ]
+    for function in functions:
+        signature = inspect.signature(function)
+        for name, parameter in signature.parameters.items():
+            annotated = parameter.annotation is not parameter.empty
+            assert annotated or name == "kwargs", (function, name)

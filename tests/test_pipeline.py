@@ -327,7 +327,7 @@ def test_folders_without_pictures_are_named(tmp_path):
     for folder in (config.photo_dir, config.style_dir, config.smooth_dir):
         folder.mkdir(parents=True)
     images.write_photo(config.photo_dir / "a.png", np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(InputError, match=r"no pictures in .*style: expected those of the anime"):
+    with pytest.raises(InputError, match=r"no images in .*style: expected those of the anime"):
         pipeline.make_dataset(config)
 
 

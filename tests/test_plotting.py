@@ -181,7 +181,7 @@ def test_known_terms_come_first_and_what_belongs_together_shares_a_panel(monkeyp
     assert [panel.title for panel in drawn] == ["content", "d", "d output", "odd"]
     shared = {curve.name: curve.y.tolist() for curve in drawn[2].curves}
     assert shared == {"real": [0.9, 0.9], "gray": [0.1, 0.1]}
-    assert drawn[3].caption == "Recorded by the run; this tool knows no more of it."
+    assert drawn[3].caption == "Recorded by the run; no description available."
 
 
 def test_every_known_term_has_a_caption_that_fits():

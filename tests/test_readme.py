@@ -290,6 +290,12 @@ def package(monkeypatch):
     return given
 
 
+def test_type_annotations_are_shipped(package):
+    """PEP 561: type checkers read a package's annotations only if it has this file."""
+    assert "py.typed" in package["package_data"]["animegan_tf"]
+    assert (ROOT / "animegan_tf" / "py.typed").is_file()
+
+
 def test_versions_of_pyav(package):
     """Version 19 changes how films are opened and what their rational numbers are."""
     wanted = {one.name: one.specifier for one in map(Requirement, package["install_requires"])}

@@ -189,7 +189,7 @@ def test_a_photo_over_the_4_mb_of_grpc(grpc_server, tmp_path, signature):
     ((_, reason),) = report.failed
     assert "RESOURCE_EXHAUSTED" in reason
     assert "larger than max" in reason
-    assert "(max_message_mb is the limit on this side)" in reason
+    assert "(max_message_mb is the limit of this client)" in reason
 
 
 def test_a_large_photo_over_rest(rest_server, tmp_path):
@@ -216,7 +216,7 @@ def test_photos_that_fail_are_named_and_the_rest_goes_on(
     assert set(reasons) == {"a.jpg", "1small.png"}
     assert "expected a picture" in reasons["a.jpg"]
     code = "400" if any_server.url.startswith("http") else "INVALID_ARGUMENT"
-    assert f"the server answered {code}: " in reasons["1small.png"]
+    assert f"the server returned {code}: " in reasons["1small.png"]
     assert "images: the café" in reasons["1small.png"]  # however TensorFlow escapes the rest
     assert "sides are under 4" in reasons["1small.png"]
     assert "\n" not in reasons["1small.png"]
@@ -286,7 +286,7 @@ def test_an_answer_of_another_size(rest_server, noise_photos, tmp_path):
     body = json.dumps({"predictions": [{"b64": other}]}).encode()
     rest_server.faults.extend([None, None, lambda handler: handler.send(200, body)])
     ((_, reason),) = call(rest_server, noise_photos / "0.png", tmp_path / "out").failed
-    assert reason == f"{rest_server.url}: expected a picture of 9x6, received 9x5"
+    assert reason == f"{rest_server.url}: expected an image of 9x6, received 9x5"
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -295,8 +295,8 @@ def test_an_answer_of_another_size(rest_server, noise_photos, tmp_path):
     [
         ({}, "expected an output image_bytes, received nothing"),
         ({"image": [b"x"]}, "expected an output image_bytes, received image"),
-        ({"image_bytes": [b"x", b"y"]}, "expected 1 pictures, received 2"),
-        ({"image_bytes": [3]}, "expected 1 pictures, received 0"),
+        ({"image_bytes": [b"x", b"y"]}, "expected 1 images, received 2"),
+        ({"image_bytes": [3]}, "expected 1 images, received 0"),
         ({"image_bytes": [b"x"]}, "expected a picture in a format"),
     ],
 )

@@ -66,7 +66,9 @@ def test_not_ready_for_a_while(any_server, noise_photos, tmp_path):
 
 def test_a_version_that_is_still_loading(any_server, served, noise_photos, tmp_path, monkeypatch):
     monkeypatch.setattr(served, "states", {1: "LOADING", 2: "LOADING"})
-    with pytest.raises(Unavailable, match="cannot answer: version 1 is LOADING, version 2 is LOAD"):
+    with pytest.raises(
+        Unavailable, match="is not available: version 1 is LOADING, version 2 is LOAD"
+    ):
         call(any_server, noise_photos, tmp_path / "out", retries=1)
     assert any_server.asked[0] == any_server.asked[1]
     monkeypatch.setattr(served, "states", {1: "AVAILABLE", 2: "LOADING"})
@@ -80,7 +82,7 @@ def test_time_outs(any_server, noise_photos, tmp_path):
         any_server.leave.wait(5)
 
     any_server.faults.append(silent)
-    with pytest.raises(ServingError, match=r"127.0.0.1:\d+: no answer within 0.3 s \(timeout\)"):
+    with pytest.raises(ServingError, match=r"127.0.0.1:\d+: no response within 0.3 s \(timeout\)"):
         call(any_server, noise_photos, tmp_path / "out", timeout=0.3)
     assert len(any_server.asked) == 1  # it may be at work on it: not asked again
     any_server.faults.extend([None, None, None, silent])
@@ -100,7 +102,7 @@ def test_an_answer_that_drips(rest_server, noise_photos, tmp_path):
 
     rest_server.faults.extend([None, None, drip])
     report = call(rest_server, noise_photos / "0.png", tmp_path / "out", timeout=0.4)
-    assert "no answer within 0.4 s" in report.failed[0][1]
+    assert "no response within 0.4 s" in report.failed[0][1]
 
 
 def test_headers_that_drip(rest_server, noise_photos, tmp_path):
@@ -181,7 +183,7 @@ def test_connections_that_are_lost_are_made_anew(rest_server, noise_photos, tmp_
 @pytest.mark.parametrize("options", [{"model": "other"}, {"version": 7}])
 def test_unknown_models(any_server, noise_photos, tmp_path, options):
     match = "Could not find any versions of model other|Could not find version 7 of model animegan"
-    with pytest.raises(ServingError, match=f"the server answered (404|NOT_FOUND): ({match})"):
+    with pytest.raises(ServingError, match=f"the server returned (404|NOT_FOUND): ({match})"):
         call(any_server, noise_photos, tmp_path / "out", **options)
     assert asked_to_predict(any_server) == 0
     assert not (tmp_path / "out").exists()
@@ -219,17 +221,17 @@ def test_unknown_signatures(any_server, noise_photos, tmp_path, monkeypatch):
 
 def test_addresses_of_something_else(rest_server, grpc_server, noise_photos, tmp_path):
     rest_server.faults.append(lambda handler: handler.send(404, b"<h1>Not Found</h1>", "text/html"))
-    with pytest.raises(ServingError, match="the server answered 404: <h1>Not Found</h1>"):
+    with pytest.raises(ServingError, match="the server returned 404: <h1>Not Found</h1>"):
         call(rest_server, noise_photos, tmp_path / "out")
     there = {"Location": "http://elsewhere/"}
     rest_server.faults.append(lambda handler: handler.send(302, b"", **there))
-    with pytest.raises(ServingError, match="sends on to http://elsewhere/; call that instead"):
+    with pytest.raises(ServingError, match="redirects to http://elsewhere/; use that instead"):
         call(rest_server, noise_photos, tmp_path / "out")
     for other in (
         grpc_server.url.replace("grpc", "http"),
         rest_server.url.replace("http", "https"),
     ):
-        with pytest.raises(ServingError, match=r"(HTTPS? spoken there|connection lost)") as caught:
+        with pytest.raises(ServingError, match=r"(not an HTTPS? server|connection lost)") as caught:
             call(other, noise_photos, tmp_path / "out", timeout=5, retries=0)
         assert str(caught.value).isprintable()
     url = rest_server.url.replace("http", "grpc")

@@ -116,7 +116,7 @@ def test_same_stem_gives_two_pictures(tmp_path):
 def test_unreadable_files_are_named_after_the_others_are_done(tmp_path):
     save(tmp_path / "style" / "good.png", GOLDEN["input/cartoon_1.png"])
     (tmp_path / "style" / "bad.png").write_bytes(b"not a picture")
-    with pytest.raises(InputError, match=r"1 of 2 pictures.*bad\.png: not a picture"):
+    with pytest.raises(InputError, match=r"1 of 2 images.*bad\.png: not a picture"):
         smoothing.smooth_folder(tmp_path / "style", tmp_path / "out", progress=False)
     assert [path.name for path in files.list_images(tmp_path / "out")] == ["good.png"]
 

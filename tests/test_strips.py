@@ -143,7 +143,7 @@ def test_smaller_strips_where_memory_is_short(lite):
         engine = strips.fitted(lite, 3000, 4000, available)
         assert 0.5 * available < engine.memory(3000, 4000) <= available
     assert strips.fitted(lite, 3000, 4000, 64 * GIB).memory(3000, 4000) == usual
-    with pytest.raises(InputError, match=r"photo: 4000x3000 takes .* GB even in strips, and 1\.0"):
+    with pytest.raises(InputError, match=r"photo: 4000x3000 needs .* GB even in strips, but 1\.0"):
         strips.fitted(lite, 3000, 4000, memory.GIGABYTE)
 
 
@@ -174,7 +174,7 @@ def test_the_choice_follows_the_free_memory(lite, free, monkeypatch):
     engine(picture(64, 48, count=3))  # three at once do not fit
     assert made[-1] == "strips"
     free(least - 0.001)
-    with pytest.raises(InputError, match=r"photo: 48x64 takes 0\.3 GB even in strips"):
+    with pytest.raises(InputError, match=r"photo: 48x64 needs 0\.3 GB even in strips"):
         engine(batch)
 
 
@@ -219,11 +219,11 @@ def test_too_large_is_refused_before_any_work(lite, free, monkeypatch, tmp_path)
     free(3)
     stylize = Stylizer(lite, draw_side=0)
     monkeypatch.setattr(stylize, "prepare", None)
-    message = r"photo: 10000x10000 takes 1\d\.\d GB even in strips, and 3\.0 GB .* max_side"
+    message = r"photo: 10000x10000 needs 1\d\.\d GB even in strips, but 3\.0 GB .* max_side"
     with pytest.raises(InputError, match=message):
         stylize(photo)
     for options in ({"strip_memory": 2}, {"strip_memory": 2, "sizing": "published"}):
-        with pytest.raises(InputError, match=r"takes 1\d\.\d GB .* and 2\.0 GB are there"):
+        with pytest.raises(InputError, match=r"needs 1\d\.\d GB .* but 2\.0 GB are available"):
             Stylizer(lite, draw_side=0, **options)(photo)
 
 
@@ -237,7 +237,7 @@ def test_other_photos_go_on(lite, free, tmp_path):
     assert report.written == (tmp_path / "out" / "b.png",)
     ((path, reason),) = report.failed
     assert path.name == "a.png"
-    assert "photo: 16000x256 takes" in reason
+    assert "photo: 16000x256 needs" in reason
 
 
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "4"])
@@ -251,7 +251,7 @@ def test_exports_cannot_be_done_in_strips(tmp_path):
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").touch()
     for checkpoint in (tmp_path / "a.tflite", tmp_path / "saved"):
-        with pytest.raises(InputError, match=r"strip_memory: expected .* no export, received"):
+        with pytest.raises(InputError, match=r"strip_memory: expected .* not an export, received"):
             Stylizer(checkpoint, strip_memory=4)
 
 

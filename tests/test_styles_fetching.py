@@ -152,7 +152,7 @@ def test_names_and_shapes_are_checked(server, values, tmp_path, monkeypatch, one
     lacking = {key: value for key, value in values["v2"].items() if key != name}
     misshapen = {**values["v2"], name: np.zeros((1, 1, 32, 4), np.float32)}
     for number, (found, message) in enumerate(
-        [(lacking, "lacks"), (misshapen, "another shape"), (values["v1"], "lacks")]
+        [(lacking, "lacks"), (misshapen, "these shapes differ"), (values["v1"], "lacks")]
     ):
         files = write_checkpoint(tmp_path / str(number), found)
         server.add(V2_HAYAO, files)

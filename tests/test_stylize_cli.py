@@ -67,7 +67,7 @@ def test_a_folder(run, photos, weights, tmp_path):
     np.testing.assert_array_equal(images.read_photo(out / "a.png").rgb, 245)
     status, printed, made = run(photos, f"--output={out}", f"--checkpoint={weights}")
     assert (status, made) == (0, None)  # nothing to do: no network
-    assert "2 left as they were (--overwrite replaces them)" in printed.out
+    assert "2 existed already (--overwrite replaces them)" in printed.out
 
 
 def test_options(run, photos, weights, tmp_path):
@@ -201,7 +201,7 @@ def test_a_damaged_photo_is_named_and_gives_status_1(run, photos, weights, tmp_p
         ),
         (
             ["PHOTOS", "--output=OUT", "--checkpoint=MODEL", "--strip_memory=2"],
-            "strip_memory: expected a checkpoint that is no export, received ",
+            "strip_memory: expected a checkpoint that is not an export, received ",
         ),
         (
             ["none.jpg", "--output=OUT", "--checkpoint=WEIGHTS"],

@@ -206,9 +206,9 @@ def test_command_line(run, mixed, tmp_path):
         (["--crf=70"], "error: crf: expected 0 to 51 for h264, received 70"),
         (["--container=webm", "--crf=70"], "error: crf: expected 0 to 63 for vp9, received 70"),
         (["--container=gif", "--crf=3"], "error: crf: expected none for the container gif"),
-        (["--crf=3"], "moving.gif, which stays a gif, received 3; the container mp4 makes a film"),
+        (["--crf=3"], "moving.gif, which stays a gif, received 3; the container mp4 converts it"),
         (["--start=soon"], "error: start: expected seconds or h:mm:ss, received 'soon'"),
-        (["--camera=0"], "error: camera: expected no photos or films with --camera, received "),
+        (["--camera=0"], "error: camera: expected no photos or videos with --camera, received "),
     ],
 )
 def test_mistakes(run, mixed, tmp_path, arguments, message):
@@ -224,4 +224,4 @@ def test_a_camera_without_a_display(run, monkeypatch):
     monkeypatch.setattr(sys, "platform", "linux")
     status, printed = run("--camera=0")
     assert status == 1
-    assert printed.err.startswith("error: camera: expected a display to show its pictures on")
+    assert printed.err.startswith("error: camera: expected a display, found none")

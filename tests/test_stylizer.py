@@ -305,7 +305,9 @@ def test_styles_by_name(tmp_path, monkeypatch):
         Stylizer(model, style="hayao")
     with pytest.raises(InputError, match=r"style: expected one of .*hayao.*, received 'Hayao'"):
         Stylizer(style="Hayao")
-    with pytest.raises(InputError, match=r"found nothing at hayao \(there is a style of that name"):
+    with pytest.raises(
+        InputError, match=r"found nothing at hayao \(there is a style with this name"
+    ):
         Stylizer("hayao")
 
 

@@ -53,7 +53,7 @@ def test_used_again_only_with_the_same_settings(tmp_path):
     mark = (folder / "train_photo" / "0000.png").stat().st_mtime_ns
     assert synthetic.make_smoke_dataset(tmp_path, image_size=32, count=2) == folder
     assert (folder / "train_photo" / "0000.png").stat().st_mtime_ns == mark
-    with pytest.raises(InputError, match=r"'image_size': 32.*asked for .*'image_size': 64"):
+    with pytest.raises(InputError, match=r"'image_size': 64.*received .*'image_size': 32"):
         synthetic.make_smoke_dataset(tmp_path, image_size=64, count=2)
 
 

@@ -144,13 +144,11 @@ def test_a_run_that_was_stopped_goes_on(config, whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(OSError, match="the disk is full"):
         patch.setattr(tfrecord_writer, "_write_shard", stopped)
         fill(config, output)
-    with pytest.raises(
-        InputError, match=r"with index\.json\) at .*, found one that is not finished"
-    ):
+    with pytest.raises(InputError, match=r"with index\.json\) at .*, found an incomplete one"):
         tfrecords.read_index(output)
     before = {name: (output / name).stat().st_mtime_ns for name in written}
     plan = fill(config, output)
-    assert len(plan.done) == 2 and "already there: 2" in str(plan)
+    assert len(plan.done) == 2 and "already written: 2" in str(plan)
     assert before == {name: (output / name).stat().st_mtime_ns for name in written}
     names = sorted(path.name for path in whole.iterdir())
     assert sorted(path.name for path in output.iterdir()) == names
@@ -161,7 +159,7 @@ def test_a_run_that_was_stopped_goes_on(config, whole, tmp_path, monkeypatch):
 def test_a_finished_folder_is_left_as_it_is(config, shards, monkeypatch):
     monkeypatch.setattr(tfrecord_writer, "_write_shard", None)
     plan = fill(config, shards)
-    assert plan.finished and "already there: all of them" in str(plan)
+    assert plan.finished and "already written: all of them" in str(plan)
 
 
 def test_other_pictures_are_refused(config, data, shards, tmp_path):
@@ -170,7 +168,7 @@ def test_other_pictures_are_refused(config, data, shards, tmp_path):
     images.write_photo(changed / "train_photo" / "é0.png", np.zeros((40, 60, 3), np.uint8))
     other = dataclasses.replace(config, data_dir=changed)
     index = (shards / "index.json").read_bytes()
-    with pytest.raises(InputError, match=r"output: .* was filled from other pictures"):
+    with pytest.raises(InputError, match=r"output: .* was written from other images"):
         fill(other, shards)
     with pytest.raises(InputError, match="or with another shard size"):
         tfrecord_writer.make_plan(config, shards, 2 * SHARD_BYTES, progress=False)
@@ -205,7 +203,7 @@ def test_shards_that_are_not_whole_are_named(shards):
     path.write_bytes(data[:-1])
     size = len(data)
     assert refusal(shards) == (
-        f"tfrecords: the shard {path} is cut short: it has {size - 1} bytes, {size} were written"
+        f"tfrecords: the shard {path} is truncated: it has {size - 1} bytes, {size} were written"
     )
     path.write_bytes(data + b"x")
     assert f"{path} is changed" in refusal(shards)
@@ -221,14 +219,14 @@ def edit(folder, **changes):
 def test_an_index_of_another_kind_is_refused(shards, tmp_path):
     assert f"at {tmp_path / 'none'}, found nothing" in refusal(tmp_path / "none")
     edit(shards, count=99)
-    assert "expected 99 pictures" in refusal(shards) and "found 19" in refusal(shards)
+    assert "expected 99 images" in refusal(shards) and "found 19" in refusal(shards)
     edit(shards, version=2)
     assert "expected version 1" in refusal(shards) and "found 2" in refusal(shards)
     edit(shards, version=1, shards=[{"file": "a"}])
-    assert "damaged or was written by something else" in refusal(shards)
+    assert "damaged or has another format" in refusal(shards)
     for text in ("[]", "{", '{"format": "other"}'):
         (shards / "index.json").write_text(text)
-        assert "damaged or was written by something else" in refusal(shards)
+        assert "damaged or has another format" in refusal(shards)
 
 
 def test_a_changed_byte_is_found(config, shards):
@@ -236,10 +234,12 @@ def test_a_changed_byte_is_found(config, shards):
     data = bytearray(record.shard.read_bytes())
     data[record.offset + record.length // 2] ^= 1
     record.shard.write_bytes(data)
-    with pytest.raises(InputError, match=r"tfrecord\[é1\.jpg\] is damaged: make the shards anew"):
+    with pytest.raises(
+        InputError, match=r"tfrecord\[é1\.jpg\] is damaged: create the shards again"
+    ):
         record.read_bytes()
     report = check.check_dataset(from_shards(config, shards), progress=False)
-    assert report.problems == (f"{record} is damaged: make the shards anew",)
+    assert report.problems == (f"{record} is damaged: create the shards again",)
 
 
 def test_shards_without_a_group_cannot_train(config, shards):
@@ -247,6 +247,6 @@ def test_shards_without_a_group_cannot_train(config, shards):
     kept = [shard for shard in index["shards"] if shard["group"] != "smooth"]
     edit(shards, shards=kept, count=sum(len(shard["pictures"]) for shard in kept))
     report = check.check_dataset(from_shards(config, shards), progress=False)
-    assert report.problems == (f"no pictures of smooth in {shards}",)
+    assert report.problems == (f"no images of smooth in {shards}",)
     with pytest.raises(InputError, match="expected those of the smooth stream"):
         pipeline.make_dataset(from_shards(config, shards))

@@ -135,7 +135,7 @@ def test_startup(tmp_path, monkeypatch, capsys):
         (["--batches=two"], "error: batches: expected whole numbers, received two"),
         (["--suite=extraction", "--video=no.mkv"], "error: video: expected a film"),
         (["--markdown=mine.md"], "error: markdown: expected a new file, or one with the lines"),
-        (["256"], "error: arguments: expected flags alone, received '256'"),
+        (["256"], "error: arguments: expected flags only, received '256'"),
     ],
 )
 def test_mistakes(tmp_path, arguments, message):

@@ -81,20 +81,20 @@ def test_of_several_copies_each_is_named_once(data):
     save(data / "val" / "a.jpg", scene(0, 64, 64))
     report = inspect(data)
     assert report.duplicates == {
-        "frames are there twice": (
+        "frames are duplicates of other frames": (
             duplicates.Duplicate(style / "3.png", style / "1.png", True),
             duplicates.Duplicate(style / "4.png", style / "1.png", True),
         ),
-        "frames are among the photos": (
+        "frames are duplicates of photos": (
             duplicates.Duplicate(style / "2.png", data / "train_photo" / "z.png", True),
         ),
-        "photos of val are trained on": (
+        "validation photos are duplicates of training photos": (
             duplicates.Duplicate(data / "val" / "a.jpg", data / "train_photo" / "0.png", False),
         ),
     }
     report.raise_if_bad()
     assert (
-        f"note: 2 frames are there twice (2 the same file, 0 alike), for instance "
+        f"note: 2 frames are duplicates of other frames (2 identical, 0 similar), for example "
         f"{style / '3.png'} and {style / '1.png'}"
     ) in str(report).splitlines()
 
@@ -114,11 +114,11 @@ def test_a_good_data_set_with_its_contact_sheet(data, tmp_path):
     assert done.stdout.splitlines()[3:] == [
         "mean B, G, R of train_photo: 20.0, 60.0, 60.0",
         "mean B, G, R of style: 20.0, 60.0, 60.0",
-        "2 smoothed frame(s) have yet to be made",
-        "note: 2 frames are among the photos (2 the same file, 0 alike), for instance "
+        "2 smoothed frame(s) will be created",
+        "note: 2 frames are duplicates of photos (2 identical, 0 similar), for example "
         f"{data / 'ghost' / 'style' / '0.png'} and {data / 'train_photo' / '0.png'}",
-        "a style without a tint: --color_shift=26.6667,-13.3333,-13.3333",
-        f"shown on {sheet}",
+        "to remove the style's colour cast: --color_shift=26.6667,-13.3333,-13.3333",
+        f"contact sheet: {sheet}",
         "training would start",
     ]
     drawn = cv2.imread(str(sheet))[..., ::-1]
@@ -151,8 +151,8 @@ def test_list_names_every_duplicate(data):
     (style / "copy.png").write_bytes((style / "1.png").read_bytes())
     done = run(data, "ghost", "--image_size=64", "--list")
     # The copy comes after the original by its name.
-    line = f"frames are there twice: {style / 'copy.png'} is {style / '1.png'}"
-    assert line in done.stdout.splitlines()
+    pair = f"{style / 'copy.png'} is identical to {style / '1.png'}"
+    assert f"frames are duplicates of other frames: {pair}" in done.stdout.splitlines()
 
 
 def test_mistakes_are_one_line_and_status_1(data):

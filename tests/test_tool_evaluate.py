@@ -55,19 +55,19 @@ def test_a_run_with_a_broken_epoch(inputs, tmp_path):
     given = str(inputs / "run" / "generator.weights.h5")
     with (tmp_path / "out" / "evaluation.csv").open() as file:
         rows = {row["label"]: row for row in csv.DictReader(file)}
-    assert list(rows) == ["photos unchanged", "style pictures", given, "epoch 2", "latest"]
+    assert list(rows) == ["unchanged photos", "style images", given, "epoch 2", "latest"]
     assert [row["epoch"] for row in rows.values()] == ["", "", "", "2", "5"]
     # The three are one network.
     for name in ("content", "style", "artifacts", "color", "flicker", "kernel"):
         values = [float(rows[label][name]) for label in (given, "epoch 2", "latest")]
         assert values == pytest.approx([values[0]] * 3, rel=1e-4)
         assert np.isfinite(values[0])
-    unchanged = rows["photos unchanged"]
+    unchanged = rows["unchanged photos"]
     for name, value in (("content", 0), ("artifacts", 1), ("color", 0), ("flicker", 1)):
         assert float(unchanged[name]) == value
     assert float(rows["latest"]["content"]) > 0
     table = done.stdout.splitlines()
-    assert table[1].split()[:3] == ["photos", "unchanged", "0.000"]
+    assert table[1].split()[:3] == ["unchanged", "photos", "0.000"]
     assert table[-1] == (
         f"evaluation.json, evaluation.csv, grid.png, epochs.png in {tmp_path / 'out'}"
     )
@@ -100,9 +100,9 @@ def test_a_run_with_a_broken_epoch(inputs, tmp_path):
         ),
         (
             ["--photos={}", "--output={}/o", "--kid", "{}"],
-            "style_dir: expected the style's pictures for --kid, received none",
+            "style_dir: expected the style's frames for --kid, received none",
         ),
-        (["--photos={}", "--output={}/o", "{}"], "photos: expected pictures in {}, found none"),
+        (["--photos={}", "--output={}/o", "{}"], "photos: expected images in {}, found none"),
     ],
 )
 def test_mistakes_are_one_line_and_status_1(tmp_path, arguments, message):

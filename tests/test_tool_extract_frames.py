@@ -26,14 +26,14 @@ def test_a_film_and_once_more(film, tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0].startswith("60 frames (")
     assert lines[0].endswith(" per second) in 3 shots, 10 of them measured")
-    assert lines[2] == "kept: 2 frames; 2 pictures, 2 of them new"
+    assert lines[2] == "kept: 2 frames; 2 images, 2 of them new"
     csv = output.parent / "style_frames.csv"
-    assert lines[3] == f"listed in {csv}, shown on {csv.with_suffix('.png')}"
+    assert lines[3] == f"list: {csv}, contact sheet: {csv.with_suffix('.png')}"
     assert len(lines) == 4
     names = [path.name for path in files.list_images(output)]
     assert all(name.startswith("風立ちぬ_1_0h00m0") for name in names)
     again = run(f"--video={film}", f"--output={output}", "--count=2", "--end=2.5")
-    assert again.stdout.splitlines()[2] == "kept: 2 frames; 2 pictures, 0 of them new"
+    assert again.stdout.splitlines()[2] == "kept: 2 frames; 2 images, 0 of them new"
     assert [path.name for path in files.list_images(output)] == names
 
 

@@ -20,12 +20,12 @@ def test_fills_a_folder_once(data, tmp_path):
     done = run(*flags)
     assert done.returncode == 0, done.stderr
     first, last = done.stdout.splitlines()
-    assert first.startswith("21 pictures, ") and first.endswith("already there: 0")
+    assert first.startswith("21 images, ") and first.endswith("already written: 0")
     assert last == f"done: {tmp_path / 's'}"
     counts = {name: len(records) for name, records in tfrecords.read_index(tmp_path / "s").items()}
     assert counts == {"train_photo": 6, "style": 6, "smooth": 6, "val": 3}
     again = run(*flags)
-    assert again.returncode == 0 and again.stdout.endswith("already there: all of them\n")
+    assert again.returncode == 0 and again.stdout.endswith("already written: all of them\n")
 
 
 @pytest.mark.parametrize(

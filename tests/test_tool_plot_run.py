@@ -28,7 +28,7 @@ def test_a_run_that_goes_on(running):
     done = run(running)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
-        "1 line(s) cannot be read and were left out (the last may be half there)",
+        "1 unreadable line(s) ignored (the last one may be incomplete)",
         f"8 steps, 2 terms: {running / 'curves.png'}",
     ]
     assert cv2.imread(str(running / "curves.png")).shape[1] == 1000  # two panels

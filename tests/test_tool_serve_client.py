@@ -35,7 +35,7 @@ def test_the_command(any_server, noise_photos, tmp_path):
     ("arguments", "message"),
     [
         (["--output=o"], "photos: expected photos or folders of photos, received none"),
-        (["{}"], "--output: expected a folder for the results, received nothing"),
+        (["{}"], "--output: expected a folder for the outputs, received nothing"),
         (["{}", "--output={}/o", "--draw_side=9"], "draw_side: expected 0 or a whole number"),
         (["{}", "--output={}/o", "--server=here"], "server: expected http://HOST:8501"),
         (["{}", "--output={}/o", "--server={url}", "--retries=0"], "no connection: Connection ref"),

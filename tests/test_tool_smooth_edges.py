@@ -24,13 +24,13 @@ def frames(tmp_path):
 def test_smooths_and_leaves_existing_results_alone(frames, tmp_path):
     output = tmp_path / "smooth"
     done = run(f"--input={frames}", f"--output={output}")
-    assert (done.returncode, done.stdout) == (0, f"1 picture(s) written to {output}\n")
+    assert (done.returncode, done.stdout) == (0, f"1 image(s) written to {output}\n")
     made = cv2.imdecode(np.frombuffer((output / "a.png").read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     np.testing.assert_array_equal(made, GOLDEN["edge_smooth_256/cartoon_2.png"])
     again = run(f"--input={frames}", f"--output={output}", "--size=0")
-    assert again.stdout.startswith("0 picture(s)")
+    assert again.stdout.startswith("0 image(s)")
     anew = run(f"--input={frames}", f"--output={output}", "--size=0", "--overwrite", "--workers=1")
-    assert anew.stdout.startswith("1 picture(s)")
+    assert anew.stdout.startswith("1 image(s)")
     made = cv2.imdecode(np.frombuffer((output / "a.png").read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     assert made.shape == (200, 333, 3)
 

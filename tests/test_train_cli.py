@@ -29,7 +29,7 @@ def finished(tmp_path_factory):
 def test_smoke_run(finished):
     run_dir, done = finished
     assert done.returncode == 0, done.stderr
-    assert "4 steps of 2 pictures at 32x32 per epoch" in done.stdout
+    assert "4 steps of 2 images at 32x32 per epoch" in done.stdout
     assert "Traceback" not in done.stderr and "cudart" not in done.stderr
     names = {path.name for path in run_dir.iterdir()}
     assert {"flags.txt", "generator.weights.h5", "scalars.jsonl", "samples"} <= names
@@ -111,7 +111,7 @@ def test_dry_run_changes_nothing_and_loads_no_tensorflow(data, tmp_path, source,
     assert "epochs of initialisation" in done.stdout
     (style,) = (line for line in done.stdout.splitlines() if line.startswith("style "))
     assert style.split()[1] == str(frames) and style.endswith(place)
-    assert f"{max(6, frames) // 2} steps of 2 pictures" in done.stdout
+    assert f"{max(6, frames) // 2} steps of 2 images" in done.stdout
     assert not (tmp_path / "run").exists()
 
 
@@ -154,7 +154,7 @@ def test_one_command_trains_in_a_run_directory(data, tmp_path):
     with storage.locked(run_dir / training.LOCK):
         done = call(TRAIN, *arguments, folder=ROOT)
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "error: run_dir: expected one that nothing else trains in" in done.stderr
+    assert "error: run_dir: expected a directory that no other process" in done.stderr
     assert flags.read_text() == "--epochs=7\n"
     assert sorted(path.name for path in run_dir.iterdir()) == [".lock", "flags.txt"]
     assert [path.name for path in (tmp_path / "data" / "smoke").iterdir()] == ["style"]

@@ -67,7 +67,7 @@ def test_published_number_of_steps(data_dir, tmp_path):
     plan = _plan(data_dir, tmp_path)
     # Five photos and five frames in batches of two.
     assert (plan.steps_per_epoch, plan.init_steps, plan.total_steps) == (2, 2, 6)
-    assert "2 steps of 2 pictures at 32x32 per epoch" in str(plan)
+    assert "2 steps of 2 images at 32x32 per epoch" in str(plan)
     assert str(tmp_path) in str(plan)
     assert _plan(data_dir, tmp_path, steps_per_epoch=7).total_steps == 21
 
@@ -100,7 +100,7 @@ def test_discriminator_epochs_lie_between_the_phases(data_dir, tmp_path):
     plan = dataclasses.replace(plan, config=dataclasses.replace(plan.config, recipe=recipe))
     phases = [training.phase_of(step, plan) for step in range(12)]
     assert phases == ["initialize"] * 4 + ["discriminate"] * 4 + ["adversarial"] * 4
-    assert "1 of the discriminator alone, 1 adversarial, 12 steps in all" in str(plan)
+    assert "1 of the discriminator only, 1 adversarial, 12 steps in all" in str(plan)
     factors = [training.learning_rate_factor(step, plan) for step in (4, 7, 8, 10)]
     assert factors == pytest.approx([1, 1, 1, 0.5])
 

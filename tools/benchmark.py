@@ -1,15 +1,15 @@
-r"""Measure how fast the project is here, against itself, ONNX Runtime and PyTorch.
+r"""Measure the speed of this project's engines, of ONNX Runtime and of PyTorch.
 
   python tools/benchmark.py --sizes=256,512 --batches=1 --json=speed.json
   python tools/benchmark.py --suite=training,data,smoothing,startup
   python tools/benchmark.py --suite=extraction --video=film.mkv
 
-Every contender runs in a process of its own, and the calls alternate between them, so that whatever
-else the machine does hits all alike: compare the ratios. In the inference suite every engine runs
-one network with the same weights, and one whose answer differs from Keras' is reported as wrong and
-not measured. ONNX Runtime (with onnx) and PyTorch take part where they are installed.
+Each contender runs in a separate process, and the calls alternate between them, so that other load
+of the machine affects all equally: compare the ratios. In the inference suite all engines run the
+same network; one whose output differs from Keras' is reported as wrong and not measured. ONNX
+Runtime (with onnx) and PyTorch are included if they are installed.
 
-Exit status 1 when a contender failed or was wrong.
+The exit status is 1 if a contender failed or was wrong.
 """
 
 import datetime

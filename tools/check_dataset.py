@@ -1,12 +1,12 @@
-"""Look at a data set before a long training: counts, sizes, damaged files, duplicates, colours.
+"""Check a data set before training: counts, sizes, damaged files, duplicates, colours.
 
     python tools/check_dataset.py DATA STYLE --contact_sheet=sheet.png
     python tools/check_dataset.py DATA --video=film.mkv --contact_sheet=sheet.png
     python tools/check_dataset.py --tfrecords=SHARDS
 
-DATA holds train_photo/, STYLE/style/ and, optionally, STYLE/smooth/ and val/. With --video the
-anime frames are those that --source=video would read from the film, with --tfrecords all is in the
-shards. It is the check that training begins with; the exit status is 1 when training would refuse.
+DATA contains train_photo/, STYLE/style/ and, optionally, STYLE/smooth/ and val/. With --video the
+anime frames are those that --source=video reads from the video; with --tfrecords all images are in
+the shards. Training does the same check first; the exit status is 1 if training would refuse.
 """
 
 from absl import flags
@@ -21,13 +21,13 @@ def define_flags():
     """Define this command's flags."""
     from animegan_tf.data.config import CROPS
 
-    flags.DEFINE_integer("image_size", 256, "side of the square training pictures")
-    flags.DEFINE_enum("crop", "none", CROPS, "how training cuts a square; none: refuse others")
-    flags.DEFINE_string("video", None, "a film, or a folder of films, for the anime frames")
-    flags.DEFINE_float("video_every", 2.0, "seconds of film for each anime frame")
-    flags.DEFINE_string("tfrecords", None, "a folder filled by tools/make_tfrecords.py")
-    flags.DEFINE_string("contact_sheet", None, "a picture file to write that shows the folders")
-    flags.DEFINE_bool("list", False, "name every problem and every duplicate")
+    flags.DEFINE_integer("image_size", 256, "Side of the square training images.")
+    flags.DEFINE_enum("crop", "none", CROPS, "As --crop of training.")
+    flags.DEFINE_string("video", None, "Video, or folder of videos, with the anime frames.")
+    flags.DEFINE_float("video_every", 2.0, "Seconds of video per anime frame.")
+    flags.DEFINE_string("tfrecords", None, "Folder written by tools/make_tfrecords.py.")
+    flags.DEFINE_string("contact_sheet", None, "Image file for a contact sheet of all folders.")
+    flags.DEFINE_bool("list", False, "List all problems and duplicates.")
 
 
 def _config(arguments):
@@ -61,16 +61,17 @@ def main(argv):
     style = report.folders.get("style")
     if style is not None and style.color_shift is not None:
         shift = ",".join(f"{value:.4f}" for value in style.color_shift)
-        print(f"a style without a tint: --color_shift={shift}")
+        print(f"to remove the style's colour cast: --color_shift={shift}")
     if FLAGS.list:
         for problem in report.problems:
             print(problem)
-        for what, found in report.duplicates.items():
-            for one in found:
-                print(f"{what}: {one.path} {'is' if one.exact else 'is like'} {one.original}")
+        for what, duplicates in report.duplicates.items():
+            for pair in duplicates:
+                relation = "is identical to" if pair.exact else "is similar to"
+                print(f"{what}: {pair.path} {relation} {pair.original}")
     if FLAGS.contact_sheet:
         overview.write(FLAGS.contact_sheet, report)
-        print(f"shown on {FLAGS.contact_sheet}")
+        print(f"contact sheet: {FLAGS.contact_sheet}")
     print("training would refuse" if report.problems else "training would start")
     return 1 if report.problems else 0
 

@@ -1,9 +1,9 @@
-"""The mean colours of a style's pictures, and the shift that makes them gray on average.
+"""Compute the mean colour of a style's frames, and the shift that makes it gray.
 
     python tools/color_balance.py --input=data/Hayao/style --output=balance.json
 
-The early AnimeGANv2 added such a shift to the colour anime pictures in training, so that the style
-does not tint photos. Prints the flag for it; with --output also writes the numbers as JSON.
+The early AnimeGANv2 added such a shift to the colour anime frames in training, so that the style
+does not tint photos. Prints the flag for it; with --output also writes the values as JSON.
 """
 
 import json
@@ -17,12 +17,12 @@ FLAGS = flags.FLAGS
 
 def define_flags():
     """Define this command's flags."""
-    flags.DEFINE_string("input", None, "folder of the style's pictures. Required.")
-    flags.DEFINE_string("output", None, "a JSON file to write the numbers to")
+    flags.DEFINE_string("input", None, "Folder of the style's frames. Required.")
+    flags.DEFINE_string("output", None, "JSON file for the values.")
 
 
 def main(argv):
-    """Measure the folder and print, and write, what was found."""
+    """Measure the folder; print and write the values."""
     from animegan_tf.data import check
 
     cli.refuse_arguments(argv)

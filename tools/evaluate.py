@@ -1,4 +1,4 @@
-r"""Compare generators in numbers and pictures, for instance the epochs of a run.
+r"""Compare generators in numbers and images, for example the epochs of a run.
 
   python tools/evaluate.py --photos=PHOTOS --style_dir=data/Hayao/style --output=OUT \
       RUN_DIR other.weights.h5 checkpoint/generator_Hayao_weight
@@ -24,23 +24,23 @@ FLAGS = flags.FLAGS
 
 def define_flags():
     """Define this command's flags."""
-    flags.DEFINE_string("photos", None, "folder of photos to stylise. Required.")
-    flags.DEFINE_string("style_dir", None, "folder of the style's pictures, to compare with")
+    flags.DEFINE_string("photos", None, "Folder of photos to stylise. Required.")
+    flags.DEFINE_string("style_dir", None, "Folder of the style's frames for comparison.")
     flags.DEFINE_bool(
-        "kid", False, "measure the kernel distance of the results to the style's pictures too"
+        "kid", False, "Also measure the kernel distance of the outputs to the style's frames."
     )
-    flags.DEFINE_string("run_dir", None, "a training run, of which every kept epoch is measured")
-    flags.DEFINE_string("video", None, "a film, to measure flicker on")
-    flags.DEFINE_string("output", None, "folder for what is written. Required.")
+    flags.DEFINE_string("run_dir", None, "Training run whose kept epochs are measured.")
+    flags.DEFINE_string("video", None, "Video for measuring flicker.")
+    flags.DEFINE_string("output", None, "Folder for the reports. Required.")
     flags.DEFINE_string(
         "features", "imagenet", "VGG weights: imagenet (a download), a .npy, .npz or .h5, or random"
     )
-    flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "the feature network")
-    flags.DEFINE_integer("max_side", 512, "pictures are shrunk to this first", lower_bound=64)
-    flags.DEFINE_integer("max_photos", 24, "of more photos some are taken", lower_bound=1)
-    flags.DEFINE_integer("max_style", 64, "of more style pictures some are taken", lower_bound=1)
-    flags.DEFINE_integer("video_pairs", 16, "pairs of frames taken of the film", lower_bound=1)
-    flags.DEFINE_integer("grid", 6, "photos in the picture grid", lower_bound=1)
+    flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "The feature network.")
+    flags.DEFINE_integer("max_side", 512, "Shrink images to this side first.", lower_bound=64)
+    flags.DEFINE_integer("max_photos", 24, "Maximum number of photos.", lower_bound=1)
+    flags.DEFINE_integer("max_style", 64, "Maximum number of style frames.", lower_bound=1)
+    flags.DEFINE_integer("video_pairs", 16, "Number of frame pairs of the video.", lower_bound=1)
+    flags.DEFINE_integer("grid", 6, "Number of photos in the image grid.", lower_bound=1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +51,7 @@ class _Candidate:
 
 
 def _candidates(paths):
-    """What to measure: the checkpoints given, and those of --run_dir."""
+    """The checkpoints to measure: the arguments, and those of --run_dir."""
     from animegan_tf.evaluation import curves
     from animegan_tf.evaluation import evaluator as evaluation
     from animegan_tf.networks import weights
@@ -80,7 +80,7 @@ def _candidates(paths):
 
 
 def _measure(candidates, evaluator):
-    """Rows, and the results for the grid; a generator that fails is said and left out."""
+    """Rows and outputs for the grid; prints an error for a generator that fails."""
     from tqdm import tqdm
 
     from animegan_tf.evaluation import report
@@ -89,7 +89,7 @@ def _measure(candidates, evaluator):
     rows, columns = [], []
     for candidate in tqdm(candidates, "measuring", unit="generator", disable=None):
         try:
-            # The raw result: matching the photo's brightness would hide a network that drifts.
+            # The raw output: matching the photo's brightness would hide drifting brightness.
             stylizer = Stylizer(candidate.path, match_brightness=False, draw_side=0)
             measured, results = evaluator(stylizer)
         except InputError as error:
@@ -123,7 +123,7 @@ def _write(rows, references, photos, columns, flat_windows):
 
 
 def main(argv):
-    """Evaluate as the flags say; the exit status is 1 when a generator could not be measured."""
+    """Evaluate with the parsed flags; the exit status is 1 if a generator failed."""
     from animegan_tf.evaluation import evaluator as evaluation
     from animegan_tf.evaluation import report
 
@@ -146,9 +146,9 @@ def main(argv):
     evaluator = evaluation.Evaluator(
         [photo for _, photo in photos], features, style, pairs, FLAGS.kid
     )
-    references = [report.Row("photos unchanged", evaluator.photos_themselves)]
+    references = [report.Row("unchanged photos", evaluator.photos_themselves)]
     if style:
-        references.append(report.Row("style pictures", evaluator.style_itself))
+        references.append(report.Row("style images", evaluator.style_itself))
     rows, columns = _measure(candidates, evaluator)
     if not rows:
         return 1

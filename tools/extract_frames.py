@@ -1,18 +1,17 @@
-r"""Extract training pictures from a film, or from all films of a folder.
+r"""Extract training images from a video, or from all videos of a folder.
 
   python tools/extract_frames.py --video=film.mkv --output=data/Hayao/style
 
-Every frame is looked at. Shots are found; of each, the sharpest frames of several parts are taken.
-Black, white, faded, flat (credits), blended and blurred frames are dropped, and of frames that are
-alike, wherever in the films, all but one; --count of the rest are kept, evenly spread. Black bars
-are cut away, rotation, interlacing and pixel shape seen to; squares are cut from the frame, scaled
-so that its short side has --short_side pixels.
+All frames are scanned and divided into shots. The sharpest frames of several parts of each shot are
+candidates. Black, white, faded, flat (credits), blended and blurred frames are dropped, and
+duplicates in all videos; --count of the rest are kept, evenly spread. Black bars are removed;
+rotation, interlacing and pixel aspect ratio are handled. Frames are scaled to a short side of
+--short_side and cropped to squares.
 
-Beside the folder stand style_frames.csv (what each picture is and why it was kept),
-style_frames.json (settings, and how much was dropped for what) and style_frames.png (all pictures
-at a glance). Started again, a run that was stopped goes on; nothing is written over. Pictures that
-you delete stay deleted. The exit status is 1 when a film was damaged or gave nothing; what could be
-read is kept then.
+Beside the folder are style_frames.csv (a row per image), style_frames.json (settings, number of
+dropped frames by reason) and style_frames.png (a contact sheet). The same command continues an
+interrupted run; nothing is overwritten. Images that you delete stay deleted. The exit status is 1
+if a video was damaged or had no usable frame; images from readable parts are kept.
 """
 
 import os
@@ -28,63 +27,57 @@ FLAGS = flags.FLAGS
 
 def _define_flags():
     default = FrameOptions()
-    flags.DEFINE_string("video", None, "A film, or a folder of films. Required.")
+    flags.DEFINE_string("video", None, "Video, or folder of videos. Required.")
     flags.DEFINE_string(
-        "output", None, "Folder for the pictures, <data_dir>/<style>/style for training. Required."
+        "output", None, "Folder for the images, <data_dir>/<style>/style for training. Required."
     )
     flags.DEFINE_integer(
-        "count",
-        default.count,
-        "Pictures wanted, spread evenly over the films; 0: all.",
+        "count", default.count, "Number of images, spread evenly over the videos; 0: all."
     )
     flags.DEFINE_integer(
-        "per_shot",
-        default.per_shot,
-        "Parts a shot is divided into, each of which gives one frame at most.",
+        "per_shot", default.per_shot, "Number of parts of a shot, with at most one frame each."
     )
     flags.DEFINE_float(
         "every",
         default.every,
-        "Seconds: a longer shot has a part for each of them. 0: never more than --per_shot.",
+        "Long shots have one part per this many seconds. 0: always --per_shot parts.",
     )
-    flags.DEFINE_integer(
-        "short_side", default.short_side, "Pixels that a frame's short side is scaled to."
-    )
-    flags.DEFINE_integer("size", default.size, "Side of the square pictures in pixels.")
+    flags.DEFINE_integer("short_side", default.short_side, "Short side of scaled frames in pixels.")
+    flags.DEFINE_integer("size", default.size, "Side of the square images in pixels.")
     flags.DEFINE_integer(
         "crops",
         default.crops,
-        "Most pictures of one frame; they do not overlap. More than one fit when --short_side is "
-        "greater than --size, or the frame is wide.",
+        "Maximum number of images per frame; they do not overlap. Several fit if --short_side is "
+        "larger than --size, or if the frame is wide.",
     )
-    flags.DEFINE_string("start", "0", "Where to begin in each film: seconds or h:mm:ss.")
+    flags.DEFINE_string("start", "0", "Start time in each video: seconds or h:mm:ss.")
     flags.DEFINE_string(
-        "end", None, "Where to end; a negative time (--end=-1:30) counts from the film's end."
+        "end", None, "End time; a negative time (--end=-1:30) counts from the end of the video."
     )
-    flags.DEFINE_string("skip_opening", "0", "What to leave out at each film's beginning.")
-    flags.DEFINE_enum("format", default.format, FORMATS, "Of the pictures.")
+    flags.DEFINE_string("skip_opening", "0", "Time to skip at the beginning of each video.")
+    flags.DEFINE_enum("format", default.format, FORMATS, "Format of the images.")
     flags.DEFINE_integer(
         "min_distance",
         default.min_distance,
-        "Of two frames whose perceptual hashes differ in fewer bits (of 64) one is dropped. "
-        "Frames of one still shot differ in 0 to 8, unlike ones in about 32.",
+        "Minimum number of different bits (of 64) between perceptual hashes. Frames of a still "
+        "shot differ in 0 to 8 bits, unrelated ones in about 32.",
     )
     flags.DEFINE_float(
         "min_sharpness",
         default.min_sharpness,
-        "Frames that are less sharp than this share of the film's median are dropped.",
+        "Minimum sharpness as a fraction of the video's median.",
     )
     flags.DEFINE_enum(
         "deinterlace",
         default.deinterlace,
         DEINTERLACE,
-        "auto: frames that say they are interlaced; on: all, for films that do not say so.",
+        "auto: frames marked as interlaced; on: all frames, for videos without such marks.",
     )
     flags.DEFINE_list(
         "allow_change",
         [],
-        "Settings (e.g. video,count) that may differ from those the folder was filled with; what "
-        "is there is added to.",
+        "Settings (e.g. video,count) that may differ from earlier runs with this folder; new "
+        "images are added.",
     )
 
 
@@ -99,8 +92,8 @@ def _options():
 
 
 def main(argv):
-    """Extract as the flags say; returns the exit status."""
-    # Before OpenCV is loaded: it would print about pictures that it cannot read.
+    """Extract with the parsed flags; returns the exit status."""
+    # Before OpenCV is loaded: its messages about unreadable images would be duplicates.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     cli.refuse_arguments(argv)
     cli.require_flags("video", "output")

@@ -1,11 +1,10 @@
-r"""Write a generator's weights in float16: a style to share, at half the size.
+r"""Convert a generator's weights to float16: half the file size.
 
   python tools/halve_weights.py --checkpoint=RUN --output=mystyle.weights.h5
 
-RUN is whatever `animegan-stylize --checkpoint` takes as weights: a run directory, a .weights.h5
-file or a TensorFlow 1 checkpoint. Photos (three small ones that come with the project, or --photos)
-are stylised with both and compared; where a picture changes visibly nothing is written. Needs the
-package installed.
+RUN is a run directory, a .weights.h5 file or a TensorFlow 1 checkpoint. Photos (three of this
+project, or --photos) are stylised with both and compared; if an output changes visibly, nothing is
+written. Needs the package installed.
 """
 
 from pathlib import Path
@@ -20,14 +19,14 @@ FLAGS = flags.FLAGS
 
 def define_flags():
     """Define this command's flags."""
-    flags.DEFINE_string("checkpoint", None, "the weights to halve. Required.")
-    flags.DEFINE_string("output", None, "the .weights.h5 file to write. Required.")
-    flags.DEFINE_string("photos", None, "folder of photos to compare with; the first ten are used")
-    flags.DEFINE_bool("overwrite", False, "replace the output if it exists")
+    flags.DEFINE_string("checkpoint", None, "Checkpoint to convert. Required.")
+    flags.DEFINE_string("output", None, "Output file, ending in .weights.h5. Required.")
+    flags.DEFINE_string("photos", None, "Folder of photos for comparison; ten are used.")
+    flags.DEFINE_bool("overwrite", False, "Replace an existing output.")
 
 
 def main(argv):
-    """Convert as the flags say; returns the exit status."""
+    """Convert with the parsed flags; returns the exit status."""
     cli.refuse_arguments(argv)
     cli.require_flags("checkpoint", "output")
     weights.check_output(FLAGS.output, FLAGS.overwrite)
@@ -37,11 +36,11 @@ def main(argv):
     cli.load_tensorflow()
     from animegan_tf.export.halve import halve_weights
 
-    found = halve_weights(FLAGS.checkpoint, FLAGS.output, photos)
+    result = halve_weights(FLAGS.checkpoint, FLAGS.output, photos)
     print(
-        f"{FLAGS.output}: {Path(FLAGS.output).stat().st_size / 1e6:.1f} MB; on {found['photos']} "
-        f"photos at least {found['psnr_db']['lowest']:.1f} dB, at most "
-        f"{found['largest_difference_levels']:.2f} of 255 levels from float32"
+        f"{FLAGS.output}: {Path(FLAGS.output).stat().st_size / 1e6:.1f} MB; on {result['photos']} "
+        f"photos at least {result['psnr_db']['lowest']:.1f} dB, at most "
+        f"{result['largest_difference_levels']:.2f} of 255 levels from float32"
     )
     return 0
 

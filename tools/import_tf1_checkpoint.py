@@ -1,10 +1,10 @@
-r"""Turn a published TensorFlow 1 checkpoint into this project's weights file.
+r"""Convert a published TensorFlow 1 checkpoint to a weights file of this project.
 
   python tools/import_tf1_checkpoint.py --checkpoint=checkpoint/generator_Hayao_weight \
       --output=hayao.weights.h5
 
-The architecture is found from the names and shapes in the checkpoint. Optimiser slots and the
-discriminator are left out. Needs the package installed.
+The architecture is detected from the names and shapes in the checkpoint. Optimiser slots and the
+discriminator are ignored. Needs the package installed.
 """
 
 from absl import flags
@@ -18,14 +18,14 @@ FLAGS = flags.FLAGS
 def define_flags():
     """Define this command's flags."""
     flags.DEFINE_string(
-        "checkpoint", None, "prefix or .index file of the checkpoint, or its folder. Required."
+        "checkpoint", None, "Prefix or .index file of the checkpoint, or its folder. Required."
     )
-    flags.DEFINE_string("output", None, "the .weights.h5 file to write. Required.")
-    flags.DEFINE_bool("overwrite", False, "replace the output if it exists")
+    flags.DEFINE_string("output", None, "Output file, ending in .weights.h5. Required.")
+    flags.DEFINE_bool("overwrite", False, "Replace an existing output.")
 
 
 def main(argv):
-    """Convert as the flags say; returns the exit status."""
+    """Convert with the parsed flags; returns the exit status."""
     cli.refuse_arguments(argv)
     cli.require_flags("checkpoint", "output")
     weights.check_output(FLAGS.output, FLAGS.overwrite)

@@ -1,12 +1,12 @@
-"""Put a training data set into TFRecord shards, for network storage and many workers.
+"""Convert a training data set to TFRecord shards, for network storage and many workers.
 
     python tools/make_tfrecords.py --data_dir=DATA --style=MyStyle --output=SHARDS
     animegan-train --source=tfrecord --tfrecords=SHARDS --run_dir=RUN
 
-Photos, anime frames, smoothed frames (made when they are missing) and the photos of val/ go in byte
-by byte, so training from the shards computes the same batches as from the folders. The data set is
-checked first as training does it. Started again, a run that was stopped goes on; a folder that was
-filled from other pictures is refused.
+Photos, anime frames, smoothed frames (created if missing) and the photos of val/ are stored byte by
+byte, so that training from the shards has the same batches as from the folders. The data set is
+checked first, as in training. The same command continues an interrupted run; a folder with shards
+of other images is an error.
 """
 
 from absl import flags
@@ -20,16 +20,16 @@ def define_flags():
     """Define this command's flags."""
     from animegan_tf.data.config import CROPS
 
-    flags.DEFINE_string("data_dir", None, "folder with train_photo/, <style>/style/. Required.")
-    flags.DEFINE_string("style", None, "name of the style's folder in data_dir. Required.")
-    flags.DEFINE_string("output", None, "folder for the shards. Required.")
-    flags.DEFINE_integer("shard_mb", 100, "megabytes of a shard", lower_bound=1)
-    flags.DEFINE_integer("image_size", 256, "side of the square training pictures")
-    flags.DEFINE_enum("crop", "none", CROPS, "how training will cut a square; none: refuse others")
+    flags.DEFINE_string("data_dir", None, "Folder with train_photo/, <style>/style/. Required.")
+    flags.DEFINE_string("style", None, "Name of the style's folder in data_dir. Required.")
+    flags.DEFINE_string("output", None, "Folder for the shards. Required.")
+    flags.DEFINE_integer("shard_mb", 100, "Size of a shard in megabytes.", lower_bound=1)
+    flags.DEFINE_integer("image_size", 256, "Side of the square training images.")
+    flags.DEFINE_enum("crop", "none", CROPS, "As --crop of training.")
 
 
 def main(argv):
-    """Write the shards and say what is there."""
+    """Write the shards; returns the exit status."""
     from animegan_tf.data import tfrecord_writer
     from animegan_tf.data.config import DataConfig
 

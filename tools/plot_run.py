@@ -1,4 +1,4 @@
-"""Draw the curves of a training run as a PNG, each with what it should look like.
+"""Draw the curves of a training run as a PNG, with a description of each.
 
     python tools/plot_run.py RUN_DIR
     python tools/plot_run.py RUN_DIR/scalars.jsonl --output=curves.png
@@ -20,7 +20,7 @@ FLAGS = flags.FLAGS
 
 def define_flags():
     """Define this command's flags."""
-    flags.DEFINE_string("output", None, "the .png to write; by default curves.png in the run")
+    flags.DEFINE_string("output", None, "Output PNG file. Default: curves.png in the run.")
 
 
 def main(argv):
@@ -36,7 +36,7 @@ def main(argv):
     folder = run if run.is_dir() else run.parent
     images.write_photo(output, curves.draw_run(lines, folder.resolve().name))
     if unreadable:
-        print(f"{unreadable} line(s) cannot be read and were left out (the last may be half there)")
+        print(f"{unreadable} unreadable line(s) ignored (the last one may be incomplete)")
     print(f"{len(lines)} steps, {len(curves.terms(lines))} terms: {output}")
     return 0
 

@@ -1,11 +1,11 @@
-"""Have a server stylise photos: TensorFlow Serving, with a SavedModel that was exported here.
+"""Stylise photos with TensorFlow Serving and a SavedModel exported by this project.
 
     python tools/serve_client.py photos/ --output=anime --server=http://localhost:8501
     python tools/serve_client.py photos/ --output=anime --server=grpc://localhost:8500 --batch=4
 
-Arguments are photos and folders of photos. The results go into --output under the photos' names, at
-the photos' size. Results that exist are left as they are, and photos are never written over. The
-exit status is 1 when a photo could not be done.
+Arguments are photos and folders of photos. Outputs are written into --output with the names and
+sizes of the photos. Existing outputs are kept, and photos are never overwritten. The exit status is
+1 if a photo failed.
 """
 
 import os
@@ -20,14 +20,14 @@ FLAGS = flags.FLAGS
 
 def define_flags():
     """Define this command's flags."""
-    flags.DEFINE_string("output", None, "Folder for the results; made if missing. Required.")
+    flags.DEFINE_string("output", None, "Folder for the outputs; created if missing. Required.")
     flags.DEFINE_string(
         "server",
         "http://localhost:8501",
         "http://HOST:PORT or https://HOST:PORT for REST (TensorFlow Serving's port is 8501), "
         "grpc://HOST:PORT for gRPC (8500), which needs pip install 'animegan_tf[serving]'.",
     )
-    flags.DEFINE_string("model", "animegan", "Name that the server has the model under.")
+    flags.DEFINE_string("model", "animegan", "Name of the served model.")
     flags.DEFINE_integer(
         "version", None, "Version of the model. Default: the newest.", lower_bound=0
     )
@@ -35,41 +35,39 @@ def define_flags():
         "signature",
         "image_bytes",
         ["image_bytes", "serving_default"],
-        "image_bytes: send files, get files. serving_default: send and get pixels, over REST as "
-        "numbers in text (some 4 bytes for each of the three of a pixel).",
+        "image_bytes: send and receive files. serving_default: send and receive pixels, over REST "
+        "as text (about 12 bytes per pixel).",
     )
-    flags.DEFINE_float("timeout", 60.0, "Seconds for one request and its answer.")
+    flags.DEFINE_float("timeout", 60.0, "Seconds for a request and its response.")
     flags.DEFINE_integer(
         "retries",
         3,
-        "How often to try again where the connection is refused or the server is not ready (503); "
+        "Number of retries if the connection is refused or the server is not ready (503), after "
         "pauses of 0.5 s, 1 s, 2 s and so on, at most 8 s.",
         lower_bound=0,
     )
     flags.DEFINE_integer(
         "batch",
         1,
-        "Photos per request; serving_default puts only successive photos of one size together.",
+        "Photos per request; serving_default batches only successive photos of one size.",
         lower_bound=1,
     )
     flags.DEFINE_integer(
         "max_message_mb",
         256,
-        "Longest answer, and gRPC message. gRPC itself refuses answers over 4 MB, fewer than the pixels of a "
-        "photo of 1.4 megapixels; the server takes up to 2047.",
+        "Longest output, and gRPC message. gRPC's own limit is 4 MB, less than the pixels of a "
+        "photo of 1.4 megapixels; the server's limit is 2047.",
         lower_bound=1,
     )
     style_flags.define_delivery_flags()
     flags.adopt_module_key_flags(style_flags)
-    flags.DEFINE_bool("overwrite", False, "Replace results that exist, instead of leaving them.")
-    flags.DEFINE_bool(
-        "recursive", False, "Look into folders below the given ones too; results keep their paths."
-    )
+    flags.DEFINE_bool("overwrite", False, "Replace existing outputs.")
+    flags.DEFINE_bool("recursive", False, "Include subfolders; outputs keep their relative paths.")
 
 
 def main(argv):
-    """Send `argv[1:]` as the flags say; returns the exit status."""
-    # Before OpenCV is loaded: what it prints about damaged files is said better here.
+    """Send `argv[1:]` with the parsed flags; returns the exit status."""
+    # Before OpenCV is loaded: its messages about damaged files would be duplicates.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     from animegan_tf.serving import client
     from animegan_tf.stylize.__main__ import summary
@@ -77,7 +75,7 @@ def main(argv):
     if not argv[1:]:
         raise InputError("photos: expected photos or folders of photos, received none (see --help)")
     if not FLAGS.output:
-        raise InputError("--output: expected a folder for the results, received nothing")
+        raise InputError("--output: expected a folder for the outputs, received nothing")
     config = client.ServingConfig(
         FLAGS.server,
         FLAGS.model,

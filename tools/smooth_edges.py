@@ -1,15 +1,14 @@
-"""Smooth the edges of a folder of anime frames (training does this by itself when it is missing).
+"""Smooth the edges of a folder of anime frames (training does this automatically).
 
     python tools/smooth_edges.py --input=data/Hayao/style --output=data/Hayao/smooth
 
-Writes one PNG per picture. Those that exist are left alone without --overwrite.
+Writes one PNG per image. Existing files are kept without --overwrite.
 """
 
 from absl import flags
 
 from animegan_tf import cli
 from animegan_tf.data import smoothing
-from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
@@ -18,25 +17,24 @@ flags.DEFINE_string("output", None, "Folder for the smoothed frames.", required=
 flags.DEFINE_integer(
     "size",
     256,
-    "Side of the square result in pixels; 0 keeps each frame's size, for training with a crop.",
+    "Side of the square output in pixels; 0 keeps each frame's size, for training with a crop.",
     lower_bound=0,
 )
-flags.DEFINE_bool("overwrite", False, "Make pictures anew that exist.")
-flags.DEFINE_integer("workers", None, "Threads; by default one per core.", lower_bound=1)
+flags.DEFINE_bool("overwrite", False, "Replace existing files.")
+flags.DEFINE_integer("workers", None, "Number of threads. Default: one per core.", lower_bound=1)
 
 
 def main(argv):
     """Smooth the folder and say how many pictures were made."""
-    if len(argv) > 1:
-        raise InputError(f"arguments: expected flags alone, received {' '.join(argv[1:])!r}")
-    made = smoothing.smooth_folder(
+    cli.refuse_arguments(argv)
+    count = smoothing.smooth_folder(
         FLAGS.input,
         FLAGS.output,
         size=FLAGS.size or None,
         workers=FLAGS.workers,
         overwrite=FLAGS.overwrite,
     )
-    print(f"{made} picture(s) written to {FLAGS.output}")
+    print(f"{count} image(s) written to {FLAGS.output}")
 
 
 if __name__ == "__main__":

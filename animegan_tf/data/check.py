@@ -1,17 +1,19 @@
-"""Look at every picture of a data set before training begins; imports no TensorFlow.
+"""Check all images of a data set before training starts; imports no TensorFlow.
 
-Training reads a picture at a time for hours: a damaged file or a frame of another size is better
-found in the first minute, together with all the others.
+Training may read a damaged file or a frame of another size only after hours; this check reports all
+of them in the first minute.
 """
 
 import collections
 import dataclasses
+import os
 import pathlib
 
 import cv2
 
 from animegan_tf import files
 from animegan_tf.data import smoothing, sources, tfrecords
+from animegan_tf.data.config import DataConfig
 from animegan_tf.data.duplicates import Duplicate, between, fingerprint, within
 from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError
@@ -19,27 +21,27 @@ from animegan_tf.errors import InputError
 _PROBLEMS_SHOWN = 10
 _FILES_FOR_A_BAR = 300
 
-# Where pictures are looked for that are there twice: (a sentence's subject, folder, in which one).
+# Folders in which duplicates are searched: (description, folder, folder of the originals).
 _COMPARED = (
-    ("frames are there twice", "style", "style"),
-    ("frames are among the photos", "style", "train_photo"),
-    ("photos of val are trained on", "val", "train_photo"),
+    ("frames are duplicates of other frames", "style", "style"),
+    ("frames are duplicates of photos", "style", "train_photo"),
+    ("validation photos are duplicates of training photos", "val", "train_photo"),
 )
 
-_Picture = collections.namedtuple("_Picture", "width height mean_bgr fingerprint")
+_Image = collections.namedtuple("_Image", "width height mean_bgr fingerprint")
 
 
 @dataclasses.dataclass(frozen=True)
 class FolderReport:
-    """What one folder holds.
+    """The contents of one folder.
 
     Attributes:
-        path: the folder, or the film or films.
-        count: readable pictures.
-        widths, heights: (smallest, largest) in pixels, (0, 0) when there are none.
-        mean_bgr: mean of the pictures' channel means (B, G, R) on the 0..255 scale. None when there
-            are none.
-        pictures: what is there, numbered, the unreadable ones among them (`pictures`).
+        path: the folder, or the video or folder of videos.
+        count: number of readable images.
+        widths, heights: (smallest, largest) in pixels, (0, 0) without images.
+        mean_bgr: mean of the images' channel means (B, G, R) on the 0..255 scale, or None without
+            images.
+        pictures: all images by index, including unreadable ones.
     """
 
     path: pathlib.Path
@@ -50,22 +52,23 @@ class FolderReport:
     pictures: EncodedPictures = dataclasses.field(repr=False, compare=False, default=None)
 
     @property
-    def color_shift(self):
-        """(B, G, R) that makes the three means equal, as the early AnimeGANv2 added; or None."""
+    def color_shift(self) -> tuple[float, float, float] | None:
+        """(B, G, R) to add so that all means are equal, as in the early AnimeGANv2; or None."""
         return None if self.mean_bgr is None else color_shift(self.mean_bgr)
 
 
 @dataclasses.dataclass(frozen=True)
 class DatasetReport:
-    """What `check_dataset` found; `str()` gives a table.
+    """The result of `check_dataset`; `str()` gives a table.
 
     Attributes:
-        folders: {"train_photo", "style", "smooth", "val": FolderReport}; without those not there.
-        problems: what keeps training from starting, a sentence each.
-        notes: what is allowed but may surprise, a sentence each.
-        smooth_missing: frames without a smoothed counterpart; `smoothing.ensure_smooth` makes them.
-        duplicates: {what is twice: `Duplicate`s}, with those not there left out. No problems: a
-            frame that is twice counts twice, no more.
+        folders: {"train_photo", "style", "smooth", "val": FolderReport} of the existing folders.
+        problems: sentences about errors that prevent training.
+        notes: sentences about things that are allowed but may be a mistake.
+        smooth_missing: number of frames without a smoothed counterpart, which
+            `smoothing.ensure_smooth` creates.
+        duplicates: {description: `Duplicate`s}. They are allowed: a duplicate frame only has a
+            higher weight.
     """
 
     folders: dict[str, FolderReport]
@@ -74,21 +77,21 @@ class DatasetReport:
     smooth_missing: int
     duplicates: dict[str, tuple[Duplicate, ...]] = dataclasses.field(default_factory=dict)
 
-    def raise_if_bad(self):
-        """Raise `InputError` with the first problems and the number of the others."""
+    def raise_if_bad(self) -> None:
+        """Raise `InputError` with the first problems and the number of further ones."""
         if not self.problems:
             return
         lines = [f"the data set has {len(self.problems)} problem(s):", *self._first_problems()]
         raise InputError("\n  ".join(lines))
 
     def _first_problems(self):
-        """The first problems, and the number of the others."""
+        """The first problems, and the number of further ones."""
         more = len(self.problems) - _PROBLEMS_SHOWN
         others = [f"... and {more} more"] if more > 0 else []
         return [*self.problems[:_PROBLEMS_SHOWN], *others]
 
     def __str__(self):
-        lines = [f"{'':12}{'pictures':>8}  {'width':>12}  {'height':>12}  folder"]
+        lines = [f"{'':12}{'images':>8}  {'width':>12}  {'height':>12}  folder"]
         for name, folder in self.folders.items():
             lines.append(
                 f"{name:12}{folder.count:8}  {_span(folder.widths):>12}"
@@ -101,39 +104,42 @@ class DatasetReport:
             if means.get(name) is not None
         ]
         if self.smooth_missing:
-            lines.append(f"{self.smooth_missing} smoothed frame(s) have yet to be made")
+            lines.append(f"{self.smooth_missing} smoothed frame(s) will be created")
         lines += [f"note: {note}" for note in self.notes]
-        lines += [f"note: {_twice(what, found)}" for what, found in self.duplicates.items()]
+        lines += [f"note: {_summary(what, pairs)}" for what, pairs in self.duplicates.items()]
         lines += [f"problem: {problem}" for problem in self._first_problems()]
         return "\n".join(lines)
 
 
-def check_dataset(config, progress=True) -> DatasetReport:
-    """Decode every picture that a `DataConfig` names and report on them; raises nothing.
+def check_dataset(config: DataConfig, progress: bool = True) -> DatasetReport:
+    """Decode all images of a `DataConfig` and report on them; raises nothing.
 
-    Problems: a folder that is missing or empty (but `smooth`, which can be made, and `val`, which
-    is optional), a file that cannot be decoded, shards that are not as they were written, a film
-    that is none, with `crop="none"` a training picture that is not `image_size` square, with
-    another crop a smoothed frame of another size than its frame.
-    A progress bar shows when there are hundreds of files, or films, and `progress` is set.
+    Problems: a missing or empty folder (except `smooth`, which can be created, and `val`, which is
+    optional), a file that cannot be decoded, changed shards, a file that is not a video; with
+    `crop="none"` a training image that is not `image_size` square, with another crop a smoothed
+    frame whose size differs from its frame.
+    `progress` shows a progress bar for hundreds of files, or for videos.
     """
     problems, notes = [], []
-    wanted = sources.folders(config)
+    folder_of = sources.folders(config)
     if config.source == "tfrecord":
         listed = _listed_records(config, problems)
-        wanted = dict.fromkeys(tfrecords.GROUPS, pathlib.Path(config.tfrecords))
+        folder_of = dict.fromkeys(tfrecords.GROUPS, pathlib.Path(config.tfrecords))
     else:
-        listed = _listed_files(wanted, problems)
+        listed = _listed_files(folder_of, problems)
 
     paths = [path for group in listed.values() for path in group]
     bar = progress and len(paths) >= _FILES_FOR_A_BAR
     inspected = files.map_in_threads(_inspect, paths, "checking the data", bar)
-    found = dict(zip(paths, inspected, strict=True))
-    problems += [picture for picture in inspected if isinstance(picture, str)]
-    good = {path: picture for path, picture in found.items() if not isinstance(picture, str)}
+    problems += [image for image in inspected if isinstance(image, str)]
+    good = {
+        path: image
+        for path, image in zip(paths, inspected, strict=True)
+        if not isinstance(image, str)
+    }
 
     folders = {
-        name: _report(wanted[name], group, [good[path] for path in group if path in good])
+        name: _report(folder_of[name], group, [good[path] for path in group if path in good])
         for name, group in listed.items()
     }
     if config.source == "video":
@@ -153,10 +159,10 @@ def check_dataset(config, progress=True) -> DatasetReport:
     )
 
 
-def _listed_files(wanted, problems):
-    """{group: paths} of the pictures in {group: folder}; what is missing goes to `problems`."""
+def _listed_files(folders, problems):
+    """{group: paths} of the images in {group: folder}; appends missing ones to `problems`."""
     listed = {}
-    for name, folder in wanted.items():
+    for name, folder in folders.items():
         if name in ("smooth", "val") and not folder.exists():
             continue
         try:
@@ -166,7 +172,7 @@ def _listed_files(wanted, problems):
             continue
         if not listed[name] and name in ("train_photo", "style"):
             suffixes = ", ".join(files.IMAGE_SUFFIXES)
-            problems.append(f"no pictures in {folder}: expected {suffixes}")
+            problems.append(f"no images in {folder}: expected {suffixes}")
     return listed
 
 
@@ -178,7 +184,7 @@ def _listed_records(config, problems):
         problems.append(str(error))
         return {}
     problems += [
-        f"no pictures of {name} in {config.tfrecords}"
+        f"no images of {name} in {config.tfrecords}"
         for name in sources.GROUPS.values()
         if not listed.get(name)
     ]
@@ -186,7 +192,7 @@ def _listed_records(config, problems):
 
 
 def _films(config, problems, notes, progress):
-    """{"style": `FolderReport`} of the films, with a note on each; nothing when they are bad."""
+    """{"style": `FolderReport`} of the videos; adds a note on each, or a problem."""
     from animegan_tf.data import film_index
 
     try:
@@ -208,29 +214,29 @@ def _films(config, problems, notes, progress):
     return {"style": report}
 
 
-def mean_bgr(folder, progress=True) -> tuple[float, float, float]:
-    """The `FolderReport.mean_bgr` of a folder alone.
+def mean_bgr(folder: str | os.PathLike, progress: bool = True) -> tuple[float, float, float]:
+    """The `FolderReport.mean_bgr` of a single folder.
 
-    Raises `InputError` for a folder without pictures, and with the names of unreadable ones.
+    Raises `InputError` for a folder without images or with unreadable ones.
     """
     paths = files.list_images(folder)
     if not paths:
-        raise InputError(f"no pictures in {folder}: expected {', '.join(files.IMAGE_SUFFIXES)}")
+        raise InputError(f"no images in {folder}: expected {', '.join(files.IMAGE_SUFFIXES)}")
     return _mean_bgr(folder, paths, progress)
 
 
 def _mean_bgr(folder, paths, progress):
     progress = progress and len(paths) >= _FILES_FOR_A_BAR
     inspected = files.map_in_threads(_inspect, paths, "reading the colours", progress)
-    errors = [picture for picture in inspected if isinstance(picture, str)]
+    errors = [image for image in inspected if isinstance(image, str)]
     if errors:
         raise InputError(
-            f"{len(errors)} of {len(paths)} pictures cannot be read: " + "; ".join(errors[:5])
+            f"{len(errors)} of {len(paths)} images cannot be read: " + "; ".join(errors[:5])
         )
     return _report(folder, paths, inspected).mean_bgr
 
 
-def style_mean_bgr(config) -> tuple[float, float, float]:
+def style_mean_bgr(config: DataConfig) -> tuple[float, float, float]:
     """The `FolderReport.mean_bgr` of the anime frames of a `DataConfig`; raises as `mean_bgr`."""
     if config.source == "images":
         return mean_bgr(config.style_dir, progress=False)
@@ -240,32 +246,32 @@ def style_mean_bgr(config) -> tuple[float, float, float]:
 
 
 def color_shift(mean_bgr):
-    """The mean of three channel means minus each: what makes them equal when it is added."""
+    """The values to add to three channel means so that all are equal to their mean."""
     middle = sum(mean_bgr) / 3
     return tuple(middle - mean for mean in mean_bgr)
 
 
 def _duplicates(listed, good):
-    """{what is twice: `Duplicate`s} of the folders that `_COMPARED` names."""
+    """{description: `Duplicate`s} of the folders in `_COMPARED`."""
     prints = {
         name: {path: good[path].fingerprint for path in group if path in good}
         for name, group in listed.items()
     }
-    found = {}
+    duplicates = {}
     for what, name, other in _COMPARED:
         if name == other:
-            found[what] = within(prints.get(name, {}))
+            duplicates[what] = within(prints.get(name, {}))
         else:
-            found[what] = between(prints.get(name, {}), prints.get(other, {}))
-    return {what: pairs for what, pairs in found.items() if pairs}
+            duplicates[what] = between(prints.get(name, {}), prints.get(other, {}))
+    return {what: pairs for what, pairs in duplicates.items() if pairs}
 
 
-def _twice(what, found):
-    """How many duplicates there are, with one of them."""
-    exact = sum(one.exact for one in found)
+def _summary(what, pairs):
+    """The number of duplicates, with an example."""
+    exact = sum(pair.exact for pair in pairs)
     return (
-        f"{len(found)} {what} ({exact} the same file, {len(found) - exact} alike), "
-        f"for instance {found[0].path} and {found[0].original}"
+        f"{len(pairs)} {what} ({exact} identical, {len(pairs) - exact} similar), "
+        f"for example {pairs[0].path} and {pairs[0].original}"
     )
 
 
@@ -276,36 +282,36 @@ def _span(sizes):
 
 
 def _inspect(path):
-    """The `_Picture` in a file, or what is wrong with it as a string."""
+    """The `_Image` in a file, or an error message (a string)."""
     try:
         data = path.read_bytes()
-        picture = files.decode_color(data, path)
-    except (InputError, OSError) as error:  # a file that may not be opened is a finding too
+        image = files.decode_color(data, path)
+    except (InputError, OSError) as error:  # OSError: for example no permission
         return str(error)
-    height, width = picture.shape[:2]
-    mean = cv2.mean(picture)[2::-1]
-    return _Picture(width, height, mean, fingerprint(data, picture))
+    height, width = image.shape[:2]
+    mean = cv2.mean(image)[2::-1]
+    return _Image(width, height, mean, fingerprint(data, image))
 
 
-def _report(folder, items, pictures):
-    """The `FolderReport` of a folder: of what is in it, and of what is readable."""
-    if not pictures:
+def _report(folder, items, images):
+    """The `FolderReport` of a folder with these items, of which `images` are readable."""
+    if not images:
         return FolderReport(folder, 0, (0, 0), (0, 0), None, EncodedPictures(items))
-    widths = [picture.width for picture in pictures]
-    heights = [picture.height for picture in pictures]
-    means = zip(*(picture.mean_bgr for picture in pictures), strict=True)
+    widths = [image.width for image in images]
+    heights = [image.height for image in images]
+    means = zip(*(image.mean_bgr for image in images), strict=True)
     return FolderReport(
         path=folder,
-        count=len(pictures),
+        count=len(images),
         widths=(min(widths), max(widths)),
         heights=(min(heights), max(heights)),
-        mean_bgr=tuple(sum(channel) / len(pictures) for channel in means),
+        mean_bgr=tuple(sum(channel) / len(images) for channel in means),
         pictures=EncodedPictures(items),
     )
 
 
 def _wrong_sizes(training, good, size):
-    """Training pictures that are not `size` square, a sentence each."""
+    """Sentences about training images that are not `size` square."""
     return [
         f"{path} is {good[path].width}x{good[path].height}: with crop='none' it must be "
         f"{size}x{size} (crop='random' or 'center' takes other sizes)"
@@ -316,7 +322,7 @@ def _wrong_sizes(training, good, size):
 
 
 def _unlike_their_frames(listed, good):
-    """Smoothed frames of another size than their frames: the two would be cropped at two scales."""
+    """Smoothed frames whose size differs from their frames: both must be cropped at one scale."""
     smooth = {path.stem: path for path in listed.get("smooth", ()) if path in good}
     names = smoothing.smooth_names(listed.get("style", ()))
     pairs = [
@@ -326,19 +332,19 @@ def _unlike_their_frames(listed, good):
     ]
     return [
         f"{other} is {good[other].width}x{good[other].height} but its frame {path} is "
-        f"{good[path].width}x{good[path].height}: delete it to have it made anew"
+        f"{good[path].width}x{good[path].height}: delete it, and it is created again"
         for path, other in pairs
         if good[path][:2] != good[other][:2]
     ]
 
 
 def _enlarged(training, good, size):
-    """A note on each folder with pictures that must be enlarged for a crop of `size`."""
+    """A note on each folder with images that must be enlarged for a crop of `size`."""
     notes = []
     for name, group in training.items():
         small = sum(min(good[path][:2]) < size for path in group if path in good)
         if small:
-            notes.append(f"{small} picture(s) of {name} are smaller than {size} and get enlarged")
+            notes.append(f"{small} image(s) of {name} are smaller than {size} and are enlarged")
     return notes
 
 

@@ -1,4 +1,4 @@
-"""What the data pipeline is asked for; imports neither TensorFlow nor OpenCV."""
+"""The configuration of the data pipeline; imports neither TensorFlow nor OpenCV."""
 
 import dataclasses
 import pathlib
@@ -16,35 +16,35 @@ CROPS = ("none", "random", "center")
 SOURCES = ("images", "video", "tfrecord")
 REFERENCES = ("photo", "flat", "drawn", "painted")
 
-# What each source is read from, besides the folders below `data_dir`.
+# The field with the path of each source other than `data_dir`.
 _PLACES = {"video": "video", "tfrecord": "tfrecords"}
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Where the pictures are and how they become batches. Every mistake is an `InputError`.
+    """The images and how batches are made of them. Invalid values raise `InputError`.
 
     Attributes:
-        data_dir: folder that holds `train_photo`, `<style>/style`, `<style>/smooth`, `val`. With
-            the source "video" only the photos are taken from it, with "tfrecord" nothing is.
-        style: name of the style's folder inside it; needed by the source "images" alone.
-        image_size: side of the square training pictures, in pixels.
-        batch_size: the global batch, over all workers.
-        crop: "none" (every picture already is `image_size` square), "random" or "center".
-        hflip: mirror each sample with probability 1/2.
-        scale: (low, high); each sample is resized by a factor drawn evenly between them before the
-            crop: 0.5 shows twice as much of the picture. Needs a crop.
-        hue: the photos' colours are turned around gray by an angle drawn evenly from so many
-            degrees to both sides, 0 to 180, their lightness kept (`pipeline.turn_hue`).
-        seed: of the order of the files, the crops and the flips.
-        cache_gb: memory for decoded pictures that are larger than `image_size`; 0 for none.
-        color_shift: (B, G, R) added to the colour anime pictures on the 0..255 scale, not clipped
+        data_dir: folder with `train_photo`, `<style>/style`, `<style>/smooth` and `val`. The source
+            "video" reads only photos from it, "tfrecord" nothing.
+        style: name of the style's folder inside it, for the source "images".
+        image_size: side of the square training images in pixels.
+        batch_size: the global batch size, over all workers.
+        crop: "none" (all images are `image_size` square already), "random" or "center".
+        hflip: flip each sample horizontally with probability 1/2.
+        scale: (low, high); each sample is resized by a uniform random factor between them before
+            the crop: a crop at 0.5 shows twice as much of the image. Requires a crop.
+        hue: limit of the random hue rotation of the photos in degrees, 0 to 180; luma is kept
+            (`pipeline.turn_hue`).
+        seed: seed of the order of the files, the crops and the flips.
+        cache_gb: memory for decoded images that are larger than `image_size`; 0 for none.
+        color_shift: (B, G, R) added to the colour anime frames on the 0..255 scale, not clipped
             (the colour balance of the early AnimeGANv2), or None.
-        source: "images" (the folders), "video" (anime frames from films, their smoothed ones made
-            on the fly) or "tfrecord" (photos, frames and smoothed frames from shards).
-        video: a film, or a folder of films, for the source "video".
-        video_every: seconds of film for each anime frame.
-        video_start, video_end: seconds of each film; an end below 0 counts from its end, None is
+        source: "images" (the folders), "video" (anime frames from videos, smoothed on the fly) or
+            "tfrecord" (photos, frames and smoothed frames from shards).
+        video: a video, or a folder of videos, for the source "video".
+        video_every: seconds of video per anime frame.
+        video_start, video_end: seconds of each video; an end below 0 counts from its end, None is
             its end.
         tfrecords: folder that `tools/make_tfrecords.py` filled, for the source "tfrecord".
         reference: what results are compared with: "photo", as published; "flat", the photo
@@ -156,5 +156,5 @@ class DataConfig:
 
     @property
     def val_dir(self) -> pathlib.Path:
-        """Folder of the validation photos, which may be missing."""
+        """Folder of the validation photos (optional)."""
         return pathlib.Path(self.data_dir) / "val"

@@ -1,10 +1,9 @@
 """Photos as drawings: flat areas in few tones, dark lines along the edges, strong colours.
 
-What results may be compared with; not part of the published method, which compares them with the
-photos themselves. The steps are those of Winnemöller, Olsen and Gooch, "Real-time video
-abstraction" (SIGGRAPH 2006): smoothing between edges, soft steps of lightness, difference of
-Gaussians for the lines; these follow the edges as in Kang, Lee and Chui, "Coherent line drawing"
-(NPAR 2007).
+An optional reference for the losses; the published method uses the photos themselves. The steps are
+those of Winnemöller, Olsen and Gooch, "Real-time video abstraction" (SIGGRAPH 2006):
+edge-preserving smoothing, soft quantisation of lightness, lines from a difference of Gaussians. The
+lines follow the edges as in Kang, Lee and Chui, "Coherent line drawing" (NPAR 2007).
 """
 
 import cv2
@@ -13,25 +12,25 @@ import numpy as np
 from animegan_tf.data.flatten import smooth
 from animegan_tf.images import luma
 
-# Standard deviation, in pixels, over which the direction of the edges is averaged.
+# Standard deviation of the averaging of edge directions, in pixels.
 _FLOW_SIGMA = 2.0
-# Lines: the finer of the two Gaussians and their ratio (Kang et al.), pixels to both sides along
-# the edge, and how dark they are.
+# Lines: standard deviation of the finer Gaussian, ratio of both (Kang et al.), reach along the edge
+# to both sides in pixels, and darkness.
 _LINE_SIGMA, _LINE_RATIO, _LINE_REACH, _LINE_INK = 0.9, 1.6, 6, 0.8
-# A line begins where the difference is this many levels and stands out from its neighbourhood:
-# foliage and gravel, full of differences, would be all ink without the latter.
+# A line is drawn where the difference exceeds this many levels and stands out from its
+# neighbourhood; without the latter, foliage and gravel would be completely black.
 _LINE_LEVELS, _LINE_CONTRAST, _LINE_NEIGHBOURHOOD, _LINE_SLOPE = 1.5, 0.8, 8.0, 0.7
-# Colours are averaged along the edges over so many pixels to both sides.
+# Colours are averaged along the edges, this many pixels to both sides.
 _AREA_REACH = 2
-# Steps of lightness, and how steep their borders are.
+# Number of lightness levels, and the steepness of the transitions between them.
 _TONES, _TONE_SLOPE = 8, 4.0
-# Weak colours are strengthened, strong ones (in levels from gray) are strong already.
+# Saturation of weak colours; colours further from gray than `_STRONG` levels change less.
 _SATURATION, _STRONG = 0.5, 60.0
 _GAMMA, _CONTRAST, _LIFT = 0.92, 1.08, 4.0
 
 
 def draw(photo):
-    """uint8 RGB (H, W, 3) to the same, as a drawing."""
+    """Convert a photo, uint8 RGB (H, W, 3), to a drawing of the same type and size."""
     areas = smooth(photo)
     lightness = luma(areas)
     direction = edge_direction(lightness)
@@ -68,7 +67,7 @@ def average_along(values, direction, reach):
             total += weight * _sample(values, x, y, cv2.INTER_LINEAR)
             weights += weight
             next_x, next_y = (_sample(part, x, y, cv2.INTER_NEAREST) for part in direction)
-            # A direction has no sign: take the one that goes on.
+            # The sign of an edge direction is arbitrary: choose the one that continues forwards.
             sign = np.where(next_x * step_x + next_y * step_y < 0, np.float32(-1), np.float32(1))
             step_x, step_y = next_x * sign, next_y * sign
     return total / np.float32(weights)
@@ -92,7 +91,7 @@ def lines(lightness, direction):
 
 
 def _tones(areas):
-    """Lightness in soft steps, stronger colours; float32 RGB, not clipped."""
+    """Soft quantisation of lightness, with stronger colours; float32 RGB, not clipped."""
     gray = luma(areas)
     step = 255 / _TONES
     steps = 255 * (gray / 255) ** _GAMMA / step
@@ -101,5 +100,5 @@ def _tones(areas):
     stepped = ((border + stairs) * step)[..., None]
     color = areas - gray[..., None]
     strength = np.exp(-np.abs(color).max(-1, keepdims=True) / _STRONG)
-    made = stepped + color * (1 + _SATURATION * strength)
-    return (made - 128) * _CONTRAST + 128 + _LIFT
+    toned = stepped + color * (1 + _SATURATION * strength)
+    return (toned - 128) * _CONTRAST + 128 + _LIFT

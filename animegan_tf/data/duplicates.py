@@ -1,8 +1,8 @@
-"""The same picture twice: copies byte by byte, and pictures that look alike. No TensorFlow.
+"""Duplicate images: identical files, and images that look similar. No TensorFlow.
 
-Alike means that the perceptual hashes (`frame_quality.perceptual_hash`, 64 bits) differ in few bits
-and that the colours of thumbnails agree everywhere: a picture resized, compressed anew or a little
-brighter. A mirrored or cropped one is not found, the same view with a figure before it is another.
+Images are similar if their perceptual hashes (`extract.quality.perceptual_hash`, 64 bits) differ in
+few bits and the colours of their thumbnails agree everywhere. That finds images that were resized,
+recompressed or made a little brighter, but not flipped or cropped ones.
 """
 
 import dataclasses
@@ -14,17 +14,17 @@ import numpy as np
 
 from animegan_tf.extract import quality
 
-# Bits in which the hashes of alike pictures may differ, unlike ones differ in about 32.
+# Largest number of different hash bits of similar images; unrelated images differ in about 32.
 _MOST_BITS = 6
 _THUMBNAIL = (8, 8)
-# The largest difference anywhere in the thumbnails, levels of 0..255. It is the colours that tell
-# flat pictures apart, whose hashes mean nothing.
+# Largest difference anywhere in the thumbnails, levels of 0..255. It separates flat images, whose
+# hashes are random.
 _MOST_LEVELS = 24
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Fingerprint:
-    """What is compared of a picture: of its bytes, of its light and dark, of its colours."""
+    """The compared properties of an image: digest of the file, perceptual hash, thumbnail."""
 
     digest: bytes
     bits: int
@@ -33,7 +33,7 @@ class Fingerprint:
 
 @dataclasses.dataclass(frozen=True)
 class Duplicate:
-    """`path` shows what `original` shows; `exact` when their bytes are the same."""
+    """`path` is a duplicate of `original`; `exact` if the files are identical."""
 
     path: pathlib.Path
     original: pathlib.Path
@@ -41,7 +41,7 @@ class Duplicate:
 
 
 def fingerprint(data, rgb):
-    """The `Fingerprint` of a file's bytes and of the picture in it, uint8 RGB (H, W, 3)."""
+    """The `Fingerprint` of a file's bytes and its image, uint8 RGB (H, W, 3)."""
     return Fingerprint(
         digest=hashlib.blake2b(data, digest_size=16).digest(),
         bits=quality.perceptual_hash(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)),
@@ -50,44 +50,44 @@ def fingerprint(data, rgb):
 
 
 def within(prints):
-    """The pictures of {path: Fingerprint} that an earlier one shows already, a `Duplicate` each."""
+    """The `Duplicate`s of earlier images in {path: Fingerprint}."""
     index = _Index(len(prints))
-    found = []
-    for path, one in prints.items():
-        found.append(index.find(path, one))
-        index.add(path, one)
-    return tuple(duplicate for duplicate in found if duplicate is not None)
+    duplicates = []
+    for path, fingerprint in prints.items():
+        duplicates.append(index.find(path, fingerprint))
+        index.add(path, fingerprint)
+    return tuple(duplicate for duplicate in duplicates if duplicate is not None)
 
 
 def between(prints, originals):
-    """The pictures of one {path: Fingerprint} that are among another's, a `Duplicate` each."""
+    """The `Duplicate`s in `prints` of images in `originals`, both {path: Fingerprint}."""
     index = _Index(len(originals))
-    for path, one in originals.items():
-        index.add(path, one)
-    found = [index.find(path, one) for path, one in prints.items()]
-    return tuple(duplicate for duplicate in found if duplicate is not None)
+    for path, fingerprint in originals.items():
+        index.add(path, fingerprint)
+    duplicates = [index.find(path, fingerprint) for path, fingerprint in prints.items()]
+    return tuple(duplicate for duplicate in duplicates if duplicate is not None)
 
 
 class _Index:
-    """Pictures to look others up in."""
+    """A searchable index of up to `capacity` images."""
 
-    def __init__(self, room):
+    def __init__(self, capacity):
         self._by_digest, self._paths = {}, []
-        self._bits = np.zeros(room, np.uint64)
-        self._thumbnails = np.zeros((room, *_THUMBNAIL, 3), np.int16)
+        self._bits = np.zeros(capacity, np.uint64)
+        self._thumbnails = np.zeros((capacity, *_THUMBNAIL, 3), np.int16)
 
-    def add(self, path, one):
+    def add(self, path, fingerprint):
         count = len(self._paths)
-        self._by_digest.setdefault(one.digest, path)
-        self._bits[count], self._thumbnails[count] = one.bits, one.thumbnail
+        self._by_digest.setdefault(fingerprint.digest, path)
+        self._bits[count], self._thumbnails[count] = fingerprint.bits, fingerprint.thumbnail
         self._paths.append(path)
 
-    def find(self, path, one):
-        """The `Duplicate` that `path` is of a picture added before, an exact one first; or None."""
-        if one.digest in self._by_digest:
-            return Duplicate(path, self._by_digest[one.digest], True)
-        bits = quality.distances(one.bits, self._bits[: len(self._paths)])
-        for at in np.flatnonzero(bits <= _MOST_BITS):
-            if np.abs(self._thumbnails[at] - one.thumbnail).max() <= _MOST_LEVELS:
-                return Duplicate(path, self._paths[at], False)
+    def find(self, path, fingerprint):
+        """`path` as a `Duplicate` of an image in the index, preferably an exact one; or None."""
+        if fingerprint.digest in self._by_digest:
+            return Duplicate(path, self._by_digest[fingerprint.digest], True)
+        bits = quality.distances(fingerprint.bits, self._bits[: len(self._paths)])
+        for index in np.flatnonzero(bits <= _MOST_BITS):
+            if np.abs(self._thumbnails[index] - fingerprint.thumbnail).max() <= _MOST_LEVELS:
+                return Duplicate(path, self._paths[index], False)
         return None

@@ -1,10 +1,9 @@
-"""Training pictures straight from films: numbered frames, read by seeking. No TensorFlow.
+"""Training images directly from videos: frames by index, read by seeking. No TensorFlow.
 
-A frame is a pure function of the films and its number, whatever was read before: decoding begins at
-the key frame of its place (`film_index`). What makes it fast changes no picture: a few readers stay
-where they are, the order of an epoch goes through several groups of frames side by side, so that a
-reader goes on decoding for the next frame of its group, and decoded pictures are kept in memory.
-Pictures are uint8, RGB (height, width, 3) or gray (height, width).
+A frame depends only on the videos and its index: decoding starts at its keyframe (`film_index`).
+For speed, a few readers keep their positions; an epoch interleaves several groups of frames, so
+that a reader often only decodes on to the next frame of its group; and decoded images are cached.
+Images are uint8, RGB (height, width, 3) or gray (height, width).
 """
 
 import collections
@@ -24,17 +23,17 @@ from animegan_tf.extract import quality
 from animegan_tf.extract.films import scaled_size
 from animegan_tf.video.reader import VideoReader
 
-# Groups that an epoch goes through side by side, and films that are open at once: for two streams.
+# Number of groups that an epoch interleaves, and of open readers (for two streams).
 _LANES = 4
 _READERS = 2 * _LANES
 
 
 class FilmFrames:
-    """The frames of a `film_index.FilmIndex` as training takes them. Safe in many threads.
+    """The frames of a `film_index.FilmIndex` as training images. Thread-safe.
 
-    A frame is freed of bars and scaled so that its short side is what the largest window of the
-    `DataConfig` takes. With `crop="none"` it is the square of it that has the most detail, as frame
-    extraction cuts it.
+    Black bars are removed, and frames are scaled so that the short side fits the largest window of
+    the `DataConfig`. With `crop="none"` a frame is cropped to the square with the most detail, as
+    in frame extraction.
 
     Args:
         index: the `FilmIndex`.
@@ -46,29 +45,29 @@ class FilmFrames:
         self.index = index
         self._square = config.image_size if config.crop == "none" else None
         self._short_side = math.ceil(config.image_size / config.scale[0])
-        self._least = config.image_size
+        self._min_side = config.image_size
         self._cache, self._readers = cache, _Readers(index.films)
 
     def __len__(self):
         return len(self.index.places)
 
     def size(self, film):
-        """(height, width) of the pictures of an `IndexedFilm`."""
+        """(height, width) of the images of an `IndexedFilm`."""
         if self._square:
             return self._square, self._square
         height, width = film.picture_size
-        side = max(self._least, min(self._short_side, height, width))
+        side = max(self._min_side, min(self._short_side, height, width))
         return scaled_size(height, width, side)
 
     def order(self, rng):
-        """The order of the frames in an epoch: a permutation, drawn from `rng`."""
+        """The order of the frames in an epoch: a random permutation."""
         groups = self.index.groups
         return interleave([groups[number] for number in rng.permutation(len(groups))], _LANES)
 
     def color(self, number):
-        """Frame `number` in colour; the base of its group where it is black, flat or damaged.
+        """Frame `number` in RGB; if it is black, flat or damaged, the base frame of its group.
 
-        Raises `InputError` when it is not found again: the film was changed.
+        Raises `InputError` if the frame is missing because the video has changed.
         """
         key = (FilmFrames, number)
         picture = None if self._cache is None else self._cache.get(key)
@@ -86,11 +85,11 @@ class FilmFrames:
         return cv2.cvtColor(self.color(number), cv2.COLOR_RGB2GRAY)
 
     def smoothed(self):
-        """The same frames with smoothed edges, in gray alone."""
+        """The same frames with smoothed edges, in gray only."""
         return _Smoothed(self)
 
     def _read(self, place, checked):
-        """The picture of a place, or None where it is not usable."""
+        """The image of a place, or None if it is unusable."""
         film = self.index.films[place.film]
         with self._readers.lease(place) as reader:
             frame = reader.frame(place)
@@ -112,7 +111,7 @@ class FilmFrames:
 
 
 class _Smoothed:
-    """The edge-smoothed companions of `FilmFrames`, made when they are asked for."""
+    """The edge-smoothed counterparts of `FilmFrames`, computed on demand."""
 
     def __init__(self, frames):
         self._frames = frames
@@ -129,7 +128,7 @@ class _Smoothed:
 
 
 def interleave(groups, lanes):
-    """The members of lists, from `lanes` of them in turn; a list that ends makes room for the next.
+    """Interleave lists of integers, `lanes` at a time; the next one replaces a finished list.
 
     Returns an integer array.
     """
@@ -150,27 +149,27 @@ def interleave(groups, lanes):
 
 
 class _Readers:
-    """Open films, a few; each is used by one thread at a time."""
+    """A pool of open videos; each is used by one thread at a time."""
 
     def __init__(self, films):
         self._films = films
-        self._idle, self._open = [], 0  # the longest idle first
+        self._idle, self._open = [], 0  # least recently used first
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
     def lease(self, place):
-        """A `_Reader`, at best one that is on its way to `place`; waits when all are in use."""
+        """Borrow a reader, preferably one about to reach `place`; blocks while all are busy."""
         with self._changed:
             while True:
-                reader = next((one for one in self._idle if one.leads_to(place)), None)
+                reader = next((idle for idle in self._idle if idle.leads_to(place)), None)
                 if reader is None and self._open < _READERS:
                     reader = _Reader(self._films)
                     self._open += 1
                     break
                 if reader is None and self._idle:
-                    # Those used last are in the middle of groups that the order comes back to.
+                    # The readers used last are needed again for the groups being interleaved.
                     others = self._idle[:-_LANES] or self._idle
-                    same_film = (one for one in others if one.film == place.film)
+                    same_film = (other for other in others if other.film == place.film)
                     reader = next(same_film, others[0])
                 if reader is not None:
                     self._idle.remove(reader)
@@ -188,7 +187,7 @@ class _Readers:
 
 
 class _Reader:
-    """One open film and where it is; `film` is which of them, or None."""
+    """An open video and its position; `film` is the index of the video, or None."""
 
     def __init__(self, films):
         self._films = films
@@ -196,16 +195,16 @@ class _Reader:
         self._key, self._first, self._frame, self._frames = None, None, None, iter(())
 
     def leads_to(self, place):
-        """Whether decoding on comes to the frame of `place`."""
+        """Whether the frame of `place` is reached by decoding forwards."""
         if place.film != self.film or place.key != self._key or self._frame is None:
             return False
         return self._frame.time <= self._first + place.offset
 
     def frame(self, place):
-        """The frame of a `Place`, interlaced as stored; None where there is none."""
+        """The frame of a `Place`, not deinterlaced; None if there is none."""
         if place.film != self.film:
             self.close()
-            # Several readers are used at once: each decodes in its caller's thread.
+            # Several readers work in parallel: each decodes in its caller's thread.
             self._reader = VideoReader(self._films[place.film].info.path, threads="NONE")
             self.film = place.film
         if not self.leads_to(place):
@@ -219,11 +218,11 @@ class _Reader:
         return self._frame
 
     def deinterlaced(self, frame):
-        """`VideoReader.deinterlaced` of the film that is open."""
+        """`VideoReader.deinterlaced` of the open video."""
         return self._reader.deinterlaced(frame)
 
     def close(self):
-        """Close the film."""
+        """Close the video."""
         if self._reader is not None:
             self._reader.close()
         self.film, self._reader, self._frame = None, None, None

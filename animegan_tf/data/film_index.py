@@ -1,10 +1,10 @@
-"""Which frames of films training can draw from, found before it begins. No TensorFlow.
+"""The index of the frames in videos that training can use. No TensorFlow.
 
-A film is visited at even steps: each visit goes to the key frame before it, and that frame, or for
-later visits that end at the same key frame the one at their time, is a place. Places that share a
-key frame are a group, whose first usable place is looked at here; of the others that is done when
-they are read (`film_frames`). Only key frames are decoded, and what follows them where they are
-black. Times are seconds from a film's first frame.
+A video is sampled at equal intervals. Each sample time is mapped to the keyframe before it: the
+first sample of a keyframe uses the keyframe itself, later ones the frame at their time. Such a
+frame is a place; places that share a keyframe are a group. The first usable place of a group is
+checked here, the others when they are read (`film_frames`). Only keyframes are decoded, and the
+frames that follow unusable ones. Times are seconds from the first frame of a video.
 """
 
 import collections
@@ -23,19 +23,18 @@ from animegan_tf.video.reader import Key, VideoInfo, VideoReader
 from animegan_tf.video.timecode import list_videos
 
 _COLOR_SIDE = 64
-_looked = {}
+_cache = {}
 
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-    """A frame that is read by going to a key frame and decoding on.
+    """A frame that is read by seeking to a keyframe and decoding forwards.
 
     Attributes:
-        film: which of the films.
-        key: the `Key` of the key frame.
-        offset: seconds from the key frame's time; the first frame not before that is meant.
-        base: number of the place to use when this one shows nothing usable; its own when it was
-            looked at.
+        film: index of the video.
+        key: the `Key` of the keyframe.
+        offset: seconds after the keyframe; the place is the first frame at or after that time.
+        base: index of the place to use if this one is unusable; its own index if it was checked.
     """
 
     film: int
@@ -46,7 +45,7 @@ class Place:
 
 @dataclasses.dataclass(frozen=True)
 class IndexedFilm:
-    """One film: its `info`, its `bars`, how many places it has and lost: {reason: number}."""
+    """A video: its `info`, black `bars`, number of `places`, and `dropped`: {reason: number}."""
 
     info: VideoInfo
     bars: Bars
@@ -62,12 +61,12 @@ class IndexedFilm:
 
 @dataclasses.dataclass(frozen=True)
 class FilmIndex:
-    """What training can read from films.
+    """The frames that training can read from videos.
 
     Attributes:
         films: `IndexedFilm`s.
-        places: `Place`s of all films, by film and time.
-        mean_rgb: mean of the channel means of the frames that were looked at, 0..255.
+        places: `Place`s of all videos, by video and time.
+        mean_rgb: mean of the channel means of the checked frames, 0..255.
     """
 
     films: tuple[IndexedFilm, ...]
@@ -76,7 +75,7 @@ class FilmIndex:
 
     @functools.cached_property
     def groups(self):
-        """Lists of the numbers of places that share a key frame, in order."""
+        """Lists of the indices of places that share a keyframe, in order."""
         groups = collections.defaultdict(list)
         for number, place in enumerate(self.places):
             groups[place.film, place.key.stamp].append(number)
@@ -84,23 +83,23 @@ class FilmIndex:
 
 
 def look(config, progress=False) -> FilmIndex:
-    """The `FilmIndex` of a `DataConfig` with the source "video"; made once in a process.
+    """The `FilmIndex` of a `DataConfig` with the source "video", cached in the process.
 
-    Raises `InputError` for what is no film, cannot be sought, or has no usable frame.
+    Raises `InputError` for a file that is not a video, is not seekable, or has no usable frame.
     """
     paths = list_videos(config.video)
-    # A film that was replaced is another one.
+    # Size and time detect a replaced file.
     states = tuple((path, path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
-    asked = config.video_every, config.video_start, config.video_end
-    if (states, asked) not in _looked:
-        _looked.clear()
-        _looked[states, asked] = _look(paths, *asked, progress)
-    return _looked[states, asked]
+    options = config.video_every, config.video_start, config.video_end
+    if (states, options) not in _cache:
+        _cache.clear()
+        _cache[states, options] = _look(paths, *options, progress)
+    return _cache[states, options]
 
 
 def _look(paths, every, start, end, progress):
     parts = {}
-    for path in paths:  # all are opened before the first is looked at
+    for path in paths:  # open all before scanning the first, so that errors appear early
         with VideoReader(path) as reader:
             parts[path] = film_part(reader.info, start, end, "video_start", "video_end")
     films, places, colors = [], [], []
@@ -116,13 +115,13 @@ def _look(paths, every, start, end, progress):
     if not places:
         raise InputError(
             f"video: expected usable frames in {', '.join(map(str, paths))}, found "
-            "black, flat or damaged ones only"
+            "only black, flat or damaged ones"
         )
     return FilmIndex(tuple(films), tuple(places), tuple(map(float, np.mean(colors, axis=0))))
 
 
 class _Look:
-    """What one film has: `places`, `colors`, `dropped`, `bars`."""
+    """The scan of one video: `places`, `colors`, `dropped`, `bars`."""
 
     def __init__(self, reader, begin, end, every, progress):
         self._reader, self._begin = reader, Fraction(begin)
@@ -130,30 +129,30 @@ class _Look:
         length = reader.info.duration if end is None else min(end, reader.info.duration or end)
         if not length or reader.key(self._begin) is None:
             raise InputError(
-                f"video: expected a film in which frames can be sought, received "
+                "video: expected a seekable video, received "
                 f"{reader.info.path}; extract its frames with tools/extract_frames.py"
             )
         self.bars = scan.film_bars(reader, begin, end)
         groups = self._visit(Fraction(length) - self._begin, every)
-        name = f"looking at {reader.info.path.name}"
-        with tqdm.tqdm(groups.items(), name, unit="key frame", disable=not progress) as bar:
+        name = f"scanning {reader.info.path.name}"
+        with tqdm.tqdm(groups.items(), name, unit="keyframe", disable=not progress) as bar:
             for number, (key, times) in enumerate(bar, 1):
                 self._look_at(key, times, last=number == len(groups))
 
     def _visit(self, length, every):
-        """{Key: times that lead to it}."""
+        """{Key: sample times that it is the keyframe of}."""
         count = max(1, int(length / Fraction(every)))
         keys, groups = {}, {}
         for index in range(count):
             time = self._begin + length * (index + Fraction(1, 2)) / count
             key = self._reader.key(time)
             if key is not None:
-                # Several visits may end at one key frame: it is known by the first of them.
+                # Different `Key` objects of one keyframe have the same stamp.
                 groups.setdefault(keys.setdefault(key.stamp, key), []).append(time)
         return groups
 
     def _look_at(self, key, times, last):
-        """Add the places of one key frame, from the first usable one on."""
+        """Add the places of one keyframe, from the first usable one on."""
         frames = self._reader.frames_from(key)
         first = frame = next(frames, None)
         if first is None:
@@ -162,11 +161,11 @@ class _Look:
         offsets = [max(time - first.time, Fraction(0)) for time in times]
         if first.time >= self._begin:
             offsets[0] = Fraction(0)
-        # Visits before it, where time stamps are inexact, are one.
+        # With inexact timestamps several times may lie before the frame: they are one place.
         offsets = sorted(set(offsets))
         base = None
         for offset in offsets:
-            # The file may say that the film is longer than it is.
+            # The file may report a longer duration than it has.
             while frame is not None and frame.time < first.time + offset and (base is None or last):
                 frame = next(frames, None)
             if frame is None:
@@ -182,7 +181,7 @@ class _Look:
 
 
 def flaw_of(frame, info, bars):
-    """What is wrong with a frame of a film (see `frame_quality.flaw`), or None."""
+    """The flaw of a video frame (see `extract.quality.flaw`), or None."""
     if frame.damaged:
         return scan.DAMAGED
     return quality.flaw(scan.sample_picture(frame, info, bars))
@@ -191,7 +190,7 @@ def flaw_of(frame, info, bars):
 def describe(film, every):
     """A sentence about an `IndexedFilm`."""
     dropped = ", ".join(f"{count} {reason}" for reason, count in film.dropped.items())
-    bars = ", black bars cut" if film.bars else ""
+    bars = ", black bars removed" if film.bars else ""
     return (
         f"{film.info}: {film.places} frames, one every {every:g} s{bars}; "
         f"dropped: {dropped or 'none'}"

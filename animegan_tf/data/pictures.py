@@ -1,6 +1,6 @@
-"""Numbered pictures that training draws its samples from, and the memory for decoded ones.
+"""Indexed training images, and a cache of decoded ones. No TensorFlow.
 
-Pictures are uint8, RGB (height, width, 3) or gray (height, width). No TensorFlow.
+Images are uint8, RGB (height, width, 3) or gray (height, width).
 """
 
 import threading
@@ -10,13 +10,13 @@ from animegan_tf.errors import InputError
 
 
 class EncodedPictures:
-    """Pictures that are stored as the bytes of picture files.
+    """Images that are stored as encoded image files.
 
     Args:
-        items: a `pathlib.Path` or `tfrecords.Record` each: they have `read_bytes()` and a name.
-        size: where it is given, what else than `size` square is refused.
-        cache: a `PictureCache` for pictures that are not `kept_out` square; None for none.
-        kept_out: side of pictures that decode in no time; memory is for the others.
+        items: `pathlib.Path`s or `tfrecords.Record`s; both have `read_bytes()`.
+        size: if set, images that are not `size` square are an error.
+        cache: a `PictureCache` for images that are not `kept_out` square; None for none.
+        kept_out: side of images that are fast to decode and are not cached.
     """
 
     def __init__(self, items, size=None, cache=None, kept_out=None):
@@ -27,15 +27,15 @@ class EncodedPictures:
         return len(self.items)
 
     def order(self, rng):
-        """The order of the pictures in an epoch: a permutation, drawn from `rng`."""
+        """The order of the images in an epoch: a random permutation."""
         return rng.permutation(len(self.items))
 
     def color(self, index):
-        """Picture `index` in colour. Raises `InputError` when it is damaged or of another size."""
+        """Image `index` in RGB. Raises `InputError` if it is damaged or has another size."""
         return self._decoded(index, files.decode_color)
 
     def gray(self, index):
-        """Picture `index` in gray, as OpenCV decodes it; raises like `color`."""
+        """Image `index` in gray, as OpenCV decodes it; raises like `color`."""
         return self._decoded(index, files.decode_gray)
 
     def _decoded(self, index, decode):
@@ -57,10 +57,10 @@ class EncodedPictures:
 
 
 class PictureCache:
-    """Decoded pictures in memory, up to a number of bytes. Safe to use from many threads.
+    """Decoded images in memory, up to `limit` bytes. Thread-safe.
 
-    It fills up and then keeps what it has: with every file visited once per epoch, throwing out the
-    oldest would throw out the one that comes next, and hit next to nothing.
+    Nothing is evicted: each file is read once per epoch, so that evicting the oldest image would
+    evict the one that is needed next.
     """
 
     def __init__(self, limit):
@@ -70,12 +70,12 @@ class PictureCache:
         self._lock = threading.Lock()
 
     def get(self, key):
-        """The picture of `key`, or None."""
+        """The image of `key`, or None."""
         return self._pictures.get(key)
 
     def put(self, key, picture):
-        """Keep `picture` if it fits."""
-        picture.setflags(write=False)  # it is shared from here on
+        """Store `picture` if there is space."""
+        picture.setflags(write=False)  # it is shared from now on
         with self._lock:
             if key not in self._pictures and self._used + picture.nbytes <= self._limit:
                 self._pictures[key] = picture

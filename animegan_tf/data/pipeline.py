@@ -1,12 +1,12 @@
 """The endless stream of training batches, as `tf.data`.
 
 Photos, anime frames and smoothed frames are three streams, shuffled independently. The gray anime
-is the colour anime's picture with the same crop and flip, decoded as gray by OpenCV. Where the
-pictures are read from is `sources`' matter.
-Batches are float32 RGB in [-1, 1] (x / 127.5 - 1), NHWC; gray ones repeat one channel three times.
+is the same frame as the colour anime with the same crop and flip, decoded as gray by OpenCV.
+`sources` opens the files.
+Batches are float32 RGB in [-1, 1] (x / 127.5 - 1), NHWC; gray images have three equal channels.
 
-Nothing here has a state: sample number i of a stream is a pure function of (seed, stream, i), so a
-resumed run continues the very sequence it left, and workers share one sequence without talking.
+The pipeline has no state: sample i of a stream is a pure function of (seed, stream, i). A resumed
+run therefore continues the same sequence, and workers share one sequence without communication.
 """
 
 import atexit
@@ -28,6 +28,9 @@ from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError
 from animegan_tf.validation import check_whole
 
+if typing.TYPE_CHECKING:
+    import tensorflow as tf
+
 __all__ = ["DataConfig", "SampleSource", "ensure_smooth", "make_dataset"]
 
 _STREAMS = ("photo", "anime", "smooth")
@@ -37,7 +40,7 @@ _REFERENCES = {"flat": flatten, "drawn": draw, "painted": paint}
 
 
 class Window(typing.NamedTuple):
-    """A square part of a picture, perhaps mirrored."""
+    """A square part of an image; `mirrored` flips it horizontally."""
 
     top: int
     left: int
@@ -46,12 +49,12 @@ class Window(typing.NamedTuple):
 
 
 class SampleSource:
-    """The training samples of a `DataConfig`, by number. Safe to call from many threads.
+    """The training samples of a `DataConfig`, by number. Thread-safe.
 
     Attributes:
-        streams: {"photo", "anime", "smooth": numbered pictures} (see `sources.open_streams`).
+        streams: {"photo", "anime", "smooth": indexed images} (see `sources.open_streams`).
 
-    Raises `InputError` when a stream has no pictures.
+    Raises `InputError` if a stream has no images.
     """
 
     def __init__(self, config):
@@ -61,9 +64,9 @@ class SampleSource:
         self._order = functools.lru_cache(maxsize=32)(self._draw_order)
 
     def index(self, stream, number):
-        """Which of the pictures of "photo", "anime" or "smooth" sample `number` is made of.
+        """The index of the image in "photo", "anime" or "smooth" that sample `number` uses.
 
-        Each epoch, of as many samples as there are pictures, visits every picture once.
+        An epoch has as many samples as there are images, and uses each image once.
         """
         epoch, position = divmod(number, len(self.streams[stream]))
         return int(self._order(stream, epoch)[position])
@@ -75,7 +78,7 @@ class SampleSource:
         """
         (photo,) = self._crops("photo", number, "color")
         if self.config.hue:
-            # The numbers of a stream nobody draws from: the option changes nothing but itself.
+            # A random stream of its own, so that this option does not change other augmentations.
             rng = np.random.default_rng([self.config.seed, 2 * len(_STREAMS) + 1, number])
             photo = turn_hue(photo, rng.uniform(-self.config.hue, self.config.hue))
         return (
@@ -85,7 +88,7 @@ class SampleSource:
         )
 
     def _crops(self, stream, number, *kinds):
-        """The same window of one picture, in each of `kinds`."""
+        """The same window of one image, for each of `kinds`."""
         index, pictures = self.index(stream, number), self.streams[stream]
         rng = np.random.default_rng(_entropy(self.config.seed, stream, number))
         window, crops = None, []
@@ -97,18 +100,18 @@ class SampleSource:
         return crops
 
     def _draw_order(self, stream, epoch):
-        """Order of a stream's pictures in an epoch."""
+        """Order of a stream's images in an epoch."""
         seed = [self.config.seed, 2 * _STREAMS.index(stream) + 2, epoch]
         return self.streams[stream].order(np.random.default_rng(seed))
 
 
 def choose_window(config, rng, height, width) -> Window:
-    """Draw the part of a (height, width) picture that becomes a sample.
+    """Choose a random window of a (height, width) image for a sample.
 
-    Its side is `image_size` / scale, at most the picture's shorter side: a picture smaller than
-    what is asked is enlarged.
+    Its side is `image_size` / scale, at most the image's shorter side; smaller windows are enlarged
+    later.
     """
-    # All four are drawn whatever the options, so that an option changes nothing but itself.
+    # Always four numbers, so that an option does not change the other augmentations.
     scale, top, left, mirror = rng.random(4)
     low, high = config.scale
     side = round(config.image_size / (low + scale * (high - low)))
@@ -121,60 +124,62 @@ def choose_window(config, rng, height, width) -> Window:
 
 
 def cut(picture, window, size):
-    """A window of a uint8 picture (H, W) or (H, W, 3), resized to `size` square."""
+    """A window of a uint8 image (H, W) or (H, W, 3), resized to `size` square."""
     top, left, side, mirrored = window
     part = picture[top : top + side, left : left + side]
     if side != size:
-        # Only the window is resized, not the picture around it.
+        # Only the window is resized, not the whole image.
         method = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
         part = cv2.resize(part, (size, size), interpolation=method)
     return np.ascontiguousarray(part[:, ::-1] if mirrored else part)
 
 
 def turn_hue(picture, degrees):
-    """A uint8 RGB picture with its colours turned around gray, in U and V; luma is kept.
+    """Rotate the hue of a uint8 RGB image in the UV plane; luma is kept.
 
-    Where a turned colour lies outside RGB it is clipped. U and V are those of ITU-R BT.601.
+    Colours outside RGB are clipped. U and V are those of ITU-R BT.601.
     """
     y, u, v = cv2.split(cv2.cvtColor(picture.astype(np.float32), cv2.COLOR_RGB2YUV))
-    # OpenCV puts gray at one half of float pictures, which it takes to reach from 0 to 1.
+    # OpenCV adds 0.5 to U and V of float images.
     u, v = u - 0.5, v - 0.5
     angle = np.radians(degrees)
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    turned = cv2.merge([y, u * cos - v * sin + 0.5, u * sin + v * cos + 0.5])
-    rgb = cv2.cvtColor(turned, cv2.COLOR_YUV2RGB)
+    rotated = cv2.merge([y, u * cos - v * sin + 0.5, u * sin + v * cos + 0.5])
+    rgb = cv2.cvtColor(rotated, cv2.COLOR_YUV2RGB)
     return np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
 
 
-def make_dataset(config, start_step=0, shard=(0, 1)):
+def make_dataset(
+    config: DataConfig, start_step: int = 0, shard: tuple[int, int] = (0, 1)
+) -> "tf.data.Dataset":
     """Endless batches for training.
 
     Args:
-        config: a `DataConfig`; its three streams must have pictures (`ensure_smooth`).
-        start_step: number of the first batch, as if that many had been skipped.
-        shard: (index, count): the rows of each batch that worker `index` of `count` gets. The
+        config: a `DataConfig` whose three streams have images (`ensure_smooth`).
+        start_step: number of the first batch.
+        shard: (index, count): only the rows of each batch for worker `index` of `count`. The
             workers' batches, concatenated in order, are the batch of a single worker.
 
     Returns:
         `tf.data.Dataset` of dicts `photo`, `anime`, `anime_gray`, `smooth_gray`, each float32
-        (B, S, S, 3) RGB in [-1, 1] (`anime` beyond it under a `color_shift`), where B is
-        `batch_size` / count and S is `image_size`. With another reference than "photo" there is
-        `reference` too, made of `photo`.
+        (B, S, S, 3) RGB in [-1, 1] (`anime` may exceed it with a `color_shift`), where B is
+        `batch_size` / count and S is `image_size`. With another reference than "photo" also
+        `reference`, computed from `photo`.
 
     Raises:
-        InputError: for a stream without pictures, a bad `start_step`, a batch that `count` does not
-            divide. What is wrong with a single picture shows when its turn comes, as a TensorFlow
-            error with the same text: see `check.check_dataset`.
+        InputError: for a stream without images, an invalid `start_step`, or a batch size that is
+            not a multiple of `count`. A damaged image raises a TensorFlow error with the same text
+            when it is read; `check.check_dataset` finds it before.
     """
-    import tensorflow as tf  # slow to load, and the rest of this module is used without it
+    import tensorflow as tf  # slow to load; the rest of this module does not need it
 
     check_whole("start_step", start_step, 0)
     rows = _rows_per_shard(config.batch_size, shard)
     source = SampleSource(config)
     size = config.image_size
 
-    made_of_photo = _reference_maker(config)
-    keys = (*_KEYS, "reference") if made_of_photo else _KEYS
+    to_reference = _reference_function(config)
+    keys = (*_KEYS, "reference") if to_reference else _KEYS
     blank = tuple(np.zeros(_shape(key, size), np.uint8) for key in keys)
 
     def load(position):
@@ -182,18 +187,18 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
         with _calls:
             if _calls.exiting:
                 return blank
-            pictures = source.sample(step * config.batch_size + shard[0] * rows + row)
-            return (*pictures, made_of_photo(pictures[0])) if made_of_photo else pictures
+            images = source.sample(step * config.batch_size + shard[0] * rows + row)
+            return (*images, to_reference(images[0])) if to_reference else images
 
     def load_in_python(position):
-        pictures = tf.numpy_function(load, [position], [tf.uint8] * len(keys), stateful=False)
-        for key, picture in zip(keys, pictures, strict=True):
-            picture.set_shape(_shape(key, size))
-        return dict(zip(keys, pictures, strict=True))
+        images = tf.numpy_function(load, [position], [tf.uint8] * len(keys), stateful=False)
+        for key, image in zip(keys, images, strict=True):
+            image.set_shape(_shape(key, size))
+        return dict(zip(keys, images, strict=True))
 
     options = tf.data.Options()
     options.deterministic = True
-    # Workers take their own rows by number; distribution must not skip or split files on top.
+    # Workers select their rows by number, so `tf.distribute` must not shard the dataset again.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return (
         tf.data.Dataset.range(start_step * rows, np.iinfo(np.int64).max)
@@ -205,14 +210,14 @@ def make_dataset(config, start_step=0, shard=(0, 1)):
     )
 
 
-def _reference_maker(config):
-    """What makes the reference of a photo, or None where that is the photo itself."""
+def _reference_function(config):
+    """The function that computes the reference of a photo, or None if that is the photo itself."""
     make = _REFERENCES.get(config.reference)
     if make is None:
         return None
 
     def reference(photo):
-        # Lines and tones are drawn in the lighter photo: its shadows have some then.
+        # Lighten first, so that lines and tones appear in the shadows too.
         lighter = lighten(photo, config.reference_gamma)
         return saturate(make(lighter), config.reference_saturation)
 
@@ -220,25 +225,25 @@ def _reference_maker(config):
 
 
 def _normalize(config, batch):
-    """A batch of uint8 pictures as `make_dataset` promises them."""
+    """Convert a batch of uint8 images to the format that `make_dataset` returns."""
     import tensorflow as tf
 
-    batch = {key: tf.cast(pictures, tf.float32) for key, pictures in batch.items()}
+    batch = {key: tf.cast(images, tf.float32) for key, images in batch.items()}
     if config.color_shift is not None:
         batch["anime"] += tf.constant(config.color_shift[::-1], tf.float32)  # B, G, R to RGB
-    batch = {key: pictures / 127.5 - 1 for key, pictures in batch.items()}
+    batch = {key: images / 127.5 - 1 for key, images in batch.items()}
     for key in ("anime_gray", "smooth_gray"):
         batch[key] = tf.repeat(batch[key][..., None], 3, axis=-1)
     return batch
 
 
 def _shape(key, size):
-    """Shape of a sample's picture before it is normalised."""
+    """Shape of a sample's image before it is normalised."""
     return (size, size) if key.endswith("gray") else (size, size, 3)
 
 
 def _rows_per_shard(batch_size, shard):
-    """Rows of each global batch that one of the workers gets."""
+    """Rows of each global batch for one worker."""
     index, count = shard
     if not 0 <= index < count:
         raise InputError(f"shard: expected 0 <= index < count of (index, count), received {shard}")
@@ -250,20 +255,20 @@ def _rows_per_shard(batch_size, shard):
 
 
 def _entropy(seed, stream, number):
-    """Seed of a sample's augmentation: odd second words, where the orders have even ones.
+    """Seed of a sample's augmentation. Its second word is odd; it is even in the seeds of orders.
 
-    The length cannot tell the two apart: numpy pads a short seed with zeros.
+    Different lengths would not be enough: NumPy pads short seeds with zeros.
     """
     return [seed, 2 * _STREAMS.index(stream) + 1, number]
 
 
 class _Calls:
-    """Lets the interpreter end only while none of TensorFlow's threads is inside Python.
+    """Delays the exit of the interpreter until no thread of TensorFlow is inside Python.
 
-    An iterator that is still alive at exit (a script's global) goes on filling its buffers, and a
-    thread that comes back from OpenCV to a Python that is shutting down aborts the whole process,
-    with a bad exit status after a good run. So at exit the calls return at once, the buffers fill
-    up, and the exit goes on when there have been no calls for a moment.
+    An iterator that still exists at exit (a global of a script) continues to fill its buffers. A
+    thread that returns from OpenCV while Python shuts down aborts the process, with a bad exit
+    status after a successful run. At exit, calls therefore return immediately until the buffers
+    are full, and the exit continues after a short time without calls.
     """
 
     def __init__(self, pause=0.1, patience=5.0):
@@ -284,7 +289,7 @@ class _Calls:
             self._last = time.monotonic()
 
     def settle(self):
-        """Wait for quiet; registered to run at exit."""
+        """Wait until there are no more calls; registered with `atexit`."""
         self.exiting = True
         end = time.monotonic() + self._patience
         while time.monotonic() < end:

@@ -1,7 +1,7 @@
-"""Edge smoothing: anime pictures whose outlines are blurred, the discriminator's counterexamples.
+"""Edge smoothing: anime frames with blurred outlines, negative examples for the discriminator.
 
 Source: "Edge smoothing" of the AnimeGAN method (Chen, Liu and Chen, 2019), after CartoonGAN.
-Pictures are uint8 (H, W, 3); imports no TensorFlow.
+Images are uint8 (H, W, 3); imports no TensorFlow.
 """
 
 import collections
@@ -21,15 +21,17 @@ _CANNY_THRESHOLDS = (100, 200)
 _DILATION = np.ones((5, 5), np.uint8)
 
 
-def smooth_edges(image, size=256, gray=None):
-    """Blur a picture around its edges.
+def smooth_edges(
+    image: np.ndarray, size: int | None = 256, gray: np.ndarray | None = None
+) -> np.ndarray:
+    """Blur an image around its edges.
 
     Args:
-        image: uint8 (H, W, 3), BGR. With `gray` given the order of the channels does not matter.
-        size: side of the square result, resized as the published tool does; None keeps H and W.
-        gray: uint8 (H, W), what the edges are found in; None makes it from `image`. The published
-            tool finds them in the gray picture as decoded from the file (`files.decode_gray`),
-            whose rounding differs by 1 here and there and moves a few edges.
+        image: uint8 (H, W, 3), BGR. With `gray` the order of the channels does not matter.
+        size: side of the square output, resized as in the published tool; None keeps H and W.
+        gray: uint8 (H, W), in which edges are detected; None converts `image`. The published tool
+            uses the gray image as decoded from the file (`files.decode_gray`), in which a few
+            values and edges differ.
 
     Returns:
         uint8 (size, size, 3) or (H, W, 3), channels ordered as in `image`.
@@ -49,7 +51,7 @@ def smooth_edges(image, size=256, gray=None):
         image = cv2.resize(image, (size, size))
         gray = cv2.resize(gray, (size, size))
     edges = cv2.dilate(cv2.Canny(gray, *_CANNY_THRESHOLDS), _DILATION)
-    # Exact in float32 whatever the order of the sums: products of a byte and n/256 need 16 bits.
+    # Exact in float32 for any order of summation: products of a byte and n/256 need 16 bits.
     blurred = cv2.sepFilter2D(
         image, cv2.CV_32F, _GAUSSIAN, _GAUSSIAN, borderType=cv2.BORDER_REFLECT_101
     )
@@ -58,13 +60,13 @@ def smooth_edges(image, size=256, gray=None):
 
 
 def smooth_names(sources):
-    """File name of the smoothed counterpart of each source path: {path: name}.
+    """The file name of the smoothed counterpart of each source path: {path: name}.
 
-    It is the stem with `.png`; sources that would share it keep their whole name in front.
+    It is the stem with `.png`; sources with the same stem keep their suffix before `.png`.
     """
     names = {path: f"{path.stem}.png" for path in sources}
     while True:
-        # Folded, for file systems that do not tell upper case from lower case.
+        # Some file systems are case-insensitive.
         uses = collections.Counter(name.casefold() for name in names.values())
         clashing = {
             path: f"{path.name}.png"
@@ -77,9 +79,9 @@ def smooth_names(sources):
 
 
 def missing_smooth(source, destination):
-    """Sources in the folder `source` without a counterpart in `destination`: {path: name}.
+    """The images in `source` without a smoothed counterpart in `destination`: {path: name}.
 
-    A counterpart may have any picture suffix, so that published data sets count as complete.
+    A counterpart may have any image suffix, so that published data sets are complete.
     """
     names = smooth_names(files.list_images(source))
     present = files.list_images(destination) if pathlib.Path(destination).is_dir() else []
@@ -88,14 +90,14 @@ def missing_smooth(source, destination):
 
 
 def smooth_folder(source, destination, size=256, progress=True, workers=None, overwrite=False):
-    """Write the smoothed counterpart of every picture of one folder into another, as PNG.
+    """Write the smoothed counterpart of each image of one folder into another, as PNG.
 
-    Those that exist already are left alone unless `overwrite`. Each file appears whole or not at
-    all, so a killed run is continued by starting it again.
+    Existing files are kept unless `overwrite` is set. Files are written atomically, so the same
+    call continues after an interruption.
 
     Returns:
-        The number of pictures written. Files that cannot be read do not stop the others; an
-        `InputError` names them at the end.
+        The number of images written. Unreadable files do not stop the others; an `InputError` lists
+        them at the end.
     """
     source, destination = pathlib.Path(source), pathlib.Path(destination)
     if size is not None:
@@ -113,56 +115,56 @@ def smooth_folder(source, destination, size=256, progress=True, workers=None, ov
 
 
 def ensure_smooth(config, progress=True):
-    """Make `<style>/smooth` of a `DataConfig` where it is missing or incomplete.
+    """Create the missing images in `<style>/smooth` of a `DataConfig`.
 
-    With `crop="none"` the pictures get `image_size`, otherwise they keep the size of their frames.
-    They are made in a folder beside it and moved when all are there, so that a killed run leaves no
-    half-full `smooth`; the next run takes up what it had made. A process waits while another one
-    makes them for the same style.
+    With `crop="none"` their size is `image_size`, otherwise that of their frames. They are written
+    into a temporary folder and moved when all are complete, so that an interrupted run never leaves
+    an incomplete `smooth`; the next run reuses the finished images. If another process is smoothing
+    the same style, this one waits.
 
     Returns:
-        The number of pictures that were missing; 0 when another process has made them.
+        The number of missing images; 0 if another process has created them.
     """
     if not missing_smooth(config.style_dir, config.smooth_dir):
         if not files.list_images(config.style_dir):
             raise InputError(f"style: expected anime frames in {config.style_dir}, found none")
         return 0
-    waiting = f"waiting for another process, which smooths the frames of {config.style_dir}"
+    waiting = f"waiting for another process that smooths the frames of {config.style_dir}"
     with storage.locked(config.smooth_dir.with_name(".smooth.lock"), waiting):
         return _make_missing(config, progress)
 
 
 def _make_missing(config, progress):
-    # Another process may have made them before this one got the lock.
+    # Another process may have created them before this one got the lock.
     missing = missing_smooth(config.style_dir, config.smooth_dir)
     if not missing:
         return 0
     size = config.image_size if config.crop == "none" else None
-    # The name holds the size: what a run with another size left behind is not taken up.
-    aside = config.smooth_dir.with_name(f".smooth-{size or 'full'}")
-    aside.mkdir(exist_ok=True)
-    made = {path.name for path in files.list_images(aside)}
-    wanted = {path: name for path, name in missing.items() if name not in made}
-    _write_all(wanted, aside, size, progress, None)
-    _move_pictures(aside, config.smooth_dir, set(missing.values()))
+    # The name contains the size, so that images of another size are not reused.
+    temporary = config.smooth_dir.with_name(f".smooth-{size or 'full'}")
+    temporary.mkdir(exist_ok=True)
+    finished = {path.name for path in files.list_images(temporary)}
+    remaining = {path: name for path, name in missing.items() if name not in finished}
+    _write_all(remaining, temporary, size, progress, None)
+    _move_images(temporary, config.smooth_dir, set(missing.values()))
     return len(missing)
 
 
-def _move_pictures(aside, folder, names):
-    """Move the files `names` from `aside` to `folder`; at once when the folder is new."""
-    for path in files.list_images(aside):
-        if path.name not in names:  # its frame was deleted since a run that was cut short
+def _move_images(temporary, folder, names):
+    """Move the files `names` from `temporary` to `folder`; atomically if `folder` is new."""
+    for path in files.list_images(temporary):
+        if path.name not in names:  # the frame was deleted since an interrupted run
             path.unlink()
     if not folder.exists():
-        storage.move(aside, folder)
+        storage.move(temporary, folder)
         return
-    for name in names:  # completes what is there; cut short, the next run sees what is missing
-        os.replace(aside / name, folder / name)
-    aside.rmdir()
+    for name in names:  # after an interruption the next run creates the missing ones
+        os.replace(temporary / name, folder / name)
+    temporary.rmdir()
 
 
 def _write_all(names, destination, size, progress, workers):
-    """Smooth each path of {path: name} into `destination`; unreadable ones are named at the end."""
+    """Smooth all paths of {path: name} into `destination`; lists unreadable ones at the end."""
 
     def smooth(path):
         try:
@@ -177,5 +179,5 @@ def _write_all(names, destination, size, progress, workers):
     errors = [error for error in results if error]
     if errors:
         raise InputError(
-            f"{len(errors)} of {len(names)} pictures were not smoothed: " + "; ".join(errors[:5])
+            f"{len(errors)} of {len(names)} images were not smoothed: " + "; ".join(errors[:5])
         )

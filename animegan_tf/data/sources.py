@@ -1,32 +1,48 @@
-"""Where a `DataConfig`'s pictures are: in folders, in films, in TFRecord shards. No TensorFlow.
+"""The image sources of a `DataConfig`: folders, videos, TFRecord shards. No TensorFlow.
 
-Each source gives the same three streams of numbered pictures, and photos for the sample grids.
+Each source has the same three streams of indexed images, and photos for the sample grids.
 """
+
+from typing import Protocol
+
+import numpy as np
 
 from animegan_tf import files
 from animegan_tf.data import tfrecords
 from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError
 
-# What feeds each stream; the names are those of the folders and of the shards' groups.
+# The group (of folders or shards) that each stream reads.
 GROUPS = {"photo": "train_photo", "anime": "style", "smooth": "smooth"}
 
 
 def folders(config):
-    """{group: folder} of the groups that a `DataConfig` reads as picture files."""
-    found = {"train_photo": config.photo_dir, "val": config.val_dir}
+    """{group: folder} of the groups that a `DataConfig` reads from image files."""
+    result = {"train_photo": config.photo_dir, "val": config.val_dir}
     if config.source == "images":
-        found.update(style=config.style_dir, smooth=config.smooth_dir)
-    return found
+        result.update(style=config.style_dir, smooth=config.smooth_dir)
+    return result
 
 
-def open_streams(config, cache):
-    """{"photo", "anime", "smooth": numbered pictures} of a `DataConfig`.
+class Images(Protocol):
+    """A stream's images by index, uint8. `smooth` streams may lack `color`."""
 
-    They have `len()`, `order(rng)`, `color(index)` and `gray(index)`, as
-    `pictures.EncodedPictures`. Decoded ones are kept in `cache`, a `PictureCache`.
+    def __len__(self) -> int: ...
 
-    Raises `InputError` when a stream has no pictures or cannot be opened.
+    def order(self, rng: np.random.Generator) -> np.ndarray:
+        """The order of the images in an epoch."""
+
+    def color(self, index: int) -> np.ndarray:
+        """RGB (H, W, 3)."""
+
+    def gray(self, index: int) -> np.ndarray:
+        """Gray (H, W)."""
+
+
+def open_streams(config, cache) -> dict[str, Images]:
+    """{"photo", "anime", "smooth": `Images`} of a `DataConfig`; decoded ones are cached in `cache`.
+
+    Raises `InputError` if a stream has no images or cannot be opened.
     """
     if config.source == "tfrecord":
         groups = tfrecords.read_index(config.tfrecords)
@@ -48,23 +64,23 @@ def open_streams(config, cache):
     for stream, pictures in streams.items():
         if not len(pictures):
             place = places.get(GROUPS[stream], config.video)
-            raise InputError(f"no pictures in {place}: expected those of the {stream} stream")
+            raise InputError(f"no images in {place}: expected those of the {stream} stream")
     return streams
 
 
 def open_films(config, cache=None, progress=False):
     """The `film_frames.FilmFrames` of a `DataConfig` with the source "video".
 
-    Raises `InputError` when something is no film or cannot be sought.
+    Raises `InputError` for a file that is not a video or is not seekable.
     """
-    from animegan_tf.data import film_frames, film_index  # PyAV is not needed for anything else
+    from animegan_tf.data import film_frames, film_index  # only these need PyAV
 
     index = film_index.look(config, progress)
     return film_frames.FilmFrames(index, config, cache)
 
 
 def sample_photos(config, count):
-    """The first `count` photos for sample grids, uint8 RGB (H, W, 3): of `val` if it is there."""
+    """The first `count` photos for sample grids, uint8 RGB (H, W, 3), from `val` if it exists."""
     if config.source == "tfrecord":
         groups = tfrecords.read_index(config.tfrecords)
         items = groups.get("val") or groups["train_photo"]

@@ -1,7 +1,7 @@
-"""A tiny drawn data set, to try the training without any data; imports no TensorFlow.
+"""A tiny synthetic data set, to try training without any data; imports no TensorFlow.
 
-The photos are soft gradients and shapes under noise, the anime frames flat colours with dark
-outlines: enough difference for every loss to have something to do. Pictures are uint8 RGB.
+The photos are soft gradients and shapes with noise, the anime frames flat colours with dark
+outlines, so that all losses are active. Images are uint8 RGB.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ def make_smoke_dataset(folder, image_size=64, count=6, seed=0) -> pathlib.Path:
     """Draw a complete data set: `train_photo`, `smoke/style`, `smoke/smooth`, `val`.
 
     Args:
-        folder: a new or empty folder. One that this function filled with the same settings is
-            used again as it is, also where another process does so meanwhile; anything else is
-            refused.
-        image_size: side of the square pictures.
-        count: training photos, and anime frames; `val` gets half as many.
-        seed: of the drawings.
+        folder: a new or empty folder, or one that this function has filled with the same settings
+            before (or at the same time in another process), which is reused. Other folders are an
+            error.
+        image_size: side of the square images.
+        count: number of training photos, and of anime frames; `val` has half as many.
+        seed: seed of the drawings.
 
     Returns:
         The folder; its style is `synthetic.STYLE`.
@@ -44,7 +44,7 @@ def make_smoke_dataset(folder, image_size=64, count=6, seed=0) -> pathlib.Path:
         _require_same_settings(folder, settings)
         return folder
 
-    # Drawn aside and renamed: a folder with the marker is always complete.
+    # Drawn into a temporary folder and renamed: a folder with the marker is always complete.
     aside = folder.with_name(f".{uuid.uuid4().hex}.tmp")
     try:
         _draw(aside, **settings)
@@ -63,7 +63,7 @@ def make_smoke_dataset(folder, image_size=64, count=6, seed=0) -> pathlib.Path:
 
 
 def _is_empty(folder):
-    """Whether there is nothing in `folder`, which need not be there."""
+    """Whether `folder` is empty or does not exist."""
     try:
         return next(folder.iterdir(), None) is None
     except FileNotFoundError:
@@ -73,23 +73,23 @@ def _is_empty(folder):
 
 
 def _require_same_settings(folder, settings):
-    """Raise `InputError` unless `folder` is a smoke data set made with `settings`."""
+    """Raise `InputError` unless `folder` is a smoke data set with `settings`."""
     marker = folder / _MARKER
     if not marker.is_file():
         raise InputError(
             "folder: expected a new or empty one for the smoke data set, received "
             f"{folder}, which holds other files"
         )
-    found = json.loads(marker.read_text(encoding="utf-8"))
-    if found != settings:
+    existing = json.loads(marker.read_text(encoding="utf-8"))
+    if existing != settings:
         raise InputError(
-            f"{folder} holds a smoke data set of {found}, asked for {settings}: "
-            "delete it or choose another folder"
+            f"folder: expected a smoke data set with {settings}, received {folder} with "
+            f"{existing}: delete it or choose another folder"
         )
 
 
 def _draw(folder, image_size, count, seed):
-    """Write all pictures of the data set."""
+    """Write all images of the data set."""
     groups = (
         (folder / "train_photo", draw_photo, count),
         (folder / STYLE / "style", draw_anime, count),
@@ -105,7 +105,7 @@ def _draw(folder, image_size, count, seed):
 
 
 def draw_photo(rng, size):
-    """A photo-like picture: a shaded background, soft-edged shapes, light noise. uint8 RGB."""
+    """A photo-like image: a shaded background, soft-edged shapes, light noise. uint8 RGB."""
     rows, cols = np.mgrid[0:size, 0:size] / size
     angle = rng.uniform(0, 2 * np.pi)
     ramp = (0.5 + 0.5 * (np.cos(angle) * (rows - 0.5) + np.sin(angle) * (cols - 0.5)))[..., None]
@@ -119,7 +119,7 @@ def draw_photo(rng, size):
 
 
 def draw_anime(rng, size):
-    """An anime-like picture: flat bright polygons with dark outlines. uint8 RGB."""
+    """An anime-like image: flat bright polygons with dark outlines. uint8 RGB."""
     picture = np.full((size, size, 3), rng.integers(120, 256, 3), np.uint8)
     for _ in range(7):
         corners = np.sort(rng.uniform(0, 2 * np.pi, int(rng.integers(3, 8))))

@@ -1,8 +1,8 @@
-"""Fill a folder with TFRecord shards of a training data set (see `tfrecords` for what is in it).
+"""Write a training data set as TFRecord shards (see `tfrecords` for the format).
 
-Pictures go in as the bytes of their files. Which shard holds which is fixed by their order and
-sizes. A shard is written aside and moved into place, then noted in `.progress.json`; `index.json`
-comes last. So a run that was stopped goes on where it was, and a folder with an index is complete.
+Images are stored as the bytes of their files. Their order and sizes determine the shards. A shard
+is written atomically and then recorded in `.progress.json`; `index.json` is written last. An
+interrupted run therefore continues where it stopped, and a folder with an index is complete.
 """
 
 import dataclasses
@@ -20,13 +20,13 @@ from animegan_tf.errors import InputError, reason_of
 from animegan_tf.validation import check_whole
 
 _PROGRESS = ".progress.json"
-# A record's length and its checksum come before its data, the data's checksum after.
+# Bytes of a TFRecord before the data (length and its checksum) and after it (checksum).
 _BEFORE, _AFTER = 12, 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A shard as it will be: `pictures` are (path, name, size, CRC-32)."""
+    """A planned shard: `pictures` are (path, name, size, CRC-32)."""
 
     file: str
     group: str
@@ -35,9 +35,9 @@ class Shard:
 
 @dataclasses.dataclass(frozen=True)
 class ShardPlan:
-    """What `write` will do: the `Shard`s of `output`, and the index entries of those in place.
+    """A plan for `write`: all `Shard`s of `output`, and the index entries of the existing ones.
 
-    `finished` says that nothing is left to do.
+    `finished` is true if nothing is left to do.
     """
 
     output: pathlib.Path
@@ -48,25 +48,25 @@ class ShardPlan:
     def __str__(self):
         pictures = [picture for shard in self.shards for picture in shard.pictures]
         size = sum(length for _, _, length, _ in pictures)
-        there = "all of them" if self.finished else len(self.done)
+        done = "all of them" if self.finished else len(self.done)
         return (
-            f"{len(pictures)} pictures, {size / 1e6:.1f} MB, in {len(self.shards)} shards in "
-            f"{self.output}; already there: {there}"
+            f"{len(pictures)} images, {size / 1e6:.1f} MB, in {len(self.shards)} shards in "
+            f"{self.output}; already written: {done}"
         )
 
 
 def make_plan(config, output, shard_bytes=100_000_000, progress=True) -> ShardPlan:
-    """Check a data set as training does it, and find out what has to be written; no TensorFlow.
+    """Check a data set as for training, and plan its shards; no TensorFlow.
 
-    Smoothed frames that are missing are made in the data set's folder.
+    Missing smoothed frames are created in the data set's folder.
 
     Args:
         config: the `DataConfig`, with the source "images".
-        output: a new or empty folder, or one that was filled, or half filled, from these pictures.
-        shard_bytes: a shard ends with the picture that makes it this large.
+        output: a new or empty folder, or one with some or all shards of these images.
+        shard_bytes: a shard ends with the image at which it reaches this size.
         progress: show progress bars.
 
-    Raises `InputError` when the data set has problems or `output` holds something else.
+    Raises `InputError` if the data set has problems or `output` contains something else.
     """
     output = pathlib.Path(output)
     check_whole("shard_bytes", shard_bytes, 1)
@@ -79,10 +79,10 @@ def make_plan(config, output, shard_bytes=100_000_000, progress=True) -> ShardPl
 
 
 def write(plan, progress=True):
-    """Write the shards of a `ShardPlan` that are not in place, then the index.
+    """Write the missing shards of a `ShardPlan`, then the index.
 
-    Raises `OSError` when the disk is full; what is in place then is gone on from. One process at a
-    time may call this.
+    Raises `OSError` on a full disk; a later call continues from there. Only one process at a time
+    may call this.
     """
     if plan.finished:
         return
@@ -101,15 +101,15 @@ def _require_ours(output):
         return
     if not output.is_dir():
         raise InputError(f"output: expected a folder, found a file at {output}")
-    found = {path.name for path in output.iterdir() if not path.name.endswith(".tmp")}
-    if found and not found & {tfrecords.INDEX, _PROGRESS}:
+    names = {path.name for path in output.iterdir() if not path.name.endswith(".tmp")}
+    if names and not names & {tfrecords.INDEX, _PROGRESS}:
         raise InputError(
-            f"output: expected a new or empty folder, found {sorted(found)[0]!r} in {output}"
+            f"output: expected a new or empty folder, found {sorted(names)[0]!r} in {output}"
         )
 
 
 def _split_all(config, shard_bytes, progress):
-    """The `Shard`s of the data set as it is now."""
+    """The `Shard`s of the data set's current files."""
     folders = (config.photo_dir, config.style_dir, config.smooth_dir, config.val_dir)
     shards = []
     for group, folder in zip(tfrecords.GROUPS, folders, strict=True):
@@ -131,7 +131,7 @@ def _entry(path):
 
 
 def _split(entries, shard_bytes):
-    """Lists of neighbours that have `shard_bytes` together, or a little more."""
+    """Split `entries` into lists of `shard_bytes` or slightly more."""
     parts, size = [], shard_bytes
     for entry in entries:
         if size >= shard_bytes:
@@ -143,7 +143,7 @@ def _split(entries, shard_bytes):
 
 
 def _identity(shards):
-    """What tells one plan from another, as JSON: names and contents, and how they are split."""
+    """The identity of a plan as JSON: names, contents and shards."""
     return [
         [shard.file, shard.group, [list(picture[1:]) for picture in shard.pictures]]
         for shard in shards
@@ -151,26 +151,24 @@ def _identity(shards):
 
 
 def _done_before(output, shards):
-    """The index entries of the shards that are in place, the first of `shards`."""
+    """The index entries of the first of `shards`, which already exist."""
     for name in (tfrecords.INDEX, _PROGRESS):
         path = output / name
         if not path.exists():
             continue
         try:
-            found = json.loads(path.read_text("utf-8"))
-            done, version = found["shards"], found["version"]
-            before = found.get("plan") or _identity_of(done)
+            stored = json.loads(path.read_text("utf-8"))
+            done, version = stored["shards"], stored["version"]
+            before = stored.get("plan") or _identity_of(done)
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"output: {path} is damaged; delete the folder to begin anew"
-            ) from error
+            raise InputError(f"output: {path} is damaged; delete the folder to restart") from error
         if version != tfrecords.VERSION or before != _identity(shards):
             raise InputError(
-                f"output: {output} was filled from other pictures or with another shard size; "
-                "delete it to begin anew, or use another folder"
+                f"output: {output} was written from other images or with another shard size; "
+                "delete it to restart, or use another folder"
             )
         if name == tfrecords.INDEX:
-            tfrecords.read_index(output)  # names a shard that is missing or cut short
+            tfrecords.read_index(output)  # raises for a missing or truncated shard
         return done
     return []
 
@@ -188,7 +186,7 @@ def _identity_of(done):
 
 
 def _write_shard(output, shard):
-    """Write one shard; returns its entry of the index."""
+    """Write one shard; returns its index entry."""
     import tensorflow as tf
 
     path, size, pictures = output / shard.file, 0, []
@@ -198,7 +196,7 @@ def _write_shard(output, shard):
                 for source, name, length, crc in shard.pictures:
                     data = source.read_bytes()
                     if len(data) != length or zlib.crc32(data) != crc:
-                        raise InputError(f"{source} was changed while the shards were written")
+                        raise InputError(f"{source} has changed while the shards were written")
                     record = _example(name, data)
                     writer.write(record)
                     pictures.append([name, size + _BEFORE + record.index(data), length, crc])
@@ -211,7 +209,7 @@ def _write_shard(output, shard):
 
 
 def _example(name, data):
-    """The serialised `tf.train.Example` of a picture."""
+    """The serialised `tf.train.Example` of an image."""
     import tensorflow as tf
 
     def feature(value):
@@ -227,7 +225,7 @@ def _example(name, data):
 
 
 def _to_json(done, shards=None):
-    """The index of the shards in `done`; with `shards`, what a run that goes on needs besides."""
+    """The index of the shards in `done`; `shards` adds the plan, for continuing a run."""
     index = {
         "format": tfrecords.FORMAT,
         "version": tfrecords.VERSION,

@@ -1,16 +1,16 @@
-"""Shards of training pictures: TFRecord files with an index. Reading needs no TensorFlow.
+"""Shards of training images: TFRecord files with an index. Reading needs no TensorFlow.
 
-A folder that `tfrecord_writer` filled holds
+A folder written by `tfrecord_writer` contains
 
-    index.json                       what is in it, described below
-    style-00000-of-00003.tfrecord    the pictures of one group: "train_photo", "style", "smooth"
-                                     or "val" (optional)
+    index.json                       the index, described below
+    style-00000-of-00003.tfrecord    images of one group: "train_photo", "style", "smooth" or "val"
+                                     (optional)
 
-Each record is a `tf.train.Example` of `image/filename` and `image/encoded`, the picture's file byte
-by byte, so that `tf.data.TFRecordDataset` reads it too. The index says where in the shard each
-picture's bytes are, so that any picture is one short read away:
+Each record is a `tf.train.Example` with `image/filename` and `image/encoded` (the bytes of the
+image file), which `tf.data.TFRecordDataset` can read too. The index has the position of each image
+in its shard, so that any image can be read directly:
 
-    {"format": "animegan_tf tfrecords", "version": 1, "count": pictures in all,
+    {"format": "animegan_tf tfrecords", "version": 1, "count": number of images,
      "shards": [{"file": name, "group": group, "bytes": size of the file,
                  "pictures": [[name, offset, length, CRC-32], ...]}, ...]}
 """
@@ -29,7 +29,7 @@ GROUPS = ("train_photo", "style", "smooth", "val")
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """One picture in a shard; stands for the `pathlib.Path` of a picture file."""
+    """An image in a shard, with the same methods as the `pathlib.Path` of an image file."""
 
     shard: pathlib.Path
     name: str
@@ -46,20 +46,20 @@ class Record:
         return pathlib.PurePath(self.name).stem
 
     def read_bytes(self) -> bytes:
-        """The bytes of the picture file. Raises `InputError` when they are not what was written."""
+        """The bytes of the image file. Raises `InputError` if they are damaged."""
         with self.shard.open("rb") as file:
             file.seek(self.offset)
             data = file.read(self.length)
         if len(data) != self.length or zlib.crc32(data) != self.crc:
-            raise InputError(f"{self} is damaged: make the shards anew")
+            raise InputError(f"{self} is damaged: create the shards again")
         return data
 
 
 def read_index(folder) -> dict[str, list[Record]]:
-    """The records of a folder by group, in the order of the picture files that they were made of.
+    """The records of a folder by group, in the order of the original image files.
 
-    Raises `InputError` when the folder was not filled to its end, the index is of another kind or
-    version, or a shard is not there or not as long as it was.
+    Raises `InputError` if the folder is incomplete, the index has another format or version, or a
+    shard is missing or has another size.
     """
     folder = pathlib.Path(folder)
     index = _load(folder)
@@ -76,8 +76,8 @@ def read_index(folder) -> dict[str, list[Record]]:
     found = sum(map(len, groups.values()))
     if found != count:
         raise InputError(
-            f"tfrecords: expected {count} pictures in {folder / INDEX}, found {found}; make the "
-            "shards anew"
+            f"tfrecords: expected {count} images in {folder / INDEX}, found {found}; create the "
+            "shards again"
         )
     return groups
 
@@ -85,9 +85,9 @@ def read_index(folder) -> dict[str, list[Record]]:
 def _load(folder):
     path = folder / INDEX
     if not path.is_file():
-        found = "one that is not finished" if folder.is_dir() else "nothing"
+        found = "an incomplete one" if folder.is_dir() else "nothing"
         raise InputError(
-            f"tfrecords: expected a folder filled by tools/make_tfrecords.py (with {INDEX}) at "
+            f"tfrecords: expected a folder written by tools/make_tfrecords.py (with {INDEX}) at "
             f"{folder}, found {found}"
         )
     try:
@@ -99,13 +99,13 @@ def _load(folder):
     if index.get("version") != VERSION:
         raise InputError(
             f"tfrecords: expected version {VERSION} in {path}, found {index.get('version')!r}; "
-            "make the shards anew"
+            "create the shards again"
         )
     return index
 
 
 def _not_an_index(folder):
-    return InputError(f"tfrecords: {folder / INDEX} is damaged or was written by something else")
+    return InputError(f"tfrecords: {folder / INDEX} is damaged or has another format")
 
 
 def _check_shard(path, size):
@@ -114,7 +114,7 @@ def _check_shard(path, size):
     except FileNotFoundError:
         raise InputError(f"tfrecords: the shard {path} is missing") from None
     if found != size:
-        kind = "cut short" if found < size else "changed"
+        kind = "truncated" if found < size else "changed"
         raise InputError(
             f"tfrecords: the shard {path} is {kind}: it has {found} bytes, {size} were written"
         )

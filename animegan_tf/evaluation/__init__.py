@@ -1,5 +1,5 @@
-"""How good a generator is, in numbers and charts: what `tools/evaluate.py` and `plot_run.py` do.
+"""Evaluation of generators in numbers and charts, for `tools/evaluate.py` and `plot_run.py`.
 
-`evaluator` measures generators on the same photos by `metrics` and `kernel_distance`; `report`
-and `plotting` show the numbers; `curves` reads and draws a training run.
+`evaluator` measures generators on the same photos with `metrics` and `kernel_distance`; `report`
+writes tables and charts; `curves` reads and draws the scalars of a training run.
 """

@@ -1,8 +1,8 @@
-"""The curves of a training run: its JSON lines read, smoothed and drawn. No TensorFlow.
+"""Charts of the scalars of a training run. No TensorFlow.
 
-A line of `scalars.jsonl` is an object with `step`, `epoch`, `phase` and numbers by the names of the
-loss terms (unweighted but for the totals `init`, `d` and `g`) and of measures such as gradient
-norms. Every number is drawn; those that this module does not know come last.
+A line of `scalars.jsonl` is a JSON object with `step`, `epoch`, `phase`, the loss terms
+(unweighted, except the totals `init`, `d` and `g`) and diagnostics such as gradient norms. All
+numbers are drawn; those without a caption come last.
 """
 
 import json
@@ -17,49 +17,49 @@ from animegan_tf.networks.weights import SCALARS
 
 PHASE_NAMES = {
     "initialize": "initialisation",
-    "discriminate": "discriminator alone",
+    "discriminate": "discriminator only",
     "adversarial": "adversarial phase",
 }
 _NOT_TERMS = ("step", "epoch", "phase")
-# The line is the mean over this share of a run's values, but of no more than that of its phase.
+# The window of the moving average: this fraction of the run, but at most that fraction of a phase.
 _SMOOTHED_OVER, _SMOOTHED_OVER_PHASE = 1 / 25, 1 / 10
 
-# What a term is and what its curve should look like, in the order of the panels.
+# Description of each term and of its expected curve, in the order of the panels.
 CAPTIONS = {
     "init": "Weighted total of the initialisation phase. Falls fast, then slowly; still falling at "
     "its end is fine.",
-    "pixel": "Initialisation aid: mean difference of the pixels, in [-1, 1]. Should fall well "
-    "below 0.1.",
-    "content": "Distance of result and photo in features. Falls in the initialisation; afterwards "
-    "a slow rise, often above where the first phase ended, is normal: style costs detail. A steep "
-    "rise is not: raise content_weight.",
+    "pixel": "Mean absolute difference of the pixels, in [-1, 1], in the initialisation. Should "
+    "fall well below 0.1.",
+    "content": "Feature distance between output and photo. Falls in the initialisation; later a "
+    "slow rise, often above the end of the first phase, is normal: style costs detail. A steep "
+    "rise is not: increase content_weight.",
     "style": "Distance of the texture (Gram matrices) to the gray anime frames. Should fall in the "
-    "first adversarial epochs, then level off. It jumps from step to step with the frames drawn.",
-    "color": "Distance of result and photo in YUV. Should stay low and level; a rise means that "
-    "colours drift: raise color_weight.",
-    "tv": "Total variation of the result: how busy it is. Falls as areas become flat; a rise after "
-    "that may be noise or patterns: look at the samples.",
-    "adversarial": "What the generator pays for being told apart, unweighted. lsgan: near 1 it "
-    "never fools the discriminator, near 0 always. It should hover between, not stick to an end.",
-    "d": "The discriminator's weighted total. Falls at first, then should hover. Collapsed to "
-    "about 0, it has won and teaches nothing more: lower its learning rate.",
-    "g": "The generator's weighted total. Hovers, as it is a contest; its terms say more.",
-    "d output": "The discriminator's mean output; lsgan wants 1 for real frames, 0 for the others. "
-    "Real should stay above the rest, without all reaching 1 and 0: then it has won.",
-    "generator_gradient_norm": "Of the generator's total, before Adam. Level, with single spikes; "
-    "growing without end means that training diverges.",
-    "discriminator_gradient_norm": "Of the discriminator's total, before Adam. Level, with single "
-    "spikes. Near 0 it no longer learns.",
-    "learning rate": "As the recipe says: level, or falling by a half cosine.",
-    "seconds": "Seconds for each step. Level, but for the first steps, which compile; rising means "
-    "that the data come too slowly or the machine is shared.",
-    "images_per_second": "Photos trained on per second, the same from the other side.",
-    "memory_gb": "The most memory taken so far. Rises in the first steps; rising for ever is a "
-    "leak.",
+    "first adversarial epochs, then level off. It is noisy, since each step has other frames.",
+    "color": "Distance between output and photo in YUV. Should stay low and constant; a rise means "
+    "that colours drift: increase color_weight.",
+    "tv": "Total variation of the output. Falls as areas become flat; a later rise may be noise or "
+    "patterns: check the samples.",
+    "adversarial": "The generator's adversarial loss, unweighted. lsgan: near 1 it never fools the "
+    "discriminator, near 0 always. It should stay between both.",
+    "d": "The discriminator's weighted total. Falls at first, then should stay level. Near 0 the "
+    "discriminator has won and gives no useful gradient: lower its learning rate.",
+    "g": "The generator's weighted total. Stays level, since both networks compete; its terms say "
+    "more.",
+    "d output": "The discriminator's mean output. The target of lsgan is 1 for real frames, 0 for "
+    "the others. Real should stay above the rest; at exactly 1 and 0 the discriminator has won.",
+    "generator_gradient_norm": "Gradient norm of the generator's total, before Adam. Level, with "
+    "single spikes; unlimited growth means that training diverges.",
+    "discriminator_gradient_norm": "Gradient norm of the discriminator's total, before Adam. "
+    "Level, with single spikes. Near 0 it no longer learns.",
+    "learning rate": "According to the recipe: constant, or falling by a half cosine.",
+    "seconds": "Seconds per step. Constant after the first steps, which compile; a rise means slow "
+    "data loading or a shared machine.",
+    "images_per_second": "Training photos per second, the inverse of the seconds per step.",
+    "memory_gb": "Peak memory so far. Rises in the first steps; a constant rise is a leak.",
 }
-_UNKNOWN = "Recorded by the run; this tool knows no more of it."
+_UNKNOWN = "Recorded by the run; no description available."
 
-# What is drawn on one panel: {title: {term: its name there}}.
+# Terms that share a panel: {title: {term: label}}.
 _TOGETHER = {
     "d output": {
         "d_real": "real",
@@ -76,11 +76,11 @@ _TOGETHER = {
 
 
 def read_scalars(path):
-    """The lines of a run as dicts in the order of their steps, and how many were unreadable.
+    """The lines of a run as dicts in the order of steps, and the number of unreadable lines.
 
-    `path` is a run directory or its `.jsonl` file. The last line of a run that goes on may be cut
-    short. Of a step that is there twice the later line counts. Raises `InputError` when there is no
-    such file or no line of it is a step's.
+    `path` is a run directory or its `.jsonl` file. The last line of a running run may be truncated.
+    For a duplicate step the later line is used. Raises `InputError` if there is no such file or no
+    line with a step.
     """
     path = Path(path)
     file = path / SCALARS if path.is_dir() else path
@@ -103,21 +103,21 @@ def read_scalars(path):
 
 def terms(lines):
     """The names of the numbers in lines of a run, in the order of their first appearance."""
-    found = {
+    names = {
         name: None
         for line in lines
         for name, value in line.items()
         if name not in _NOT_TERMS and _is_number(value)
     }
-    return list(found)
+    return list(names)
 
 
 def _panels(lines):
-    """{title: {term: its name}} of the panels for lines of a run; known ones come first."""
-    found = terms(lines)
-    shared = {title: {t: n for t, n in of.items() if t in found} for title, of in _TOGETHER.items()}
+    """{title: {term: label}} of the panels for lines of a run; those with a caption come first."""
+    names = terms(lines)
+    shared = {title: {t: n for t, n in of.items() if t in names} for title, of in _TOGETHER.items()}
     grouped = {term for group in shared.values() for term in group}
-    single = {term: {term: ""} for term in found if term not in grouped}
+    single = {term: {term: ""} for term in names if term not in grouped}
     panels = {**single, **{title: group for title, group in shared.items() if group}}
     known = {title: panels.pop(title) for title in CAPTIONS if title in panels}
     return {**known, **panels}
@@ -129,33 +129,35 @@ def _is_number(value):
 
 
 def smooth(values, over):
-    """The mean of the `over` values around each; at the beginning, where they fall steeply, of as
-    many before as after it, at the end of as many as there are.
+    """Centred moving average over `over` values.
+
+    At the beginning, where losses fall steeply, the window is smaller but symmetric; at the end it
+    is truncated.
     """
     values = np.asarray(values, float)
     sums = np.concatenate([[0.0], np.cumsum(values)])
-    at = np.arange(len(values))
-    reach = np.minimum(over // 2, at)
-    first, end = at - reach, np.minimum(at + reach + 1, len(values))
+    index = np.arange(len(values))
+    reach = np.minimum(over // 2, index)
+    first, end = index - reach, np.minimum(index + reach + 1, len(values))
     return (sums[end] - sums[first]) / (end - first)
 
 
 def phases(lines):
-    """The stretches of one phase each: [(first step, last step, phase)]."""
-    found = []
+    """The phases of a run: [(first step, last step, phase)]."""
+    ranges = []
     for line in lines:
         step, phase = line["step"], line.get("phase", "")
-        if found and found[-1][2] == phase:
-            found[-1][1] = step
+        if ranges and ranges[-1][2] == phase:
+            ranges[-1][1] = step
         else:
-            found.append([step, step, phase])
-    return [tuple(one) for one in found]
+            ranges.append([step, step, phase])
+    return [tuple(item) for item in ranges]
 
 
 def draw_run(lines, title):
-    """The chart of a run, uint8 RGB: a panel for each term, smoothed phase by phase.
+    """The chart of a run, uint8 RGB: a panel per term, smoothed separately for each phase.
 
-    `lines` come from `read_scalars`. A panel reaches over the steps that have its term.
+    `lines` come from `read_scalars`. A panel shows the steps that have its term.
     """
     stretches = phases(lines)
     bands = tuple(
@@ -174,14 +176,14 @@ def draw_run(lines, title):
     epoch = f", epoch {last['epoch']}" if "epoch" in last else ""
     phase = PHASE_NAMES.get(last.get("phase", ""), last.get("phase", ""))
     subtitle = (
-        f"up to step {last['step']}{epoch}, {phase}. Over the steps: each value faintly, "
-        "and the mean around it."
+        f"up to step {last['step']}{epoch}, {phase}. Over the steps: single values (faint) and "
+        "their moving average."
     )
     return plotting.draw(title, subtitle, panels)
 
 
 def _curves(lines, term, name, stretches):
-    """A `plotting.Curve` of a term for each stretch that has it."""
+    """A `plotting.Curve` of a term for each phase that has it."""
     curves = []
     for start, end, _ in stretches:
         values = [
@@ -197,5 +199,5 @@ def _curves(lines, term, name, stretches):
 
 
 def _following(stretches):
-    """Where each stretch ends: where the next begins; the last with its own end."""
+    """The end of each phase: the start of the next one, or the last step."""
     return [start for start, _, _ in stretches[1:]] + [stretches[-1][1]]

@@ -1,10 +1,10 @@
-"""Generators compared in numbers: distance to photo and style, artifacts, colour, flicker, speed.
+"""Measures of generators: distance to photo and style, artifacts, colour, flicker, speed.
 
-Pictures are uint8 RGB (height, width, 3); results are judged as a user sees them, in 8 bits and at
-the photo's size. `metrics` defines artifacts, colour shift and flicker; content and style distance
-are the training's losses (`losses`), here of whole pictures: content is the mean absolute
-difference of the features of photo and result, style that of the result's Gram matrix and the mean
-Gram matrix of the gray style pictures. Both are means over the photos.
+Images are uint8 RGB (height, width, 3); outputs are measured in 8 bits at the photo's size.
+`metrics` defines artifacts, colour shift and flicker. Content and style distance are the training
+losses (`losses`) of whole images, averaged over the photos: content is the mean absolute difference
+of the features of photo and output; style that of the Gram matrix of the output and the mean Gram
+matrix of the gray style images.
 """
 
 import dataclasses
@@ -23,27 +23,27 @@ from animegan_tf.images import even_choice
 from animegan_tf.networks import weights
 
 _KEPT = re.compile(r"generator-(\d+)\.weights\.h5")
-# Mean absolute difference, in levels, of two pictures that differ by rounding alone: keeps the
-# flicker of a perfectly still film finite.
+# Mean absolute difference, in levels, of two images that differ by rounding only. It keeps the
+# relative flicker of a still video finite.
 _ROUNDING_LEVELS = 1 / 3
-# How many frames after the first one a different one may come: animation holds its drawings.
+# Maximum number of equal frames before one that differs: animation repeats drawings.
 _HELD = 6
 
 
 @dataclasses.dataclass(frozen=True)
 class Measures:
-    """What was measured of a generator; None where there was nothing to measure it on.
+    """The measures of a generator; None for those without data.
 
     Attributes:
         content: feature distance to the photo; 0 for the photo itself.
-        style: Gram distance to the style pictures.
+        style: Gram distance to the style images.
         artifacts: high-frequency energy in flat regions relative to the photo's; 1 for the photo.
-        artifacts_to_style: the same relative to that in the flat regions of the style pictures.
-        color: mean over the photos of the length of each one's `lab`.
-        lab: mean shift of (L, a, b): a cast of all photos.
-        flicker: of a film's frames relative to the film's own; 1 for the film.
-        images_per_second: on this machine, at the sizes given.
-        kernel: `kernel_distance` of the results, all together, to the style pictures.
+        artifacts_to_style: the same relative to the flat regions of the style images.
+        color: norm of the (L, a, b) shift of each photo, averaged over the photos.
+        lab: mean (L, a, b) shift of all photos, i.e. the colour cast.
+        flicker: flicker of a video relative to its source; 1 for the source.
+        images_per_second: on this machine, for these photos.
+        kernel: `kernel_distance` of all outputs to the style images.
     """
 
     content: float | None = None
@@ -59,7 +59,7 @@ class Measures:
 
 @dataclasses.dataclass(frozen=True)
 class StylePicture:
-    """A picture of the style set: in colour, and as training makes it gray, in three channels."""
+    """An image of the style set in RGB, and in gray (three channels) as in training."""
 
     rgb: np.ndarray
     gray: np.ndarray
@@ -67,7 +67,7 @@ class StylePicture:
 
 @dataclasses.dataclass(frozen=True)
 class FramePair:
-    """Two frames of a film that follow each other, and the `metrics.Motion` between them."""
+    """Two consecutive frames of a video, and the `metrics.Motion` between them."""
 
     first: np.ndarray
     second: np.ndarray
@@ -75,16 +75,16 @@ class FramePair:
 
 
 class Evaluator:
-    """Measures generators on the same photos: `evaluator(stylizer) -> (Measures, results)`.
+    """Measures generators on the same photos: `evaluator(stylizer) -> (Measures, outputs)`.
 
-    photos: uint8 RGB pictures.
+    photos: uint8 RGB images.
     features: a model of `networks.build_feature_extractor`.
-    style: `StylePicture`s; without any the two measures that need them are None.
-    pairs: `FramePair`s of a film; without any there is no flicker.
-    kernel: measure the kernel distance to the style pictures too.
+    style: `StylePicture`s; without them the measures that need them are None.
+    pairs: `FramePair`s of a video, for the flicker.
+    kernel: also measure the kernel distance to the style images.
 
-    `photos_themselves` and `style_itself` are the `Measures` of the photos unchanged, and of the
-    style pictures, for comparison. The photos' features are kept: some 6 MB for one of 512x384.
+    For comparison, `photos_themselves` and `style_itself` are the `Measures` of the unchanged
+    photos and of the style images. The photos' features are kept in memory: 6 MB for 512x384.
     """
 
     def __init__(self, photos, features, style=(), pairs=(), kernel=False):
@@ -93,7 +93,7 @@ class Evaluator:
         if not photos:
             raise InputError("photos: expected at least one, received none")
         if kernel and not style:
-            raise InputError("style: expected pictures for the kernel distance, received none")
+            raise InputError("style: expected images for the kernel distance, received none")
         self._features = tf.function(
             lambda batch: features(batch, training=False),
             input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
@@ -104,17 +104,17 @@ class Evaluator:
         self._windows = [metrics.flat_windows(photo) for photo in self._photos]
         self._energy = self._typical_energy(self._photos)
         self._style_samples = [
-            kernel_distance.samples(self._features_of(one.rgb)) for one in style if kernel
+            kernel_distance.samples(self._features_of(image.rgb)) for image in style if kernel
         ]
-        self._film_flicker = self._flicker_of(lambda picture: picture)
-        self._style_energy, self._gram, self.style_itself = self._look_at(list(style))
+        self._film_flicker = self._flicker_of(lambda image: image)
+        self._style_energy, self._gram, self.style_itself = self._measure_style(list(style))
         self.photos_themselves = dataclasses.replace(
             self._measure(self._photos, self._photo_features),
             flicker=self._relative_flicker(self._film_flicker),
         )
 
     def __call__(self, stylizer):
-        """The `Measures` of `stylizer`, a function from photo to result, and its results."""
+        """The `Measures` of `stylizer`, a function from photo to output, and its outputs."""
         stylizer(self._photos[0])  # the first call compiles
         started = time.perf_counter()
         results = [stylizer(photo) for photo in self._photos]
@@ -122,7 +122,7 @@ class Evaluator:
         for photo, result in zip(self._photos, results, strict=True):
             if photo.shape != result.shape:
                 raise InputError(
-                    f"stylizer: expected results of the photo's size {photo.shape}, received "
+                    f"stylizer: expected outputs of the photo's size {photo.shape}, received "
                     f"{result.shape}"
                 )
         measured = dataclasses.replace(
@@ -135,34 +135,34 @@ class Evaluator:
     def _features_of(self, rgb):
         return self._features(images.to_network(rgb)[None])
 
-    def _look_at(self, style):
-        """(energy of flat regions, mean Gram matrix, `Measures`) of the style pictures."""
+    def _measure_style(self, style):
+        """(energy of flat regions, mean Gram matrix, `Measures`) of the style images."""
         from animegan_tf import losses
 
         if not style:
             return None, None, Measures()
         energies = [
-            metrics.window_energies(one.rgb, metrics.flat_windows(one.rgb)) for one in style
+            metrics.window_energies(image.rgb, metrics.flat_windows(image.rgb)) for image in style
         ]
         energy = metrics.typical(np.concatenate(energies))
-        grams = [losses.gram_matrix(self._features_of(one.gray)) for one in style]
-        gram = sum(grams) / len(grams)
-        distances = [float(np.abs(one - gram).mean()) for one in grams]
-        themselves = Measures(
+        grams = [losses.gram_matrix(self._features_of(image.gray)) for image in style]
+        mean_gram = sum(grams) / len(grams)
+        distances = [float(np.abs(gram - mean_gram).mean()) for gram in grams]
+        measures = Measures(
             style=float(np.mean(distances)), artifacts_to_style=_ratio(energy, energy)
         )
-        return energy, gram, themselves
+        return energy, mean_gram, measures
 
     @property
     def flat_windows(self):
-        """In how many windows of the photos artifacts are measured."""
+        """The number of flat windows of the photos, in which artifacts are measured."""
         return int(sum(windows.sum() for windows in self._windows))
 
-    def _typical_energy(self, pictures):
-        """That of all pictures where the photos are flat; None where they are nowhere."""
+    def _typical_energy(self, outputs):
+        """The typical energy in the photos' flat windows, or None if there are none."""
         energies = [
-            metrics.window_energies(picture, windows)
-            for picture, windows in zip(pictures, self._windows, strict=True)
+            metrics.window_energies(image, windows)
+            for image, windows in zip(outputs, self._windows, strict=True)
         ]
         return metrics.typical(np.concatenate(energies))
 
@@ -170,12 +170,12 @@ class Evaluator:
         from animegan_tf import losses
 
         contents = [
-            float(losses.content_loss(one, other))
-            for one, other in zip(self._photo_features, result_features, strict=True)
+            float(losses.content_loss(photo, result))
+            for photo, result in zip(self._photo_features, result_features, strict=True)
         ]
         style = None
         if self._gram is not None:
-            distances = [losses.gram_style_loss(self._gram, one) for one in result_features]
+            distances = [losses.gram_style_loss(self._gram, part) for part in result_features]
             style = float(np.mean(distances))
         shifts = np.array(list(map(metrics.lab_shift, self._photos, results)))
         energy = self._typical_energy(results)
@@ -192,11 +192,11 @@ class Evaluator:
     def _kernel_distance(self, result_features):
         if not self._style_samples:
             return None
-        found = np.concatenate([kernel_distance.samples(one) for one in result_features])
-        return kernel_distance.kernel_distance(found, np.concatenate(self._style_samples))
+        samples = np.concatenate([kernel_distance.samples(part) for part in result_features])
+        return kernel_distance.kernel_distance(samples, np.concatenate(self._style_samples))
 
     def _flicker_of(self, stylizer):
-        """Mean difference in levels of the pairs' results, None without pairs."""
+        """Mean difference of the pairs' outputs in levels, None without pairs."""
         if not self._pairs:
             return None
         return float(
@@ -218,20 +218,20 @@ def _ratio(energy, reference):
     return None if energy is None or reference is None else energy / reference
 
 
-# --- what is measured, and what on ---------------------------------------------------------------
+# --- checkpoints and data ------------------------------------------------------------------------
 
 
 def kept_generators(run_dir):
-    """The generators that a run has kept: [(epoch, path)], ascending, from its folder `epochs`."""
+    """The generators in the folder `epochs` of a run: [(epoch, path)], ascending."""
     folder = Path(run_dir) / weights.EPOCH_WEIGHTS
     if not folder.is_dir():
         return []
-    found = ((_KEPT.fullmatch(path.name), path) for path in folder.iterdir())
-    return sorted((int(match[1]), path) for match, path in found if match)
+    matches = ((_KEPT.fullmatch(path.name), path) for path in folder.iterdir())
+    return sorted((int(match[1]), path) for match, path in matches if match)
 
 
 def load_photos(folder, max_side, count):
-    """[(name, uint8 RGB)] of up to `count` photos of a folder, taken at even steps.
+    """[(name, uint8 RGB)] of up to `count` photos of a folder, at equal intervals.
 
     Longer sides are shrunk to `max_side`.
     """
@@ -242,20 +242,20 @@ def load_photos(folder, max_side, count):
 
 
 def load_style(folder, max_side, count):
-    """Up to `count` `StylePicture`s of a folder, taken at even steps."""
-    pictures = []
+    """Up to `count` `StylePicture`s of a folder, at equal intervals."""
+    style = []
     for path in _some("style_dir", folder, count):
         data = path.read_bytes()
         gray = images.limit_side(files.decode_gray(data, path), max_side)
         rgb = images.limit_side(files.decode_color(data, path), max_side)
-        pictures.append(StylePicture(rgb, np.repeat(gray[..., None], 3, axis=-1)))
-    return pictures
+        style.append(StylePicture(rgb, np.repeat(gray[..., None], 3, axis=-1)))
+    return style
 
 
 def load_pairs(video, max_side, count):
-    """Up to `count` `FramePair`s, spread evenly over a film.
+    """Up to `count` `FramePair`s, spread evenly over a video.
 
-    Where it stands still or cuts there is none. Raises `InputError` when there is none at all.
+    Still parts and cuts have none. Raises `InputError` if there are none in the whole video.
     """
     from animegan_tf.video.reader import VideoReader
 
@@ -270,30 +270,30 @@ def load_pairs(video, max_side, count):
                 pairs.append(pair)
     if not pairs:
         raise InputError(
-            f"video: expected a film that moves, found no two frames to compare in {video}"
+            f"video: expected a video with motion, found no two frames to compare in {video}"
         )
     return pairs
 
 
 def _first_pair(frames, max_side):
-    """The first frame and the first one after it that differs, if that can be compared."""
+    """The first frame and the next one that differs, or None if these cannot be compared."""
     first = None
     for frame in itertools.islice(frames, _HELD + 1):
-        picture = images.limit_side(frame.rgb(), max_side)
+        image = images.limit_side(frame.rgb(), max_side)
         if first is None:
-            first = picture
-        elif not np.array_equal(first, picture):
-            motion = metrics.find_motion(first, picture)
-            return None if motion is None else FramePair(first, picture, motion)
+            first = image
+        elif not np.array_equal(first, image):
+            motion = metrics.find_motion(first, image)
+            return None if motion is None else FramePair(first, image, motion)
     return None
 
 
 def _some(name, folder, count):
-    """Up to `count` of the pictures in a folder, at even steps, the first and last among them."""
+    """Up to `count` images of a folder at equal intervals, including the first and the last."""
     try:
         paths = files.list_images(folder)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     if not paths:
-        raise InputError(f"{name}: expected pictures in {folder}, found none")
+        raise InputError(f"{name}: expected images in {folder}, found none")
     return even_choice(paths, count)

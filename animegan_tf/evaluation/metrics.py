@@ -1,18 +1,19 @@
-"""How a result differs from its photo, in numbers: artifacts, colour, flicker. No TensorFlow.
+"""Measures of the difference between output and photo: artifacts, colour, flicker. No TensorFlow.
 
-Pictures are uint8 RGB (height, width, 3), photo and result of one size. Brightness (luma) is that
-of ITU-R BT.601 in levels of 0..255.
+Images are uint8 RGB (height, width, 3), photo and output of one size. Luma is that of ITU-R BT.601
+in levels of 0..255.
 
-**High-frequency artifacts** (the grids and speckles that instance norm is known for; total
-variation loss does not suppress them). What is measured is the variance of the luma, in levels
-squared, that lies above a radial frequency of `CUTOFF` cycles per pixel (half of what a row of
-pixels can hold), in flat windows: `WINDOW` pixels square, half overlapping, under a Hann window,
-where the photo's luma has a standard deviation of at most `FLAT` levels. There the photo shows
-next to nothing, so what a result has there was made by the network. A checkerboard of +-a levels
-counts a squared. The index is the ratio of the `typical` energies of result and photo.
+**High-frequency artifacts** are the grids and speckles for which instance norm is known; total
+variation loss does not suppress them. The measure is the variance of the luma, in levels squared,
+above a radial frequency of `CUTOFF` cycles per pixel (half the Nyquist frequency) in flat windows.
+Windows are `WINDOW` pixels square, half overlapping, with a Hann taper. They are flat if the
+photo's luma has a standard deviation of at most `FLAT` levels, so that details of the output there
+come from the network. A checkerboard of +-a levels has an energy of a squared. The index is the
+ratio of the `typical` energies of output and photo.
 
-**Flicker**: two frames of a film, the first moved onto the second by the optical flow of the film,
-differ by little where the flow can be trusted; their results should not differ by more.
+**Flicker**: the first of two frames is warped onto the second by the optical flow of the source
+video. Where the flow is reliable, the source frames then differ little; the outputs should not
+differ more.
 """
 
 import dataclasses
@@ -27,10 +28,10 @@ CUTOFF = 0.25
 WINDOW, _STRIDE = 32, 16
 FLAT = 5.0
 
-# Where forward and backward flow miss each other by more pixels, or the pictures differ by more
-# levels once moved, something is hidden or unclear.
+# The flow is unreliable where forward and backward flow differ by more pixels, or warped frames by
+# more levels.
 _FLOW_MISMATCH, _MOST_LEVELS = 1.0, 20
-# A pair of frames of which less can be compared lies across a cut.
+# With a smaller reliable fraction there is a cut between the frames.
 _LEAST_COMPARABLE = 0.5
 
 
@@ -43,7 +44,7 @@ def _radial_frequencies():
 
 
 def _spectrum_counts():
-    """How often each entry of `rfft2` stands in the whole spectrum: but for two columns, twice."""
+    """The number of times each entry of `rfft2` occurs in the full spectrum."""
     counts = np.full((WINDOW, WINDOW // 2 + 1), 2.0)
     counts[:, [0, -1]] = 1.0
     return counts
@@ -52,30 +53,30 @@ def _spectrum_counts():
 _HANN = np.hanning(WINDOW + 1)[:-1]
 _TAPER = np.outer(_HANN, _HANN)
 _ABOVE = _spectrum_counts() * (_radial_frequencies() > CUTOFF) / (WINDOW**2 * (_TAPER**2).sum())
-# What rounding to whole levels adds: a variance of 1/12, evenly over all frequencies. It is
-# added to every energy, and keeps the index finite where a photo is perfectly flat.
+# Energy of rounding to whole levels: a variance of 1/12, uniform over all frequencies. It is added
+# to each energy, and keeps the index finite for a perfectly flat photo.
 ROUNDING_ENERGY = float((_ABOVE * (_TAPER**2).sum()).sum()) / 12
 
 
 def flat_windows(rgb):
-    """Which windows of a picture are flat: bool (rows, columns) of windows, maybe of none."""
+    """Whether each window of an image is flat: bool (rows, columns) of windows, possibly empty."""
     return _windows(luma(rgb)).std(axis=(2, 3)) <= FLAT
 
 
 def window_energies(rgb, windows):
-    """Energy above `CUTOFF`, with what rounding adds, in each of those `windows`: float64 (n,).
+    """Energy above `CUTOFF`, including rounding, in each of the `windows`: float64 (n,).
 
     `windows` come from `flat_windows` of the photo.
     """
     chosen = _windows(luma(rgb))[windows]
-    # The mean under the taper itself, or the taper's own spectrum would show.
+    # Subtract the tapered mean, which would otherwise add the spectrum of the taper.
     means = (chosen * _TAPER).sum(axis=(1, 2), keepdims=True) / _TAPER.sum()
     spectrum = np.fft.rfft2((chosen - means) * _TAPER)
     return (np.square(np.abs(spectrum)) * _ABOVE).sum(axis=(1, 2)) + ROUNDING_ENERGY
 
 
 def typical(energies):
-    """The geometric mean of energies, which a few windows do not rule; None without any."""
+    """The geometric mean of energies, which is robust against outliers; None without energies."""
     energies = np.asarray(energies)
     return float(np.exp(np.log(energies).mean())) if energies.size else None
 
@@ -91,10 +92,10 @@ def _windows(plane):
 
 
 def lab_shift(photo, result):
-    """Mean CIELAB (L, a, b) of the result minus that of the photo: float64 (3,).
+    """Mean CIELAB (L, a, b) of the output minus that of the photo: float64 (3,).
 
-    L is 0 black to 100 white; a is green to red, b blue to yellow. About 2 can be seen side by
-    side, 10 at once.
+    L is 0 black to 100 white; a is green to red, b blue to yellow. A difference of about 2 is
+    visible side by side, 10 without comparison.
     """
     return _mean_lab(result) - _mean_lab(photo)
 
@@ -109,11 +110,12 @@ def _mean_lab(rgb):
 
 @dataclasses.dataclass(frozen=True)
 class Motion:
-    """How to move a frame onto the next one.
+    """The warp of a frame onto the next one.
 
     Attributes:
-        sources: float32 (H, W, 2), where each pixel of the second frame was in the first: (x, y).
-        comparable: bool (H, W), where that can be relied on.
+        sources: float32 (H, W, 2), the position (x, y) in the first frame of each pixel of the
+            second.
+        comparable: bool (H, W), where this is reliable.
     """
 
     sources: np.ndarray
@@ -121,7 +123,7 @@ class Motion:
 
 
 def find_motion(first, second):
-    """The `Motion` between two frames of a film, or None where they show different things."""
+    """The `Motion` between two frames of a video, or None across a cut."""
     if first.shape != second.shape:
         raise InputError(f"frames: expected one size, received {first.shape} and {second.shape}")
     grays = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (first, second)]
@@ -131,22 +133,22 @@ def find_motion(first, second):
     height, width = grays[0].shape
     columns, rows = np.meshgrid(np.arange(width), np.arange(height))
     sources = np.stack([columns, rows], -1).astype(np.float32) + backward
-    back_again = cv2.remap(
+    warped_forward = cv2.remap(
         forward, sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    missed = np.linalg.norm(backward + back_again, axis=-1)
-    moved = cv2.remap(grays[0], sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    alike = cv2.absdiff(moved, grays[1]) <= _MOST_LEVELS
+    mismatch = np.linalg.norm(backward + warped_forward, axis=-1)
+    warped = cv2.remap(grays[0], sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    similar = cv2.absdiff(warped, grays[1]) <= _MOST_LEVELS
     inside = (sources >= 0).all(-1) & (sources <= (width - 1, height - 1)).all(-1)
-    comparable = inside & alike & (missed <= _FLOW_MISMATCH)
+    comparable = inside & similar & (mismatch <= _FLOW_MISMATCH)
     if comparable.mean() < _LEAST_COMPARABLE:
         return None
     return Motion(sources, comparable)
 
 
 def flicker(first, second, motion):
-    """Mean absolute difference, in levels, of the second picture and the first moved onto it."""
-    moved = cv2.remap(
+    """Mean absolute difference, in levels, of the second image and the warped first one."""
+    warped = cv2.remap(
         first, motion.sources, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    return float(cv2.absdiff(moved, second)[motion.comparable].mean())
+    return float(cv2.absdiff(warped, second)[motion.comparable].mean())

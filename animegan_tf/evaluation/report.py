@@ -1,7 +1,6 @@
-"""What `evaluation` measured, for people and programs: table, JSON, CSV, pictures. No TensorFlow.
+"""Reports of an evaluation: table, JSON, CSV, images. No TensorFlow.
 
-A `Row` is a generator, or one of the two things to compare with: the photos unchanged, the style
-pictures.
+A `Row` is a generator or a reference: the unchanged photos, or the style images.
 """
 
 import csv
@@ -21,56 +20,56 @@ _CELL, _HEADER, _GAP = 256, 26, 4
 _MOST_COLUMNS = 10
 
 LEGEND = """\
-content    feature distance to the photo; 0 is the photo itself, untouched
-style      Gram distance to the style pictures; lower is nearer to their texture
+content    feature distance to the photo; 0 is the unchanged photo
+style      Gram distance to the style images; lower is closer to their texture
 artifacts  high-frequency energy in flat regions relative to the photo's; over 1: patterns, noise
-to style   the same relative to the style pictures'
-colour     mean shift of each photo's mean colour in CIELAB; about 2 can just be seen
-L a b      the shift that all photos share: lighter, redder (less green), yellower (less blue)
-flicker    of a film relative to its own; 1 adds none, a washed-out result has less than 1
-kernel     distance of all results to the style pictures (--kid); lower is more like them"""
+to style   the same relative to the style images
+colour     mean colour shift of the photos in CIELAB; about 2 is just visible
+L a b      mean shift of all photos: lighter, redder (less green), yellower (less blue)
+flicker    of a video relative to its source; 1 adds none, a washed-out output has less than 1
+kernel     distance of all outputs to the style images (--kid); lower is closer"""
 
 # Title and caption of the charts over the epochs.
 _PANELS = {
     "content": (
         "content distance",
-        "To the photo, in features. Rises as the style takes hold; where it climbs without style "
-        "distance falling, only detail is lost.",
+        "Feature distance to the photo. Rises as the style gets stronger; a rise without a falling "
+        "style distance only loses detail.",
     ),
     "style": (
         "style distance",
-        "To the gray style pictures, in Gram matrices. Should fall below the photos'; an epoch "
-        "after it has levelled off is a candidate.",
+        "Gram distance to the gray style images. Should fall below that of the photos; epochs "
+        "after it has levelled off are candidates.",
     ),
     "artifacts": (
         "artifact index",
-        "High-frequency energy in flat regions, relative to the photos'. Should be at or below 1; "
-        "prefer epochs where it is low.",
+        "High-frequency energy in flat regions relative to the photos. Should be 1 or less; prefer "
+        "epochs with low values.",
     ),
     "artifacts_to_style": (
         "artifact index to style",
-        "The same relative to the flat regions of the style pictures: 1 is as clean as they are.",
+        "The same relative to the flat regions of the style images: 1 is equally clean.",
     ),
     "color": (
         "colour shift",
-        "How far each photo's mean colour moves, in CIELAB. Some is style; above 10 the photo's "
+        "Mean colour shift of the photos in CIELAB. Some shift is style; above 10 the photo's "
         "colours are lost.",
     ),
     "flicker": (
         "flicker",
-        "Of a film's frames, relative to the film's own; over 1 the result flickers. A washed-out "
-        "result has less than 1.",
+        "Flicker of a video relative to its source; over 1 the output flickers. A washed-out "
+        "output has less than 1.",
     ),
     "kernel": (
         "kernel distance",
-        "Of all results to the style pictures, in VGG features; lower is more like them.",
+        "Distance of all outputs to the style images in VGG features; lower is closer.",
     ),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """A generator's name, its `evaluator.Measures`, and the epoch it is of, if that is known."""
+    """A generator's name, its `evaluator.Measures`, and its epoch, if known."""
 
     label: str
     measures: evaluator.Measures
@@ -85,15 +84,15 @@ def table(rows):
         f"{'colour':>6} {'L':>6} {'a':>6} {'b':>6} {'flicker':>7} {'images/s':>8} {'kernel':>7}"
     ]
     for row in rows:
-        one = row.measures
-        lab = one.lab or (None, None, None)
+        m = row.measures
+        lab = m.lab or (None, None, None)
         lines.append(
-            f"{row.label:{width}}  {_number(one.content, 8, '.3f')} {_number(one.style, 8, '.3f')} "
-            f"{_number(one.artifacts, 9, '.2f')} {_number(one.artifacts_to_style, 8, '.2f')} "
-            f"{_number(one.color, 6, '.1f')} "
+            f"{row.label:{width}}  {_number(m.content, 8, '.3f')} {_number(m.style, 8, '.3f')} "
+            f"{_number(m.artifacts, 9, '.2f')} {_number(m.artifacts_to_style, 8, '.2f')} "
+            f"{_number(m.color, 6, '.1f')} "
             + " ".join(_number(value, 6, "+.1f") for value in lab)
-            + f" {_number(one.flicker, 7, '.2f')} {_number(one.images_per_second, 8, '.2f')} "
-            + _number(one.kernel, 7, ".3f")
+            + f" {_number(m.flicker, 7, '.2f')} {_number(m.images_per_second, 8, '.2f')} "
+            + _number(m.kernel, 7, ".3f")
         )
     return "\n".join(line.rstrip() for line in lines)
 
@@ -103,7 +102,7 @@ def _number(value, width, form):
 
 
 def write_json(path, rows, settings):
-    """Write the rows, and what they were measured on (`settings`, JSON values)."""
+    """Write the rows and the `settings` of the measurement (JSON values)."""
     listed = [
         {"label": row.label, "epoch": row.epoch, **dataclasses.asdict(row.measures)} for row in rows
     ]
@@ -111,7 +110,7 @@ def write_json(path, rows, settings):
 
 
 def write_csv(path, rows):
-    """Write the rows, a line each; what was not measured is empty."""
+    """Write the rows; missing measures are empty."""
     names = [field.name for field in dataclasses.fields(evaluator.Measures) if field.name != "lab"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -124,10 +123,10 @@ def write_csv(path, rows):
 
 
 def draw_grid(photos, columns):
-    """Photos and results side by side, a row for each photo: uint8 RGB.
+    """Photos and outputs side by side, a row per photo: uint8 RGB.
 
-    columns: (label, results) of each generator, results in the order of `photos`. Of many columns
-    some are taken at even steps, the first and the last among them.
+    columns: (label, outputs) of each generator, outputs in the order of `photos`. Of many columns
+    some are chosen at equal intervals, including the first and the last.
     """
     if not photos:
         raise InputError("photos: expected at least one, received none")
@@ -139,7 +138,7 @@ def draw_grid(photos, columns):
         size = max(1, round(width * scale)), max(1, round(height * scale))
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         cells = [
-            _cell(cv2.resize(pictures[index], size, None, 0, 0, method)) for _, pictures in columns
+            _cell(cv2.resize(outputs[index], size, None, 0, 0, method)) for _, outputs in columns
         ]
         rows.append(np.concatenate(cells, axis=1))
     sheet = np.concatenate([np.full((_HEADER, *rows[0].shape[1:]), 255, np.uint8), *rows])
@@ -148,17 +147,17 @@ def draw_grid(photos, columns):
     return sheet
 
 
-def _cell(picture):
-    """A picture in the middle of the columns' width, with the gap to the next one."""
-    height, width = picture.shape[:2]
+def _cell(image):
+    """An image, centred in its column, with the gap to the next one."""
+    height, width = image.shape[:2]
     cell = np.full((height + _GAP, _CELL + _GAP, 3), 255, np.uint8)
     left = (_CELL - width) // 2
-    cell[:height, left : left + width] = picture
+    cell[:height, left : left + width] = image
     return cell
 
 
 def _shortened(label):
-    """The end of a label, as much as fits above a column."""
+    """The end of a label that fits above a column."""
     shown = label
     while contact_sheet.text_width(shown, 0.42) > _CELL - 8:
         label = label[1:]
@@ -167,9 +166,9 @@ def _shortened(label):
 
 
 def draw_epochs(title, rows, references):
-    """The measures of the rows that have an epoch over their epochs: uint8 RGB, a panel for each.
+    """A chart of the measures over the epochs, a panel per measure: uint8 RGB.
 
-    references: `Row`s whose values are drawn as lines across.
+    references: `Row`s whose values are drawn as horizontal lines.
     """
     rows = sorted((row for row in rows if row.epoch is not None), key=lambda row: row.epoch)
     panels = []

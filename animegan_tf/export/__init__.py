@@ -1,10 +1,15 @@
-"""Generators in the forms that production takes: SavedModel for TF Serving, TFLite for phones.
+"""Exports of generators: SavedModel for TF Serving, TFLite for phones.
 
-`export_saved_model` and `export_tflite` write, check in a fresh process, and only then move into
-place. `python -m animegan_tf.export` is their command line.
+`export_saved_model` and `export_tflite` check the export in a separate process before it appears at
+its final path. `python -m animegan_tf.export` is their command line.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from animegan_tf.export.saved_model import export_saved_model
+    from animegan_tf.export.tflite import export_tflite
 
 _MODULE_OF = {"export_saved_model": "saved_model", "export_tflite": "tflite"}
 

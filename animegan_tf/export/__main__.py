@@ -5,9 +5,9 @@
     python -m animegan_tf.export --checkpoint=runs/hayao --format=tflite --quantize=int8 \\
         --calibration=photos --output=anime.tflite
 
-The style is the one that ships with this project, another by name (--list_styles shows them), or
-one's own --checkpoint. Each export is run in a fresh process on real photos and compared with the
-model; the figures go into a report beside it. One that does not match is removed, and the exit
+The default style ships with this project; choose another by name (--list_styles shows them) or with
+--checkpoint. Each export is run in a separate process on real photos and compared with the model; a
+report with the results is written beside it. If they differ, the export is removed and the exit
 status is 1.
 """
 
@@ -39,38 +39,42 @@ def _define_flags():
         "folder, prefix or .index file)"
     )
     flags.adopt_module_key_flags(style_flags)
-    flags.DEFINE_enum("format", None, _FORMATS, "What to write. Required.")
+    flags.DEFINE_enum("format", None, _FORMATS, "Format of the export. Required.")
     flags.DEFINE_string(
         "output",
         None,
-        "saved_model: a folder named like the served model, which gets a numbered folder. tflite: "
-        "a file name ending in .tflite. Required.",
+        "saved_model: a folder with the name of the served model; the export is a numbered folder "
+        "in it. tflite: a file name ending in .tflite. Required.",
     )
     flags.DEFINE_string(
-        "photos", None, "Folder of photos to check on. Default: three that come with the project."
+        "photos",
+        None,
+        "Folder of photos for the comparison. Default: three photos of this project.",
     )
-    flags.DEFINE_integer("version", None, "saved_model: its number. Default: the next free one.")
+    flags.DEFINE_integer(
+        "version", None, "saved_model: version number. Default: the next free number."
+    )
     flags.DEFINE_bool(
-        "freeze", True, "saved_model: weights as constants of the graph, not as variables."
+        "freeze", True, "saved_model: store weights as constants instead of variables."
     )
     flags.DEFINE_enum(
         "input_type",
         "uint8",
         ["uint8", "float32"],
-        "saved_model: what serving_default takes: levels of 0 to 255, or floats in [0, 1].",
+        "saved_model: input of serving_default: uint8 in 0..255 or float32 in [0, 1].",
     )
     flags.DEFINE_enum(
-        "encoding", "png", ["png", "jpeg"], "saved_model: what image_bytes answers with."
+        "encoding", "png", ["png", "jpeg"], "saved_model: output format of image_bytes."
     )
     flags.DEFINE_bool(
         "match_brightness",
         False,
-        "saved_model: give results their photo's mean brightness, as the original.",
+        "saved_model: give outputs the mean brightness of their photos, as in the published code.",
     )
     flags.DEFINE_float(
         "max_megapixels",
         4.0,
-        "saved_model: larger pictures are refused by the server; v2 takes 1.1 GB per megapixel.",
+        "saved_model: the server refuses larger images; v2 needs 1.1 GB per megapixel.",
     )
     flags.DEFINE_bool(
         "warmup",
@@ -81,24 +85,22 @@ def _define_flags():
         "quantize",
         "none",
         ["none", "float16", "dynamic", "int8", "int16x8"],
-        "tflite: none: float32. float16: half the size. dynamic: a quarter, activations quantised "
-        "as they come. int8, int16x8: a quarter, 8- or 16-bit activations with ranges measured on "
-        "--calibration; norms stay in float32.",
+        "tflite: none: float32. float16: half the file size. dynamic: a quarter, 8-bit weights, "
+        "activations quantised at run time. int8, int16x8: a quarter, 8- or 16-bit activations "
+        "calibrated on --calibration; norms stay in float32.",
     )
-    flags.DEFINE_string(
-        "size", "256x256", "tflite: WIDTHxHEIGHT, or dynamic for a file that takes any size."
-    )
+    flags.DEFINE_string("size", "256x256", "tflite: WIDTHxHEIGHT, or dynamic for any size.")
     flags.DEFINE_string(
         "calibration", None, "tflite: folder of photos for int8 and int16x8; 64 are used."
     )
-    flags.DEFINE_bool("overwrite", False, "tflite: replace a file that exists.")
-    flags.DEFINE_string("name", None, "tflite: name in the metadata. Default: the file's.")
+    flags.DEFINE_bool("overwrite", False, "tflite: replace an existing file.")
+    flags.DEFINE_string("name", None, "tflite: name in the metadata. Default: the file name.")
     flags.DEFINE_string("author", "unknown", "tflite: author in the metadata.")
     flags.DEFINE_string("license", None, "tflite: licence in the metadata.")
 
 
 def main(argv):
-    """Export as the flags say."""
+    """Export with the parsed flags."""
     if FLAGS.list_styles:
         print("\n".join(styles.listing(FLAGS.styles_dir)))
         return
@@ -120,7 +122,7 @@ def _check_flags(argv):
     for other in _FORMATS:
         for name in _ONLY_FOR[other] if other != FLAGS.format else ():
             if FLAGS[name].present:
-                raise InputError(f"--{name}: is for --format={other}, received {FLAGS.format}")
+                raise InputError(f"--{name}: requires --format={other}, received {FLAGS.format}")
 
 
 def _load():
@@ -149,7 +151,7 @@ def _export_tflite():
     outside = sum(report["outside"].values())
     print(f"{FLAGS.output}: {report['bytes'] / 1e6:.2f} MB, {_quality(report)}")
     print(f"{report['partitions']} delegate partition(s), {outside} operators outside")
-    print(f"figures in {tflite.report_path(FLAGS.output)}")
+    print(f"report: {tflite.report_path(FLAGS.output)}")
 
 
 def _export_saved_model():
@@ -176,7 +178,7 @@ def _export_saved_model():
         print(f"  {signature}: {_quality(figures)}")
     if not report["warm_up"]:
         print("without warm-up requests (they need: pip install 'animegan_tf[serving]')")
-    print(f"figures in {FLAGS.output}/{report['folder']}.report.json")
+    print(f"report: {FLAGS.output}/{report['folder']}.report.json")
 
 
 def _quality(figures):

@@ -1,4 +1,4 @@
-"""An export against the Keras model: run in a fresh process, compared, measured."""
+"""Comparison of an export, run in a separate process, with the Keras model."""
 
 import json
 import math
@@ -19,18 +19,18 @@ _ALONE = Path(__file__).with_name("isolated.py")
 _SAMPLE_PHOTOS = Path(__file__).with_name("photos")
 _LEVELS = 255.0
 # Far more than any export has taken, for one that never answers.
-_LONGEST_SECONDS = 3600.0
+_TIMEOUT_SECONDS = 3600.0
 
 
 class ExportError(InputError):
-    """An export that does not do what its model does; nothing of it is kept."""
+    """An export whose outputs differ from those of its model; it is deleted."""
 
 
 def read_photos(folder, limit, name="photos"):
     """Up to `limit` photos of `folder` in the order of their names, uint8 RGB.
 
-    With `folder` None the small real photos that come with the project. Raises `InputError` that
-    names the argument `name` for a missing or empty folder.
+    `folder` None is the project's own small photos. Raises `InputError` with the argument's `name`
+    for a missing or empty folder.
     """
     root = _SAMPLE_PHOTOS if folder is None else Path(folder)
     if not root.is_dir():
@@ -46,7 +46,11 @@ def read_photos(folder, limit, name="photos"):
 
 
 def fit_network(photo, size, multiple, max_side=None):
-    """A photo as float32 (1, H, W, 3) in [-1, 1]: covering `size`, or cut to the multiple."""
+    """A photo as float32 (1, H, W, 3) in [-1, 1].
+
+    It is scaled and cropped to `size`; with None it is limited to `max_side` and resized to a
+    multiple of `multiple`.
+    """
     if size is None:
         photo = images.limit_side(photo, max_side)
         height, width = (max(2 * multiple, n - n % multiple) for n in photo.shape[:2])
@@ -59,42 +63,46 @@ def fit_network(photo, size, multiple, max_side=None):
     return images.to_network(photo[top : top + height, left : left + width])[None]
 
 
-def run_alone(kind, model, pictures):
+def run_alone(kind, model, inputs):
     """Run the exported `model` ("tflite" or "saved_model") in a process without this project.
 
-    pictures: a dict of signature to a list of arrays. Returns the answers in that form, and a dict
-    of what was measured with `seconds` in that form too. Raises `ExportError` when it fails, or
-    has not ended after an hour.
+    inputs: {signature: list of arrays}. Returns the outputs in the same form, and a dict of
+    measurements in which `seconds` has that form too. Raises `ExportError` if the process fails or
+    takes more than an hour.
     """
-    named = {f"{key}:{n}": p for key, given in pictures.items() for n, p in enumerate(given)}
+    named = {
+        f"{key}:{n}": array for key, arrays in inputs.items() for n, array in enumerate(arrays)
+    }
     with tempfile.TemporaryDirectory() as folder:
         request = {key: f"{folder}/{key}.npz" for key in ("inputs", "outputs", "measured")}
         request |= {"kind": kind, "model": str(Path(model).resolve())}
         request |= {"threads": memory.cores(), "memory": memory.__file__}
         np.savez(request["inputs"], **named)
-        asked = Path(folder, "request.json")
-        asked.write_text(json.dumps(request), "utf-8")
-        ended = _run_python(kind, str(asked), folder)
-        if ended.returncode:
-            last = (ended.stderr.strip().splitlines() or ["no message"])[-1]
+        path = Path(folder, "request.json")
+        path.write_text(json.dumps(request), "utf-8")
+        process = _run_python(kind, str(path), folder)
+        if process.returncode:
+            last = (process.stderr.strip().splitlines() or ["no message"])[-1]
             raise ExportError(
-                f"export: the {kind} does not run in a process of its own "
-                f"(exit status {ended.returncode}): {last}"
+                f"export: the {kind} does not run in a separate process "
+                f"(exit status {process.returncode}): {last}"
             )
         measured = json.loads(Path(request["measured"]).read_text("utf-8"))
         with np.load(request["outputs"]) as stored:
-            answers = {name: stored[name] for name in named}
+            outputs = {name: stored[name] for name in named}
 
     def by_signature(values):
-        return {k: [values[f"{k}:{n}"] for n in range(len(p))] for k, p in pictures.items()}
+        return {k: [values[f"{k}:{n}"] for n in range(len(arrays))] for k, arrays in inputs.items()}
 
     measured["seconds"] = by_signature(measured["seconds"])
-    return by_signature(answers), measured
+    return by_signature(outputs), measured
 
 
 def _run_python(kind, request, folder):
-    """Answer the file `request` in `folder`, with the packages that are installed: those of the
-    system and the user, not what PYTHONPATH adds, which `python -I` would leave out alike.
+    """Run `isolated.py` with the file `request` in `folder`.
+
+    It uses the installed packages of the system and the user, but not PYTHONPATH; `python -I` would
+    ignore the user's packages too.
     """
     options = ["-s"] if sys.flags.no_user_site else []
     try:
@@ -106,35 +114,35 @@ def _run_python(kind, request, folder):
             capture_output=True,
             text=True,
             check=False,
-            timeout=_LONGEST_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired as error:
         raise ExportError(
-            f"export: the {kind} had not answered after {_LONGEST_SECONDS:g} seconds in a process "
-            "of its own, which was ended"
+            f"export: the {kind} in a separate process had no output after {_TIMEOUT_SECONDS:g} "
+            "seconds and was ended"
         ) from error
 
 
-def psnr(one, other):
-    """Peak signal to noise ratio in dB of two pictures in [-1, 1], of any one shape; 200 at most.
+def psnr(a, b):
+    """Peak signal-to-noise ratio in dB of two images in [-1, 1] of the same shape; at most 200.
 
     10 log10(peak^2 / mean squared difference) with a peak of 2.
     """
-    difference = np.clip(one, -1, 1).astype(np.float64) - np.clip(other, -1, 1)
+    difference = np.clip(a, -1, 1).astype(np.float64) - np.clip(b, -1, 1)
     error = np.mean(np.square(difference))
     return 200.0 if error < 4e-20 else min(200.0, 10 * math.log10(4 / error))
 
 
-def ssim(one, other):
-    """Structural similarity of two pictures in [-1, 1], (1, H, W, 3): Wang et al., 2004.
+def ssim(a, b):
+    """Structural similarity of two images in [-1, 1], (1, H, W, 3): Wang et al., 2004.
 
-    The mean over RGB under a Gaussian window of 11 pixels and deviation 1.5, k1 0.01, k2 0.03, and
-    only where the window lies inside the picture.
+    The mean over RGB with a Gaussian window of 11 pixels and deviation 1.5, k1 0.01, k2 0.03, where
+    the window is inside the image.
     """
-    x, y = ((np.clip(p[0], -1, 1).astype(np.float64) + 1) / 2 for p in (one, other))
+    x, y = ((np.clip(image[0], -1, 1).astype(np.float64) + 1) / 2 for image in (a, b))
 
-    def blur(picture):
-        return cv2.GaussianBlur(picture, (11, 11), 1.5)[5:-5, 5:-5]
+    def blur(image):
+        return cv2.GaussianBlur(image, (11, 11), 1.5)[5:-5, 5:-5]
 
     mean_x, mean_y = blur(x), blur(y)
     variance_x, variance_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
@@ -145,20 +153,20 @@ def ssim(one, other):
     return float(np.mean(top / bottom))
 
 
-def compare(answers, expected, bound):
-    """PSNR and SSIM of each answer as a dict; `ExportError` if a PSNR is below `bound` dB."""
-    for answer, wanted in zip(answers, expected, strict=True):
-        if answer.shape != wanted.shape or answer.dtype != np.float32:
+def compare(outputs, expected, bound):
+    """PSNR and SSIM of the outputs, a dict. Raises `ExportError` for a PSNR below `bound` dB."""
+    for output, reference in zip(outputs, expected, strict=True):
+        if output.shape != reference.shape or output.dtype != np.float32:
             raise ExportError(
-                f"export: expected float32 {wanted.shape}, its answer is "
-                f"{answer.dtype} {answer.shape}"
+                f"export: expected float32 {reference.shape}, received {output.dtype} "
+                f"{output.shape}"
             )
-        if not np.isfinite(answer).all():
-            raise ExportError("export: it answers with values that are not finite")
-    pairs = list(zip(answers, expected, strict=True))
+        if not np.isfinite(output).all():
+            raise ExportError("export: its outputs are not finite")
+    pairs = list(zip(outputs, expected, strict=True))
     ratios = [psnr(*pair) for pair in pairs]
     similarities = [ssim(*pair) for pair in pairs]
-    found = {
+    result = {
         "photos": len(pairs),
         "psnr_db": {"lowest": min(ratios), "median": statistics.median(ratios), "bound": bound},
         "ssim": {"lowest": min(similarities), "median": statistics.median(similarities)},
@@ -168,8 +176,8 @@ def compare(answers, expected, bound):
     }
     if min(ratios) < bound:
         raise ExportError(
-            f"export: its pictures have a PSNR of {min(ratios):.1f} dB against the float32 model "
-            f"on the worst of {len(pairs)} photos (median {statistics.median(ratios):.1f}), "
-            f"where at least {bound:g} dB are required"
+            f"export: expected a PSNR of at least {bound:g} dB against the float32 model, received "
+            f"{min(ratios):.1f} dB on the worst of {len(pairs)} photos "
+            f"(median {statistics.median(ratios):.1f})"
         )
-    return found
+    return result

@@ -1,4 +1,4 @@
-"""A generator to the bytes of a TFLite file, in each quantisation mode."""
+"""Conversion of a generator to a TFLite file in each quantisation mode."""
 
 import contextlib
 import io
@@ -11,8 +11,8 @@ from animegan_tf.networks.tflite import SIGNATURE
 INTEGER_BITS = {"int8": 8, "int16x8": 16}
 MODES = ("none", "float16", "dynamic", *INTEGER_BITS)
 
-# What runs in integers. The means and variances of the norms, and what is made of them, stay in
-# float32: in 8 bits they cost 15 dB, and TFLite has no 16-bit kernels for some of them.
+# Operators that run in integers. The statistics of the norms and operators that use them stay in
+# float32: 8 bits would cost 15 dB, and TFLite lacks 16-bit kernels for some of them.
 _INTEGER_OPS = {
     "int8": ("CONV_2D", "DEPTHWISE_CONV_2D", "CONCATENATION", "SLICE"),
     "int16x8": ("CONV_2D", "DEPTHWISE_CONV_2D"),
@@ -22,25 +22,24 @@ _INTEGER_OPS = {
 def convert(model, mode, size=None, calibration=()):
     """The TFLite file (bytes) of `model`, a generator of `build_generator`.
 
-    mode: one of `MODES`. "none" has float32 weights, "float16" those halved, "dynamic" 8-bit
-    weights with activations quantised as they come, "int8" and "int16x8" 8-bit weights with 8- or
-    16-bit activations whose ranges are measured on `calibration`, an iterable of float32
-    (1, height, width, 3) in [-1, 1]. Input and output are float32 in every mode, both named
-    "images", under the signature "stylize".
+    mode: one of `MODES`. "none" has float32 weights, "float16" half-precision weights, "dynamic"
+    8-bit weights with activations quantised at run time, "int8" and "int16x8" 8-bit weights with 8-
+    or 16-bit activations calibrated on `calibration`, an iterable of float32 (1, height, width, 3)
+    in [-1, 1]. In all modes input and output are float32 "images" of the signature "stylize".
     size: (height, width), or None for any size.
     """
-    made = tflite.convert(model, size, mode)
+    float_file = tflite.convert(model, size, mode)
     if mode not in INTEGER_BITS:
-        return made
-    return _quantize(made, mode, calibration)
+        return float_file
+    return _quantize(float_file, mode, calibration)
 
 
 def _quantize(float_file, mode, calibration):
-    quantizer, qtyping = _import_quantizer()
+    quantization, qtyping = _import_quantizer()
     bits = INTEGER_BITS[mode]
     config = qtyping.OpQuantizationConfig(
         activation_tensor_config=qtyping.TensorQuantizationConfig(
-            # 16-bit kernels know no zero point.
+            # 16-bit kernels have no zero point.
             num_bits=bits,
             symmetric=bits == 16,
             granularity=qtyping.QuantGranularity.TENSORWISE,
@@ -50,24 +49,24 @@ def _quantize(float_file, mode, calibration):
         ),
         compute_precision=qtyping.ComputePrecision.INTEGER,
     )
-    made = quantizer.Quantizer(bytearray(float_file))
+    quantizer = quantization.Quantizer(bytearray(float_file))
     for name in _INTEGER_OPS[mode]:
-        made.update_quantization_recipe(
+        quantizer.update_quantization_recipe(
             regex=".*", operation_name=qtyping.TFLOperationName(name), op_config=config
         )
-    # It draws four bars of its own and warns of what calibration is.
+    # The library prints progress bars and warnings.
     with (
         warnings.catch_warnings(),
         contextlib.redirect_stderr(io.StringIO()),
         contextlib.redirect_stdout(io.StringIO()),
     ):
         warnings.simplefilter("ignore")
-        ranges = made.calibrate({SIGNATURE: [{"images": photo} for photo in calibration]})
-        return bytes(made.quantize(ranges).quantized_model)
+        ranges = quantizer.calibrate({SIGNATURE: [{"images": photo} for photo in calibration]})
+        return bytes(quantizer.quantize(ranges).quantized_model)
 
 
 def check_quantizer():
-    """Raise `InputError` when what the integer modes need is not installed."""
+    """Raise `InputError` if the package for the integer modes is not installed."""
     _import_quantizer()
 
 

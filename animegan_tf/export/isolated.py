@@ -1,4 +1,4 @@
-"""Runs an exported model where this project does not exist. Started by `check`.
+"""Runs an exported model in a process that cannot import this project. Started by `check`.
 
     python isolated.py REQUEST.json
 
@@ -21,33 +21,33 @@ import numpy as np
 def _run_tflite(request, photos):
     from ai_edge_litert.interpreter import Interpreter
 
-    answers, seconds, placed = {}, {}, {}
+    outputs, seconds, placement = {}, {}, {}
     for name, photo in photos.items():
-        # A new one each: sizes differ, and an application starts with a new one too.
+        # A new interpreter per photo: sizes differ, and applications start with a new one too.
         interpreter = Interpreter(request["model"], num_threads=request["threads"])
-        given, made = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-        if list(given["shape"]) != list(photo.shape):
-            interpreter.resize_tensor_input(given["index"], photo.shape, strict=True)
+        input_, output = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        if list(input_["shape"]) != list(photo.shape):
+            interpreter.resize_tensor_input(input_["index"], photo.shape, strict=True)
         interpreter.allocate_tensors()
-        interpreter.set_tensor(given["index"], photo)
+        interpreter.set_tensor(input_["index"], photo)
         start = time.perf_counter()
         interpreter.invoke()
         seconds[name] = time.perf_counter() - start
-        answers[name] = interpreter.get_tensor(made["index"])
-        placed = placed or _placement(interpreter)
+        outputs[name] = interpreter.get_tensor(output["index"])
+        placement = placement or _placement(interpreter)
     signatures = Interpreter(request["model"]).get_signature_list()
-    return answers, {"seconds": seconds, "signatures": signatures, **placed}
+    return outputs, {"seconds": seconds, "signatures": signatures, **placement}
 
 
 def _placement(interpreter):
-    """Which operators the delegate took: those that run are found from the outputs backwards."""
+    """The operators inside and outside delegates, found from the outputs backwards."""
     operators = interpreter._get_ops_details()
     producer = {}
-    for delegates in (False, True):  # a delegate stands for the operators it replaced
+    for delegates in (False, True):  # a delegate replaces its operators
         for operator in operators:
             if (operator["op_name"] == "DELEGATE") == delegates:
                 producer.update({int(tensor): operator for tensor in operator["outputs"]})
-    waiting = [int(made["index"]) for made in interpreter.get_output_details()]
+    waiting = [int(output["index"]) for output in interpreter.get_output_details()]
     running = {}
     while waiting:
         operator = producer.get(waiting.pop())
@@ -64,18 +64,18 @@ def _run_saved_model(request, photos):
     import tensorflow as tf
 
     loaded = tf.saved_model.load(request["model"])
-    answers, seconds = {}, {}
+    outputs, seconds = {}, {}
     for name, photo in photos.items():
         signature = loaded.signatures[name.partition(":")[0]]
         (key,) = signature.structured_input_signature[1]
         tensor = tf.constant([photo.tobytes()]) if photo.ndim == 1 else tf.constant(photo)
         start = time.perf_counter()
-        (answer,) = signature(**{key: tensor}).values()
-        answer = answer.numpy()
+        (output,) = signature(**{key: tensor}).values()
+        output = output.numpy()
         seconds[name] = time.perf_counter() - start
-        encoded = answer.dtype == object
-        answers[name] = np.frombuffer(answer[0], np.uint8) if encoded else answer
-    return answers, {"seconds": seconds, "signatures": sorted(loaded.signatures)}
+        encoded = output.dtype == object
+        outputs[name] = np.frombuffer(output[0], np.uint8) if encoded else output
+    return outputs, {"seconds": seconds, "signatures": sorted(loaded.signatures)}
 
 
 def main(path):
@@ -93,10 +93,10 @@ def main(path):
 
 
 if __name__ == "__main__":
-    # Any import of the project fails from here on, as it would on a server or a phone.
+    # From here on any import of the project fails, as on a server or a phone.
     sys.modules["animegan_tf"] = None
-    # Nor are the modules beside this file in the way of installed ones of the same names.
-    if not getattr(sys.flags, "safe_path", False):  # which Python 3.10 does not know
+    # Modules beside this file must not hide installed ones of the same name.
+    if not getattr(sys.flags, "safe_path", False):  # Python 3.10 lacks this flag
         del sys.path[0]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main(sys.argv[1])

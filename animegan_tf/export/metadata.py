@@ -1,9 +1,8 @@
-"""TFLite metadata: what a model's tensors mean, as Android Studio and code generators read it.
+"""Standard TFLite metadata: describes a model's tensors for Android Studio and code generators.
 
 The schema is TensorFlow Lite's public `metadata_schema.fbs` (identifier M001). No maintained Python
-package writes it for today's protobuf, so the few tables needed are built here field by field; the
-numbers are the schema's field numbers. Beside it goes an entry of our own, `animegan_tf`, JSON that
-`read_own` returns.
+package for it works with current protobuf, so the tables are built here; the numbers are the
+schema's field numbers. `animegan_tf.networks.metadata` writes the project's own entry.
 """
 
 import json
@@ -20,9 +19,9 @@ _MIN_PARSER_VERSION = "1.0.0"
 
 
 def add(model, *, name, description, version, author, license_text, size, own):
-    """The TFLite file `model` (bytes) with both entries, as bytes.
+    """The TFLite file `model` (bytes) with both entries.
 
-    size: (height, width) of the pictures, or None for any. own: what `read_own` shall return.
+    size: (height, width) of the images, or None for any. own: a dict for the project's own entry.
     """
     tree = schema.ModelT.InitFromPackedBuf(model, 0)
     own_entry.take_in_buffers(tree, model)
@@ -36,26 +35,26 @@ def add(model, *, name, description, version, author, license_text, size, own):
 
 
 class _Text(str):
-    """Marks a value for `_table` that is to be written as a string."""
+    """Marks a value that `_table` writes as a string."""
 
 
 def _standard(name, description, version, author, license_text, size):
     builder = flatbuffers.Builder(1024)
-    taken = _tensor(
+    input_ = _tensor(
         builder,
         "images",
         "The photo: RGB, float32 in [-1, 1], which is level / 127.5 - 1.",
         size,
     )
-    given = _tensor(
+    output = _tensor(
         builder,
         "images",
-        "The anime-style picture: RGB, float32 in [-1, 1]; (value + 1) * 127.5 is the level.",
+        "The anime-style image: RGB, float32 in [-1, 1]; (value + 1) * 127.5 is the level.",
         size,
     )
     graph = _table(
         builder,
-        {0: _Text("stylize"), 2: _vector(builder, [taken]), 3: _vector(builder, [given])},
+        {0: _Text("stylize"), 2: _vector(builder, [input_]), 3: _vector(builder, [output])},
     )
     root = _table(
         builder,
@@ -94,7 +93,7 @@ def _tensor(builder, name, description, size):
 
 
 def _table(builder, fields):
-    """Write a table: field number to text, to a scalar as (kind, value), or to what is written."""
+    """Write a table of {field number: text, scalar as (kind, value), or offset of an object}."""
     texts = {key: builder.CreateString(v) for key, v in fields.items() if isinstance(v, _Text)}
     prepend = {
         "byte": builder.PrependInt8Slot,

@@ -1,12 +1,14 @@
-"""SavedModels for TF Serving: NAME/1, NAME/2, ..., each checked before it appears."""
+"""SavedModels for TF Serving: NAME/1, NAME/2, ..., checked before they appear."""
 
 import json
+import os
 import shutil
 import statistics
 import uuid
 from pathlib import Path
 
 import cv2
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -24,19 +26,19 @@ from animegan_tf.validation import check_choice, check_number, check_whole
 INPUT_TYPES = {"uint8": np.uint8, "float32": np.float32}
 ENCODINGS = ("png", "jpeg")
 
-# Lowest PSNR in dB. The same operators run, so `raw` differs by rounding alone; in levels of 8 bits
-# one value in twenty may round to the other side (61 dB). JPEG is compared with OpenCV's.
+# Lowest PSNR in dB. The operators are the same, so `raw` differs by rounding only. With 8 bits, one
+# value in twenty may round differently (61 dB). JPEG is compared with OpenCV's encoder.
 _RAW_BOUND, _LEVELS_BOUND, _JPEG_BOUND = 90.0, 60.0, 35.0
 _PHOTOS, _CHECK_SIDE = 10, 512
 
 
 def check_options(output, *, version=None, input_type="uint8", encoding="png", max_megapixels=4.0):
-    """Raise `InputError` for what can be refused before a model is loaded."""
+    """Raise `InputError` for invalid options, before a model is loaded."""
     path = Path(output)
     if not path.name or path.name.isdecimal():
         raise InputError(
             f"output: expected a folder named like the model, received {str(output)!r}; versions "
-            "are the numbered folders in it"
+            "are numbered folders in it"
         )
     if path.exists() and not path.is_dir():
         raise InputError(f"output: expected a folder, {path} is a file")
@@ -50,34 +52,34 @@ def check_options(output, *, version=None, input_type="uint8", encoding="png", m
 
 
 def export_saved_model(
-    model,
-    output,
+    model: keras.Model,
+    output: str | os.PathLike,
     *,
-    version=None,
-    frozen=True,
-    input_type="uint8",
-    encoding="png",
-    match_brightness=False,
-    max_megapixels=4.0,
-    warmup=None,
-    photos=None,
-):
-    """Write `model` as a SavedModel into the folder `output`; returns the report, a dict.
+    version: int | None = None,
+    frozen: bool = True,
+    input_type: str = "uint8",
+    encoding: str = "png",
+    match_brightness: bool = False,
+    max_megapixels: float = 4.0,
+    warmup: bool | None = None,
+    photos: str | os.PathLike | None = None,
+) -> dict:
+    """Write `model` as a SavedModel into the folder `output`; returns the report.
 
-    model: a generator of `build_generator`. output: a folder named like the served model; the
-        SavedModel goes into the subfolder `version` of it, default the next free number, and the
-        report beside that as VERSION.report.json.
-    frozen: weights as constants of the graph, rather than as variables in files of their own.
-    input_type: what the signature serving_default takes as `images`, (N, H, W, 3): "uint8", or
-        "float32" in [0, 1]; it answers with uint8 `images` of the same size either way.
-    encoding: what image_bytes answers with, "png" or "jpeg".
+    model: a generator of `build_generator`. output: a folder with the name of the served model. The
+        SavedModel is its subfolder `version` (default: the next free number); the report is
+        VERSION.report.json beside it.
+    frozen: store weights as constants of the graph instead of variables in separate files.
+    input_type: type of `images` (N, H, W, 3) in the signature serving_default: "uint8", or
+        "float32" in [0, 1]. The output is uint8 `images` of the same size.
+    encoding: output format of the signature image_bytes, "png" or "jpeg".
     match_brightness: the published brightness rule in serving_default and image_bytes.
-    max_megapixels: larger pictures are refused by the server with a message.
-    warmup: write warm-up requests, which need tensorflow-serving-api; None for if installed.
-    photos: a folder of photos to check on, default the three that come with the project.
+    max_megapixels: the server refuses larger images with a message.
+    warmup: write warm-up requests, for which tensorflow-serving-api is needed; None: if installed.
+    photos: a folder of photos for the comparison; default: three photos of the project.
 
-    Each signature is run in a fresh process and compared before the folder appears. Raises
-    `InputError` for mistakes in these, `check.ExportError` for an export that does not match.
+    Each signature is run in a separate process and compared before the folder appears. Raises
+    `InputError` for invalid arguments, `check.ExportError` if outputs differ from the model's.
     """
     check_options(
         output,
@@ -91,27 +93,27 @@ def export_saved_model(
         "encoding": encoding,
         "match_brightness": match_brightness,
         "max_megapixels": max_megapixels,
-        "warm_up": _warm_up_wanted(warmup),
+        "warm_up": _writes_warm_up(warmup),
     }
-    shown = check.read_photos(photos, _PHOTOS)
+    photos = check.read_photos(photos, _PHOTOS)
     path = Path(output)
     new = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
     folder = str(version or _next_version(path))
-    made = path / f".{uuid.uuid4().hex}.tmp"
+    temporary = path / f".{uuid.uuid4().hex}.tmp"
     try:
-        _make(made, model, frozen, served, path.name)
+        _write(temporary, model, frozen, served, path.name)
         report = {
             "folder": folder,
             "arch": generator_arch(model),
             "frozen": frozen,
             **served,
-            "bytes": sum(file.stat().st_size for file in made.rglob("*") if file.is_file()),
-            **_check(made, model, shown, input_type, encoding, match_brightness),
+            "bytes": sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file()),
+            **_check(temporary, model, photos, input_type, encoding, match_brightness),
         }
-        storage.move(made, path / folder)
+        storage.move(temporary, path / folder)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         if new and not any(path.iterdir()):
             path.rmdir()
     serving_files.write_configurations(path, path.name)
@@ -119,8 +121,8 @@ def export_saved_model(
     return report
 
 
-def _make(folder, model, frozen, served, name):
-    """Save `model` into `folder` with the options `served`, not checked yet."""
+def _write(folder, model, frozen, served, name):
+    """Save `model` into `folder` with the options `served`."""
     run, weights = _network(model, frozen)
     module = ServedGenerator(
         run,
@@ -136,7 +138,7 @@ def _make(folder, model, frozen, served, name):
         serving_files.write_warm_up(folder, name, INPUT_TYPES[served["input_type"]])
 
 
-def _warm_up_wanted(warmup):
+def _writes_warm_up(warmup):
     if warmup is False:
         return False
     try:
@@ -153,7 +155,7 @@ def _next_version(path):
 
 
 def _network(model, frozen):
-    """A function of a batch, and the `tf.Variable`s that it uses: none if they are constants."""
+    """A function of a batch, and the `tf.Variable`s that it uses (none if frozen)."""
     values = [variable.numpy() for variable in model.trainable_variables]
     if frozen:
         weights = [tf.constant(value) for value in values]
@@ -174,17 +176,17 @@ def _network(model, frozen):
 def _save(module, folder, input_type):
     """`tf.saved_model.save` with the three signatures."""
 
-    def pictures(kind):
-        return tf.TensorSpec([None, None, None, 3], kind, "images")
+    def spec(dtype):
+        return tf.TensorSpec([None, None, None, 3], dtype, "images")
 
     encoded = tf.TensorSpec([None], tf.string, "image_bytes")
     default = module.from_uint8 if input_type == "uint8" else module.from_float
     signatures = {
-        "serving_default": _signature(default, pictures(input_type)),
+        "serving_default": _signature(default, spec(input_type)),
         "image_bytes": _signature(module.from_bytes, encoded),
-        "raw": _signature(module.raw, pictures("float32")),
+        "raw": _signature(module.raw, spec("float32")),
     }
-    # Nothing but the signatures and their variables: no layer of ours, no training code.
+    # Only the signatures and their variables: no custom layers, no training code.
     served = tf.Module()
     served.weights = module.weights
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
@@ -192,9 +194,9 @@ def _save(module, folder, input_type):
 
 
 def _signature(function, spec):
-    """A graph function from and to one tensor of the name of `spec`."""
+    """A graph function with one input and one output, both named as `spec`."""
     return tf.function(
-        lambda given: {spec.name: function(given)}, input_signature=[spec], autograph=False
+        lambda tensor: {spec.name: function(tensor)}, input_signature=[spec], autograph=False
     ).get_concrete_function()
 
 
@@ -202,7 +204,7 @@ def _signature(function, spec):
 
 
 def _check(folder, model, photos, input_type, encoding, match_brightness):
-    """Run each signature in a fresh process; a dict of figures, or `check.ExportError`."""
+    """Run each signature in a separate process; returns the results or raises `ExportError`."""
     photos = [_for_check(photo) for photo in photos]
     stylizer = Stylizer(model, match_brightness=match_brightness, draw_side=0)
     levels = [images.to_network(stylizer(photo))[None] for photo in photos]
@@ -212,7 +214,7 @@ def _check(folder, model, photos, input_type, encoding, match_brightness):
         "serving_default": (batches if input_type == "uint8" else floats, levels, _LEVELS_BOUND),
         "image_bytes": (
             [_encode(photo, ".png") for photo in photos],
-            levels if encoding == "png" else [_through_jpeg(answer) for answer in levels],
+            levels if encoding == "png" else [_through_jpeg(image) for image in levels],
             _LEVELS_BOUND if encoding == "png" else _JPEG_BOUND,
         ),
         "raw": (
@@ -221,14 +223,13 @@ def _check(folder, model, photos, input_type, encoding, match_brightness):
             _RAW_BOUND,
         ),
     }
-    answers, measured = check.run_alone(
-        "saved_model", folder, {signature: sent for signature, (sent, _, _) in plans.items()}
+    outputs, measured = check.run_alone(
+        "saved_model", folder, {signature: inputs for signature, (inputs, _, _) in plans.items()}
     )
     figures = {}
     for signature, (_, expected, bound) in plans.items():
-        pictures = [_as_floats(answer) for answer in answers[signature]]
         figures[signature] = {
-            **check.compare(pictures, expected, bound),
+            **check.compare([_as_floats(o) for o in outputs[signature]], expected, bound),
             "median_seconds": statistics.median(measured["seconds"][signature]),
         }
     return {"signatures": figures, "peak_megabytes": measured["peak_megabytes"]}
@@ -239,19 +240,19 @@ def _encode(rgb, suffix):
     return cv2.imencode(suffix, rgb[..., ::-1], options)[1].ravel()
 
 
-def _through_jpeg(answer):
-    return _as_floats(_encode(images.to_uint8(answer[0]), ".jpg"))
+def _through_jpeg(batch):
+    return _as_floats(_encode(images.to_uint8(batch[0]), ".jpg"))
 
 
-def _as_floats(answer):
-    """An answer as float32 (1, H, W, 3) in [-1, 1]: it may be encoded, or in levels."""
-    if answer.ndim == 1:
-        answer = cv2.imdecode(answer, cv2.IMREAD_COLOR)[None, ..., ::-1]
-    return images.to_network(answer) if answer.dtype == np.uint8 else answer
+def _as_floats(output):
+    """An output (encoded, uint8 or float32) as float32 (1, H, W, 3) in [-1, 1]."""
+    if output.ndim == 1:
+        output = cv2.imdecode(output, cv2.IMREAD_COLOR)[None, ..., ::-1]
+    return images.to_network(output) if output.dtype == np.uint8 else output
 
 
 def _for_check(photo):
-    """Not too large for a check, nor so small that two ways of enlarging it would be compared."""
+    """Limit the size of a photo, and enlarge small ones: resizing is not part of the comparison."""
     photo = images.limit_side(photo, _CHECK_SIDE)
     sides = images.enlarged_size(*photo.shape[:2], TRAINED_SIDE, _CHECK_SIDE**2)
     return np.ascontiguousarray(images.resize(photo, *sides))

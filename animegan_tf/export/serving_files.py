@@ -1,4 +1,4 @@
-"""What TF Serving wants beside a SavedModel: warm-up requests, a model list, a batching setup."""
+"""Files for TF Serving beside a SavedModel: warm-up requests, model list, batching parameters."""
 
 from pathlib import Path
 
@@ -23,8 +23,8 @@ model_config_list {{
 """
 _BATCHING_TEXT = """\
 # For tensorflow_model_server --enable_batching --batching_parameters_file=/models/{name}/{file}
-# Requests of image_bytes are joined whatever their sizes; those of serving_default and raw only if
-# all clients send one size. Padding stays off: it would change the pictures.
+# Requests of image_bytes are batched for any image sizes; those of serving_default and raw only if
+# all images have one size. Padding stays off, since it would change the outputs.
 max_batch_size {{ value: 4 }}
 batch_timeout_micros {{ value: 2000 }}
 max_enqueued_batches {{ value: 64 }}
@@ -34,13 +34,13 @@ pad_variable_length_inputs: false
 
 
 def serving_protos():
-    """The modules (predict_pb2, prediction_log_pb2); `InputError` when they are not installed."""
+    """The modules (predict_pb2, prediction_log_pb2). Raises `InputError` if not installed."""
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
     except ImportError as error:
         raise InputError(
             f"warmup: needs tensorflow-serving-api ({error}); pip install 'animegan_tf[serving]', "
-            "or leave the warm-up requests out"
+            "or use --nowarmup"
         ) from error
     return predict_pb2, prediction_log_pb2
 
@@ -48,7 +48,7 @@ def serving_protos():
 def write_warm_up(folder, name, default_type):
     """Write one request for each signature into the SavedModel `folder` of the model `name`.
 
-    default_type: the NumPy type that its serving_default takes.
+    default_type: the NumPy type of the input of serving_default.
     """
     import tensorflow as tf
 
@@ -71,12 +71,12 @@ def write_warm_up(folder, name, default_type):
             for key, value in inputs.items():
                 request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
             log = prediction_log_pb2.PredictLog(request=request)
-            made = prediction_log_pb2.PredictionLog(predict_log=log)
-            writer.write(made.SerializeToString())
+            record = prediction_log_pb2.PredictionLog(predict_log=log)
+            writer.write(record.SerializeToString())
 
 
 def write_configurations(folder, name):
-    """Write the model list and the batching setup into `folder`, unless they are there."""
+    """Write the model list and the batching parameters into `folder`, unless they exist."""
     for file, text in ((MODELS, _MODELS_TEXT), (BATCHING, _BATCHING_TEXT)):
         path = Path(folder, file)
         if not path.exists():

@@ -1,8 +1,8 @@
-"""What a server computes: pictures of any size and kind to the network and back, all in the graph.
+"""The served graph: decoding, resizing, padding, network and encoding for images of any size.
 
-The steps are those of `Stylizer` with `sizing="photo"`: a picture with a side below 256 is
-enlarged for the network and its result shrunk, and the sides are padded by reflection to what the
-network needs and cut afterwards.
+The steps are those of `Stylizer` with `sizing="photo"`: images with a side below 256 are enlarged
+for the network and the output is shrunk again; sides are padded by reflection to the network's
+multiple and cropped afterwards.
 """
 
 import tensorflow as tf
@@ -16,10 +16,10 @@ _DECODABLE = "JPEG, PNG, BMP or GIF"
 class ServedGenerator:
     """The signatures of a served generator as methods.
 
-    run: float32 RGB in [-1, 1] (N, H, W, 3), sides multiples of `multiple`, to the same.
-    weights: the `tf.Variable`s that it uses.
-    encoding: "png" or "jpeg", what `image_bytes` answers with. max_pixels: larger pictures are
-    refused. match_brightness: as `animegan_tf.images.match_brightness`.
+    run: the network: float32 RGB in [-1, 1] (N, H, W, 3), sides multiples of `multiple`, to the
+    same. weights: its `tf.Variable`s.
+    encoding: output format of `image_bytes`, "png" or "jpeg". max_pixels: larger images are an
+    error. match_brightness: apply `animegan_tf.images.match_brightness`.
     """
 
     def __init__(
@@ -33,27 +33,29 @@ class ServedGenerator:
         self._match = match_brightness
 
     def from_uint8(self, images):
-        """uint8 RGB (N, H, W, 3) to uint8 of the same size."""
+        """uint8 RGB (N, H, W, 3) to the same."""
         return self._stylize_levels(tf.cast(images, tf.float32))
 
     def from_float(self, images):
         """float32 RGB in [0, 1] (N, H, W, 3) to uint8 of the same size; other ranges are errors."""
         low, high = tf.reduce_min(images), tf.reduce_max(images)
-        found = ["images: expected RGB in [0, 1], received values from", low, "to", high]
+        message = ["images: expected RGB in [0, 1], received values from", low, "to", high]
         checks = [
-            tf.Assert(low >= 0.0, [*found, "(signature raw takes -1 to 1)"]),
-            tf.Assert(high <= 1.0, [*found, "(0 to 255 is for uint8)"]),
+            tf.Assert(low >= 0.0, [*message, "(signature raw takes -1 to 1)"]),
+            tf.Assert(high <= 1.0, [*message, "(0 to 255 is for uint8)"]),
         ]
         with tf.control_dependencies(checks):
             return self._stylize_levels(tf.identity(images) * 255.0)
 
     def from_bytes(self, image_bytes):
-        """(N,) encoded pictures, each of its own size, to (N,) encoded ones of the same sizes."""
-        one = tf.TensorSpec([], tf.string)
-        return tf.map_fn(self._encoded, image_bytes, fn_output_signature=one, parallel_iterations=1)
+        """(N,) encoded images of any sizes to (N,) encoded images of the same sizes."""
+        spec = tf.TensorSpec([], tf.string)
+        return tf.map_fn(
+            self._encoded, image_bytes, fn_output_signature=spec, parallel_iterations=1
+        )
 
     def raw(self, images):
-        """float32 RGB in [-1, 1] (N, H, W, 3) to the same: padded and cut, nothing else."""
+        """float32 RGB in [-1, 1] (N, H, W, 3) to the same: only padding and cropping is added."""
         with tf.control_dependencies(self._checks(images)):
             return self._any_size(tf.identity(images))
 
@@ -111,16 +113,16 @@ class ServedGenerator:
 
 
 def _decode(data):
-    """An encoded picture as uint8 RGB (H, W, 3), a JPEG as other programs decode it.
+    """Decode an image to uint8 RGB (H, W, 3), JPEG as other programs do.
 
-    TensorFlow's own choice for JPEG is fast and a level off on the mean.
+    TensorFlow's default for JPEG is faster, but differs by one level on average.
     """
-    picture = tf.cond(
+    image = tf.cond(
         tf.io.is_jpeg(data),
         lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"),
         lambda: tf.io.decode_image(data, channels=3, expand_animations=False),
     )
-    return tf.ensure_shape(picture, (None, None, 3))
+    return tf.ensure_shape(image, (None, None, 3))
 
 
 def _enlarged(size):
@@ -133,7 +135,7 @@ def _enlarged(size):
 
 
 def _match_brightness(result, photo):
-    """The published rule, see `animegan_tf.images.match_brightness`; each picture by itself."""
+    """The published rule for each image of a batch, see `animegan_tf.images.match_brightness`."""
     weights = tf.constant([0.114, 0.587, 0.299])
     means = [tf.reduce_sum(tf.reduce_mean(p, (1, 2)) * weights, -1) for p in (photo, result)]
     scale = tf.where(means[1] == 0.0, 1.0, tf.math.divide_no_nan(*means))

@@ -1,8 +1,11 @@
-"""TFLite (LiteRT) files for phones: converted, checked, described, then moved into place."""
+"""TFLite (LiteRT) files for phones, with metadata, checked before they appear."""
 
 import json
+import os
 import statistics
 from pathlib import Path
+
+import keras
 
 import animegan_tf
 from animegan_tf import storage
@@ -14,11 +17,11 @@ from animegan_tf.networks.tflite import FIRST_SIZE, SIGNATURE
 from animegan_tf.validation import check_choice
 
 SUFFIX = ".tflite"
-# The lowest PSNR in dB, on any photo, at which a mode is good enough to keep.
+# The lowest acceptable PSNR in dB on any photo.
 BOUNDS = {"none": 70.0, "float16": 50.0, "dynamic": 38.0, "int8": 32.0, "int16x8": 32.0}
 
 _CHECK_PHOTOS, _CALIBRATION_PHOTOS = 10, 64
-# What 16-bit kernels need: minutes a photo, being the reference ones.
+# TFLite's 16-bit kernels are reference implementations: minutes per photo.
 _FEW_PHOTOS = 3
 _DYNAMIC_SIDE = 512
 
@@ -34,7 +37,7 @@ def check_options(output, quantize="none", calibration=None, overwrite=False):
     if path.is_dir():
         raise InputError(f"output: expected a file, {path} is a folder")
     if path.exists() and not overwrite:
-        raise InputError(f"output: {path} exists; choose another name or overwrite")
+        raise InputError(f"output: {path} exists; choose another name or use --overwrite")
     if quantize in convert.INTEGER_BITS:
         if calibration is None:
             raise InputError(
@@ -44,11 +47,11 @@ def check_options(output, quantize="none", calibration=None, overwrite=False):
         convert.check_quantizer()
     elif calibration is not None:
         expected = " and ".join(convert.INTEGER_BITS)
-        raise InputError(f"calibration: only {expected} use it, received it for {quantize}")
+        raise InputError(f"calibration: expected only with {expected}, received with {quantize}")
 
 
-def parse_size(text):
-    """ "256x256" (width x height) to (height, width), "dynamic" to None; `InputError` otherwise."""
+def parse_size(text: str) -> tuple[int, int] | None:
+    """Parse "WIDTHxHEIGHT" to (height, width), "dynamic" to None; raises `InputError`."""
     if text == "dynamic":
         return None
     width, times, height = text.partition("x")
@@ -58,46 +61,48 @@ def parse_size(text):
 
 
 def export_tflite(
-    model,
-    output,
+    model: keras.Model,
+    output: str | os.PathLike,
     *,
-    quantize="none",
-    size=(256, 256),
-    calibration=None,
-    photos=None,
-    name=None,
-    author="unknown",
-    license_text="unknown",
-    overwrite=False,
-):
-    """Write `model` as the TFLite file `output` and a report beside it; returns the report, a dict.
+    quantize: str = "none",
+    size: tuple[int, int] | None = (256, 256),
+    calibration: str | os.PathLike | None = None,
+    photos: str | os.PathLike | None = None,
+    name: str | None = None,
+    author: str = "unknown",
+    license_text: str = "unknown",
+    overwrite: bool = False,
+) -> dict:
+    """Write `model` as the TFLite file `output` and a report beside it; returns the report.
 
-    model: a generator of `build_generator`. output: a path ending in ".tflite"; the report is
-        `output` with ".report.json" in its place.
-    quantize: one of `convert.MODES`. size: (height, width), or None for a file that takes any
-        size, multiples of 4 (lite: 8).
-    calibration: a folder of photos for the integer modes. photos: a folder of photos to measure
-        on, default the three that come with the project.
+    model: a generator of `build_generator`. output: a path ending in ".tflite"; the report has the
+        same name with ".report.json".
+    quantize: one of `convert.MODES`. size: (height, width), multiples of 4 (lite: 8), or None for
+        any size.
+    calibration: a folder of photos for the integer modes. photos: a folder of photos for the
+        comparison; default: three photos of the project.
     name, author, license_text: for the file's metadata.
 
     The file has one signature, "stylize", with float32 RGB "images" (1, H, W, 3) in [-1, 1] as
-    input and output. It is run in a fresh process and compared with `model` before it appears.
-    Raises `InputError` for mistakes in these, `check.ExportError` for a file that does not match.
+    input and output. It is run in a separate process and compared with `model` before it appears.
+    Raises `InputError` for invalid arguments, `check.ExportError` if outputs differ from the
+    model's.
     """
     check_options(output, quantize, calibration, overwrite)
     check_size(model, *(size or (None, None)))
     multiple, path = size_multiple(model), Path(output)
-    shown = check.read_photos(photos, _FEW_PHOTOS if quantize == "int16x8" else _CHECK_PHOTOS)
-    fitted = [check.fit_network(photo, size, multiple, _DYNAMIC_SIDE) for photo in shown]
-    ranges = []
+    photos = check.read_photos(photos, _FEW_PHOTOS if quantize == "int16x8" else _CHECK_PHOTOS)
+    inputs = [check.fit_network(photo, size, multiple, _DYNAMIC_SIDE) for photo in photos]
+    calibration_inputs = []
     if calibration is not None:
-        used = size or FIRST_SIZE
-        found = check.read_photos(calibration, _CALIBRATION_PHOTOS, "calibration")
-        ranges = [check.fit_network(photo, used, multiple) for photo in found]
-    made = metadata.add(
-        convert.convert(model, quantize, size, ranges),
+        calibration_inputs = [
+            check.fit_network(photo, size or FIRST_SIZE, multiple)
+            for photo in check.read_photos(calibration, _CALIBRATION_PHOTOS, "calibration")
+        ]
+    file = metadata.add(
+        convert.convert(model, quantize, size, calibration_inputs),
         name=name or path.stem,
-        description="AnimeGAN generator: a photo to an anime-style picture of the same size.",
+        description="AnimeGAN generator: a photo to an anime-style image of the same size.",
         version=animegan_tf.__version__,
         author=author,
         license_text=license_text,
@@ -105,31 +110,31 @@ def export_tflite(
         own={**properties(model), "quantize": quantize},
     )
     with storage.aside(path, SUFFIX) as temporary:
-        temporary.write_bytes(made)
-        answers, measured = check.run_alone("tflite", temporary, {SIGNATURE: fitted})
-        expected = [model(photo, training=False).numpy() for photo in fitted]
+        temporary.write_bytes(file)
+        outputs, measured = check.run_alone("tflite", temporary, {SIGNATURE: inputs})
+        expected = [model(batch, training=False).numpy() for batch in inputs]
         report = {
             "file": path.name,
-            "bytes": len(made),
+            "bytes": len(file),
             "quantize": quantize,
             "size": "dynamic" if size is None else f"{size[1]}x{size[0]}",
-            "calibration_photos": len(ranges),
-            **check.compare(answers[SIGNATURE], expected, BOUNDS[quantize]),
+            "calibration_photos": len(calibration_inputs),
+            **check.compare(outputs[SIGNATURE], expected, BOUNDS[quantize]),
             "median_seconds": statistics.median(measured.pop("seconds")[SIGNATURE]),
             **measured,
         }
-        _refuse_foreign_operators(report["operators"])
+        _refuse_custom_operators(report["operators"])
     storage.write_text(report_path(path), json.dumps(report, indent=2) + "\n")
     return report
 
 
 def report_path(output):
-    """Where the report of the export `output` goes."""
+    """The path of the report of the export `output`."""
     path = Path(output)
     return path.with_name(f"{path.name.removesuffix(SUFFIX)}.report.json")
 
 
-def _refuse_foreign_operators(operators):
-    foreign = [name for name in operators if name.startswith(("Flex", "CUSTOM"))]
-    if foreign:
-        raise check.ExportError(f"export: it needs operators that phones lack: {foreign}")
+def _refuse_custom_operators(operators):
+    custom = [name for name in operators if name.startswith(("Flex", "CUSTOM"))]
+    if custom:
+        raise check.ExportError(f"export: it needs operators that phones lack: {custom}")

@@ -1,6 +1,6 @@
-"""Training frames from films: what `tools/extract_frames.py` does.
+"""Training frames from videos, for `tools/extract_frames.py`.
 
-`extraction` leads: `films` (which parts of which files) → `scan` (look at each shot's frames) →
-`quality` and `selection` (which are sharp, unlike and clean) → `writer`, with the `record` of what
-came from where.
+Start reading at `extraction`: `films` (the parts of the files) → `scan` (measure the frames of each
+shot) → `quality` and `selection` (choose sharp, distinct frames without flaws) → `writer`, which
+keeps a `record` of where each image came from.
 """

@@ -1,10 +1,9 @@
-"""From films to a folder of distinct, usable training pictures.
+"""Extraction of distinct, usable training images from videos into a folder.
 
-`extract` reads a film twice: `frame_scan` looks at every frame and notes numbers; then the frames
-that `frame_selection` chose among all films are sought, cut and written by `frame_writer`. What was
-written, and how a stopped run goes on, is `frame_record`'s. Pictures are uint8 RGB; times are
-seconds from a film's first frame. Memory holds a few frames and the numbers of each shot, whatever
-the films' length. No TensorFlow.
+`extract` reads a video twice: `scan` measures all frames; then `writer` seeks the frames that
+`selection` has chosen from all videos, crops and writes them. `record` stores what was written, so
+that an interrupted run can continue. Images are uint8 RGB; times are seconds from the first frame
+of a video. Memory use does not depend on the length of the videos. No TensorFlow.
 """
 
 import collections
@@ -21,23 +20,23 @@ from animegan_tf.extract.record import Record
 from animegan_tf.extract.writer import Chosen, Writer
 from animegan_tf.video.timecode import list_videos, timecode
 
-# Why a measured frame is dropped, besides the reasons of `frame_scan` and `frame_quality`.
+# Reasons for dropping a measured frame, besides those of `scan` and `quality`.
 BLURRED, DUPLICATE, FLAT_CROPS = "blurred", "near-duplicates", "with flat crops only"
 NOT_NEEDED, LOST = "not needed", "not found again"
 
 
 @dataclasses.dataclass(frozen=True)
 class FrameReport:
-    """What `extract` did; `str()` tells it.
+    """The result of `extract`; `str()` gives a summary.
 
     Attributes:
-        pictures, new: listed pictures in the folder; those of them that were written this time.
-        frames, shots, samples: frames decoded, shots found, frames measured.
-        kept: frames that gave pictures.
+        pictures, new: number of listed images in the folder, and of those written by this run.
+        frames, shots, samples: number of decoded frames, of shots, and of measured frames.
+        kept: number of frames from which images were written.
         dropped: {reason: number of measured frames}; with `kept` they sum to `samples`.
-        speed: frames looked at per second, or None when all films had been looked at before.
-        problems: what is wrong with the films, a sentence each.
-        notes: what may surprise, a sentence each.
+        speed: scanned frames per second, or None if all videos had been scanned before.
+        problems: sentences about errors in the videos.
+        notes: sentences about possible mistakes.
         csv, sheet: paths of the list and of the contact sheet.
     """
 
@@ -60,28 +59,29 @@ class FrameReport:
         lines = [
             f"{self.frames} frames{speed} in {self.shots} shots, {self.samples} of them measured",
             f"dropped: {dropped or 'none'}",
-            f"kept: {self.kept} frames; {self.pictures} pictures, {self.new} of them new",
+            f"kept: {self.kept} frames; {self.pictures} images, {self.new} of them new",
             *(f"note: {note}" for note in self.notes),
-            f"listed in {self.csv}, shown on {self.sheet}",
+            f"list: {self.csv}, contact sheet: {self.sheet}",
             *(f"problem: {problem}" for problem in self.problems),
         ]
         return "\n".join(lines)
 
 
 def extract(video, output, options=None, allow_change=(), progress=True) -> FrameReport:
-    """Extract training pictures from a film or a folder of films; run again, it goes on.
+    """Extract training images from a video or a folder of videos; the same call continues a run.
 
-    Pictures that exist are never written over.
+    Existing images are never overwritten.
 
     Args:
-        video: path of a film, or of a folder with films.
-        output: folder for the pictures; `frame_record` says what stands beside it.
+        video: path of a video, or of a folder of videos.
+        output: folder for the images; `record` describes the files beside it.
         options: `FrameOptions`.
-        allow_change: names of options (and "video") that may differ from those the folder was
-            filled with. The pictures there then count, and none that is like them is added.
+        allow_change: names of options (and "video") that may differ from those of earlier runs with
+            this folder. Existing images then count, and no similar ones are added.
         progress: show progress bars.
 
-    Raises `InputError` before any work: something is no film, or the options do not fit.
+    Raises `InputError` before any work for files that are not videos and for options that do not
+    fit.
     """
     options = options or FrameOptions()
     record = Record(output)
@@ -93,12 +93,12 @@ def extract(video, output, options=None, allow_change=(), progress=True) -> Fram
             f"allow_change: expected some of {', '.join(settings)}, received {', '.join(unknown)}"
         )
     run = record.begin(settings, allow_change)
-    looked, seconds = scan_films(films, options, record, progress)
+    scanned, seconds = scan_films(films, options, record, progress)
     chosen, dropped = _select(films, options, record.rows, run)
     writer = Writer(output, options, record, run)
     earlier = sum(int(row["run"]) < run for row in record.rows)
-    wanted = max(0, options.count - earlier) if options.count else math.inf
-    dropped[NOT_NEEDED] = writer.write(chosen, wanted, progress)
+    count = max(0, options.count - earlier) if options.count else math.inf
+    dropped[NOT_NEEDED] = writer.write(chosen, count, progress)
     dropped[FLAT_CROPS], dropped[LOST] = writer.all_flat, sum(writer.lost.values())
     present = _finish(record, writer.folder)
     report = FrameReport(
@@ -109,7 +109,7 @@ def extract(video, output, options=None, allow_change=(), progress=True) -> Fram
         samples=sum(film.scan.samples for film in films),
         kept=writer.kept,
         dropped={reason: count for reason, count in dropped.items() if count},
-        speed=looked / seconds if looked else None,
+        speed=scanned / seconds if scanned else None,
         problems=tuple(_problems(films, writer)),
         notes=tuple(_notes(films, options, record, present)),
         csv=record.csv,
@@ -121,9 +121,9 @@ def extract(video, output, options=None, allow_change=(), progress=True) -> Fram
 
 
 def _select(films, options, rows, run):
-    """The `Chosen` frames in the order of preference, and {reason: how many were dropped}."""
+    """The `Chosen` frames in the order of preference, and {reason: number of dropped frames}."""
     dropped = collections.Counter()
-    found = []
+    candidates = []
     for number, film in enumerate(films):
         dropped.update(film.scan.dropped)
         for candidate in film.scan.candidates:
@@ -131,27 +131,28 @@ def _select(films, options, rows, run):
             if quality < options.min_sharpness:
                 dropped[BLURRED] += 1
             else:
-                found.append((number, film, candidate, quality))
+                candidates.append((number, film, candidate, quality))
     taken = sorted({int(row["hash"], 16) for row in rows if int(row["run"]) < run})
     distinct = selection.distinct(
-        [candidate.hash for _, _, candidate, _ in found],
-        [quality for *_, quality in found],
+        [candidate.hash for _, _, candidate, _ in candidates],
+        [quality for *_, quality in candidates],
         options.min_distance,
         taken,
     )
-    dropped[DUPLICATE] += len(found) - len(distinct)
-    found = [found[index] for index in distinct]
-    nearest = selection.nearest([candidate.hash for _, _, candidate, _ in found])
+    dropped[DUPLICATE] += len(candidates) - len(distinct)
+    candidates = [candidates[index] for index in distinct]
+    nearest = selection.nearest([candidate.hash for _, _, candidate, _ in candidates])
     order = selection.by_spread(
-        [number for number, *_ in found],
-        [candidate.time for _, _, candidate, _ in found],
-        [quality for *_, quality in found],
+        [number for number, *_ in candidates],
+        [candidate.time for _, _, candidate, _ in candidates],
+        [quality for *_, quality in candidates],
     )
-    return [Chosen(found[index][1], found[index][2], nearest[index]) for index in order], dropped
+    chosen = [Chosen(candidates[i][1], candidates[i][2], nearest[i]) for i in order]
+    return chosen, dropped
 
 
 def _finish(record, folder):
-    """Sort the list and draw the contact sheet; returns how many listed pictures are there."""
+    """Sort the list and draw the contact sheet; returns the number of listed images that exist."""
     record.sort()
     rows = [row for row in record.rows if (folder / row["file"]).exists()]
     contact_sheet.write(
@@ -162,14 +163,14 @@ def _finish(record, folder):
     return len(rows)
 
 
-# --- what to say ---------------------------------------------------------------------------------
+# --- the report ----------------------------------------------------------------------------------
 
 
 def _problems(films, writer):
     for film in films:
         yield from (f"{film.path.name}: {problem}" for problem in film.scan.problems)
         if not film.scan.frames:
-            yield f"{film.path.name}: no frame from {timecode(film.begin)} on could be decoded"
+            yield f"{film.path.name}: no frame after {timecode(film.begin)} could be decoded"
         if writer.lost[film.name]:
             yield f"{film.path.name}: {writer.lost[film.name]} frame(s) were not found again"
 
@@ -179,7 +180,7 @@ def _notes(films, options, record, present):
         bars = dataclasses.asdict(film.scan.bars)
         if film.scan.bars:
             cut = ", ".join(f"{pixels} px {side}" for side, pixels in bars.items() if pixels)
-            yield f"{film.path.name}: black bars cut: {cut}"
+            yield f"{film.path.name}: black bars removed: {cut}"
         if film.info.hdr:
             yield f"{film.path.name}: its high dynamic range is mapped to that of SDR"
         height, width = film.picture_size()
@@ -188,22 +189,22 @@ def _notes(films, options, record, present):
         fitting = film.crops(options)
         if fitting < options.crops:
             yield (
-                f"{film.path.name}: {fitting} of {options.crops} crops fit into a frame; a greater "
-                "--short_side makes room for more"
+                f"{film.path.name}: {fitting} of {options.crops} crops fit into a frame; a larger "
+                "--short_side allows more"
             )
     deleted = len(record.rows) - present
     if deleted:
-        yield f"{deleted} of the listed pictures were deleted since, and are not made again"
+        yield f"{deleted} of the listed images were deleted later, and are not written again"
     if len(record.rows) < options.count:
         yield (
-            f"{options.count} pictures were asked for, and there are no more distinct ones than "
-            f"{len(record.rows)}; other films, a higher --per_shot, a lower --every or "
-            "--min_distance may give more"
+            f"{options.count} images were requested, but only {len(record.rows)} distinct ones "
+            "were found; other videos, a higher --per_shot, or a lower --every or --min_distance "
+            "may give more"
         )
 
 
 def _summary(films, report):
-    """What the record keeps of a run."""
+    """The summary of a run for the record."""
     return {
         "films": [
             {

@@ -1,4 +1,4 @@
-"""The films that frames are extracted from: opened, named, scanned. No TensorFlow."""
+"""The videos that frames are extracted from. No TensorFlow."""
 
 import collections
 import dataclasses
@@ -14,20 +14,20 @@ from animegan_tf.extract.scan import Scan
 from animegan_tf.video.reader import VideoInfo, VideoReader
 from animegan_tf.video.timecode import timecode
 
-_LONGEST_NAME = 150  # bytes, of the 255 that file systems allow
+_LONGEST_NAME = 150  # bytes; file systems allow 255 for the whole name
 _NOT_IN_NAMES = '<>:"/\\|?*'
 
 
 @dataclasses.dataclass
 class Film:
-    """One film.
+    """A video.
 
     Attributes:
-        path: its file.
-        name: what its pictures' names begin with; unique among the films.
+        path: the file.
+        name: prefix of the names of its images; unique among the videos.
         info: the `VideoInfo`.
-        begin, end: seconds of the part to be read; None is the film's end.
-        scan: what was found there, once it was looked at.
+        begin, end: seconds of the part to read; None is the end of the video.
+        scan: the result of scanning it, or None before.
     """
 
     path: pathlib.Path
@@ -39,7 +39,7 @@ class Film:
 
     @property
     def identity(self):
-        """Name and size in bytes, by which the film is known again when it was moved."""
+        """File name and size in bytes, which identify the video after it was moved."""
         return [self.path.name, self.path.stat().st_size]
 
     def picture_size(self):
@@ -48,23 +48,23 @@ class Film:
         return self.info.height - bars.top - bars.bottom, self.info.width - bars.left - bars.right
 
     def scaled_size(self, short_side):
-        """(height, width) without bars when the short side is made `short_side`."""
+        """(height, width) without bars, scaled to a short side of `short_side`."""
         return scaled_size(*self.picture_size(), short_side)
 
     def crops(self, options):
-        """How many pictures one frame gives at most."""
+        """The maximum number of images per frame."""
         height, width = self.scaled_size(options.short_side)
         return min(options.crops, (height // options.size) * (width // options.size))
 
 
 def scaled_size(height, width, short_side):
-    """(height, width) when the short side is made `short_side`."""
+    """(height, width) scaled to a short side of `short_side`."""
     scale = short_side / min(height, width)
     return max(short_side, round(height * scale)), max(short_side, round(width * scale))
 
 
 def open_films(paths, options):
-    """The `Film`s of `FrameOptions`; raises `InputError` for what is no film or too short."""
+    """Open the `Film`s; raises `InputError` for files that are not videos or are too short."""
     names = film_names(paths)
     films = []
     for path in paths:
@@ -77,9 +77,9 @@ def open_films(paths, options):
 
 
 def film_part(info, begin, end, begin_name, end_name):
-    """(begin, end) in seconds of the part of a film that is asked for; an end below 0 is resolved.
+    """(begin, end) in seconds of the requested part of a video; resolves an end below 0.
 
-    Raises `InputError` with the names of the arguments when nothing is left of the film.
+    Raises `InputError` with the names of the arguments if the part is empty.
     """
     length, path = info.duration, info.path
     if length is not None and begin >= length:
@@ -95,14 +95,14 @@ def film_part(info, begin, end, begin_name, end_name):
         )
     if length + end <= begin:
         raise InputError(
-            f"{end_name}: expected something to be left of the {timecode(length)} of {path} from "
-            f"{timecode(begin)} on, received {end:g}"
+            f"{end_name}: expected a time after {timecode(begin)} within the {timecode(length)} of "
+            f"{path}, received {end:g}"
         )
     return begin, length + end
 
 
 def film_names(paths):
-    """{path: name for its pictures}: unique, of characters that every file system allows."""
+    """{path: unique name prefix of its images}, of characters that all file systems allow."""
     names = {path: _portable(path.stem) for path in paths}
     uses = collections.Counter(name.casefold() for name in names.values())
     taken = set()
@@ -120,17 +120,17 @@ def film_names(paths):
 
 def _portable(name):
     name = "".join(
-        "_" if one in _NOT_IN_NAMES or one.isspace() or not one.isprintable() else one
-        for one in unicodedata.normalize("NFC", name)
+        "_" if char in _NOT_IN_NAMES or char.isspace() or not char.isprintable() else char
+        for char in unicodedata.normalize("NFC", name)
     )
     name = name.encode("utf-8", "replace")[:_LONGEST_NAME].decode("utf-8", "ignore")
     return name.strip("._") or "film"
 
 
 def scan_films(films, options, record, progress):
-    """Set each film's `scan`, from the `Record` or by looking at the film.
+    """Set each film's `scan`, from the `Record` or by scanning the video.
 
-    Returns (frames looked at, seconds that took): 0 frames when all were in the record.
+    Returns (number of scanned frames, seconds): 0 frames if all scans were in the record.
     """
     frames, seconds = 0, 0.0
     for film in films:
@@ -153,7 +153,7 @@ def scan_films(films, options, record, progress):
 def _scan(film, options, progress):
     end = film.info.duration if film.end is None else film.end
     total = None if end is None else max(0, round(end - film.begin))
-    bar = tqdm.tqdm(desc=f"looking at {film.name}", total=total, unit="s", disable=not progress)
+    bar = tqdm.tqdm(desc=f"scanning {film.name}", total=total, unit="s", disable=not progress)
     with bar, VideoReader(film.path, options.deinterlace) as reader:
 
         def on_frame(now):

@@ -1,4 +1,4 @@
-"""What frame extraction is asked for; imports neither PyAV, OpenCV nor TensorFlow."""
+"""The options of frame extraction; imports neither PyAV, OpenCV nor TensorFlow."""
 
 import dataclasses
 
@@ -12,21 +12,21 @@ HASH_BITS = 64
 
 @dataclasses.dataclass(frozen=True)
 class FrameOptions:
-    """What is extracted. Every mistake is an `InputError`.
+    """The options of frame extraction. Invalid values raise `InputError`.
 
     Attributes:
-        count: pictures wanted in the folder, spread evenly over the films; 0 for all there are.
-        per_shot: a shot is divided into this many parts; each gives one frame at most.
-        every: seconds; a longer shot has a part for each. 0: never more than `per_shot`.
-        short_side: pixels that a frame's short side is scaled to, without bars.
-        size: side of the square pictures in pixels.
-        crops: most pictures cut from one frame; they do not overlap.
-        start, end: seconds of each film; an end below 0 counts from its end, None is its end.
-        skip_opening: seconds left out at each film's beginning.
+        count: number of images in the folder, spread evenly over the videos; 0 for all.
+        per_shot: number of parts that a shot is divided into; at most one frame per part.
+        every: seconds; a long shot has more parts, one per `every` seconds. 0: always `per_shot`.
+        short_side: the short side of scaled frames without black bars, in pixels.
+        size: side of the square images in pixels.
+        crops: maximum number of images per frame; they do not overlap.
+        start, end: seconds of each video; an end below 0 counts from its end, None is its end.
+        skip_opening: seconds to skip at the beginning of each video.
         format: "png" or "jpg".
-        min_distance: bits of 64 in which the perceptual hashes of any two frames differ at least.
-        min_sharpness: least sharpness as a share of the film's median.
-        deinterlace: "auto" (frames that say so), "on" or "off".
+        min_distance: minimum number of different bits (of 64) between perceptual hashes.
+        min_sharpness: minimum sharpness as a fraction of the video's median.
+        deinterlace: "auto" (frames marked as interlaced), "on" or "off".
     """
 
     count: int = 1752
@@ -62,5 +62,5 @@ class FrameOptions:
 
     @property
     def begin(self):
-        """Where each film's part begins, in seconds."""
+        """The start of the part of each video, in seconds."""
         return max(self.start, self.skip_opening)

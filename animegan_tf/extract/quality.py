@@ -1,7 +1,7 @@
-"""What makes a film frame worth keeping: tests, sharpness, perceptual hash, black bars, crops.
+"""Quality measures of video frames: flaws, sharpness, perceptual hash, black bars, crops.
 
-Pictures are uint8, gray (height, width); 0 is black, 255 white. The thresholds suit pictures whose
-short side is some 256 pixels. Pure functions; no TensorFlow.
+Images are uint8, gray (height, width); 0 is black, 255 white. The thresholds are for images with a
+short side of about 256 pixels. Pure functions; no TensorFlow.
 """
 
 import dataclasses
@@ -11,23 +11,23 @@ import numpy as np
 
 BLACK, WHITE, FADED, FLAT, BARRED = "black", "white", "faded", "flat", "barred"
 
-# Levels of 0..255. What is darker than this all along is black: bars, of analogue films too.
+# Levels of 0..255. Lines up to this level are black bars, also in noisy analogue video.
 _BLACK_LEVEL = 24
 _DARK, _BRIGHT = 40, 225
-# A picture whose levels, but for the outermost 1%, span less is faded.
+# An image is faded if its levels, without the outermost 1%, span less than this.
 _FADED_SPAN = 40
-# Credits, titles, plain backgrounds: levels this close to one another cover most of the picture.
+# An image is flat (credits, titles, plain backgrounds) if levels this close cover most of it.
 _SAME_LEVEL = 6
 _FLAT_SHARE, _FLAT_SHARE_OF_BLACK_OR_WHITE = 0.8, 0.7
-# Share of the strongest edges that tell how sharp a picture is.
+# Fraction of the strongest edges that determine the sharpness.
 _STRONGEST = 0.05
-# Bars of a frame must be this wide on two opposite sides; no bar may take more of a side.
+# Minimum width of bars on two opposite sides of a frame; maximum width of any bar.
 _FRAME_BAR, _LARGEST_BAR = 0.04, 0.4
-# Share of the line beside a frame's bar that is not black: less, and it is a moon in the night.
+# Minimum non-black fraction of the line beside a bar; less is a bright object in a dark scene.
 _STRAIGHT_EDGE = 0.5
-# A line is part of the film's bar when black in this share of the frames that are not all dark.
+# A line belongs to a bar if it is black in this fraction of the frames that are not dark.
 _ALWAYS_BLACK, _NOT_ALL_DARK = 0.97, 60
-# Pixels cut besides a bar: its edge is blurred by scaling and compression.
+# Extra pixels to cut beside a bar: scaling and compression blur its edge.
 _BAR_EDGE = 2
 _LINE_BLOCKS = 64
 _CROP_STEPS = 16
@@ -35,7 +35,7 @@ _ONES = np.array([bin(byte).count("1") for byte in range(256)], np.uint8)
 
 
 def flaw(gray):
-    """What is wrong with a picture (one of this module's names), or None."""
+    """The flaw of an image (one of this module's constants), or None."""
     histogram = _histogram(gray) / gray.size
     cumulative = np.cumsum(histogram)
     darkest, brightest = np.searchsorted(cumulative, (0.01, 0.99))
@@ -54,13 +54,13 @@ def flaw(gray):
 
 
 def _has_bars(gray):
-    """Whether two opposite sides are black, with straight edges: a picture of another shape."""
+    """Whether two opposite sides have black bars with straight edges."""
     bright = gray > _BLACK_LEVEL
     for lines in (bright, bright.T):
-        picture = np.flatnonzero(lines.any(axis=1))
-        if not picture.size:
+        content = np.flatnonzero(lines.any(axis=1))
+        if not content.size:
             return False
-        first, last = picture[0], picture[-1]
+        first, last = content[0], content[-1]
         if min(first, len(lines) - 1 - last) < _FRAME_BAR * len(lines) or last - first < 4:
             continue
         if min(lines[first + 2].mean(), lines[last - 2].mean()) >= _STRAIGHT_EDGE:
@@ -69,10 +69,10 @@ def _has_bars(gray):
 
 
 def sharpness(gray):
-    """How sharp the strongest edges are: 0 blurred, about 0.4 to 0.7 sharp, whatever is shown.
+    """Sharpness of the strongest edges: 0 is blurred, about 0.4 to 0.7 sharp, for any content.
 
-    It is the share of their contrast that a 3x3 box filter takes away: a blurred edge loses little
-    (Crete and others, "The blur effect", 2007, here of the strongest edges alone).
+    The fraction of their contrast that a 3x3 box filter removes; blurred edges lose little
+    (Crete and others, "The blur effect", 2007, here for the strongest edges only).
     """
     edges = _edges(gray)
     below = np.searchsorted(np.cumsum(_histogram(edges)), (1 - _STRONGEST) * edges.size)
@@ -80,28 +80,28 @@ def sharpness(gray):
     total = cv2.mean(edges, strongest)[0]
     if not total:
         return 0.0
-    left = cv2.mean(_edges(cv2.blur(gray, (3, 3))), strongest)[0]
-    return max(0.0, 1 - left / total)
+    remaining = cv2.mean(_edges(cv2.blur(gray, (3, 3))), strongest)[0]
+    return max(0.0, 1 - remaining / total)
 
 
 def _histogram(gray):
-    """How many pixels have each of the 256 levels."""
+    """The number of pixels of each of the 256 levels."""
     return cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel()
 
 
 def _edges(gray):
-    """The larger difference to the left and the upper neighbour: (height - 1, width - 1)."""
+    """The larger of the differences to the left and upper neighbours: (height - 1, width - 1)."""
     here = gray[1:, 1:]
     return cv2.max(cv2.absdiff(here, gray[1:, :-1]), cv2.absdiff(here, gray[:-1, 1:]))
 
 
-# --- likeness ------------------------------------------------------------------------------------
+# --- similarity ----------------------------------------------------------------------------------
 
 
 def perceptual_hash(gray):
-    """64 bits as an int: which of the lowest frequencies are stronger than their median.
+    """64 bits as an int: whether each of the lowest frequencies is stronger than their median.
 
-    Alike pictures differ in few bits, unlike ones in about half of them.
+    Similar images differ in few bits, unrelated ones in about half of them.
     """
     small = cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
     lowest = cv2.dct(small)[:8, :8].ravel()
@@ -109,9 +109,9 @@ def perceptual_hash(gray):
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def distances(one, others):
-    """In how many bits the hash `one` differs from each of `others`, a uint64 array."""
-    different = np.asarray(others, np.uint64) ^ np.uint64(one)
+def distances(value, others):
+    """The number of bits in which the hash `value` differs from each of `others` (uint64 array)."""
+    different = np.asarray(others, np.uint64) ^ np.uint64(value)
     return _ONES[different.view(np.uint8).reshape(-1, 8)].sum(axis=1, dtype=np.int64)
 
 
@@ -120,7 +120,7 @@ def distances(one, others):
 
 @dataclasses.dataclass(frozen=True)
 class Bars:
-    """Pixels to cut from each side of a film's picture."""
+    """The widths of black bars on each side of a video, in pixels."""
 
     top: int = 0
     bottom: int = 0
@@ -131,7 +131,7 @@ class Bars:
         return any(dataclasses.astuple(self))
 
     def cut(self, picture, height, width):
-        """`picture` without the bars; it shows a film of height x width, maybe at another size."""
+        """`picture` without the bars; it may be a scaled frame of a height x width video."""
         rows, columns = picture.shape[:2]
         top, bottom = (-(-bar * rows // height) for bar in (self.top, self.bottom))
         left, right = (-(-bar * columns // width) for bar in (self.left, self.right))
@@ -139,10 +139,10 @@ class Bars:
 
 
 def find_bars(grays):
-    """The `Bars` of a film, from pictures of one size taken all over it.
+    """The `Bars` of a video, from frames of one size sampled over its whole length.
 
-    A line of pixels belongs to a bar only if it is black in nearly all pictures, those apart that
-    are dark altogether: a dark scene makes no bars. Few pictures (less than 4 that count): none.
+    A line belongs to a bar only if it is black in nearly all frames that are not completely dark.
+    With fewer than 4 such frames there are no bars.
     """
     rows, columns = [], []
     for gray in grays:
@@ -156,19 +156,19 @@ def find_bars(grays):
 
 
 def _bar_widths(black):
-    """Width of the bars at both ends, from which lines were black in each picture."""
-    picture = np.flatnonzero(np.mean(black, axis=0) < _ALWAYS_BLACK)
+    """Width of the bars at both ends; `black` says for each frame which lines are black."""
+    content = np.flatnonzero(np.mean(black, axis=0) < _ALWAYS_BLACK)
     length = len(black[0])
-    if not picture.size:
+    if not content.size:
         return 0, 0
-    widths = (picture[0], length - 1 - picture[-1])
+    widths = (content[0], length - 1 - content[-1])
     if max(widths) > _LARGEST_BAR * length:
         return 0, 0
     return tuple(int(width) + _BAR_EDGE if width else 0 for width in widths)
 
 
 def _brightest_of_lines(gray):
-    """The brightest of the blocks of each row, and of each column; blocks hide single specks."""
+    """The brightest block of each row, and of each column; blocks average out single pixels."""
     height, width = gray.shape
     blocks = min(_LINE_BLOCKS, width), min(_LINE_BLOCKS, height)
     of_rows = cv2.resize(gray, (blocks[0], height), interpolation=cv2.INTER_AREA).max(axis=1)
@@ -180,10 +180,10 @@ def _brightest_of_lines(gray):
 
 
 def place_crops(gray, size, count):
-    """Where to cut up to `count` squares that do not overlap: [(top, left)], most detailed first.
+    """Positions [(top, left)] of up to `count` squares without overlap, most detailed first.
 
-    They are spread over the picture as far apart as they go; where only one fits beside another,
-    it goes where there is most detail. Both sides of `gray` must be at least `size`.
+    They are spaced evenly along a side on which several fit; along the other side they are placed
+    where there is most detail. Both sides of `gray` must be at least `size`.
     """
     detail = cv2.integral(cv2.copyMakeBorder(_edges(gray), 1, 0, 1, 0, cv2.BORDER_CONSTANT))
     height, width = gray.shape
@@ -208,7 +208,7 @@ def place_crops(gray, size, count):
 
 
 def _offsets(length, size):
-    """For each of the squares that fit in a row, the offsets it may have."""
+    """The possible offsets of each square that fits along a side."""
     fitting, slack = length // size, length - size
     if fitting > 1:
         return [[round(index * slack / (fitting - 1))] for index in range(fitting)]

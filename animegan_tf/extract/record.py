@@ -1,15 +1,15 @@
-"""What was extracted into a folder, so that a run that was stopped goes on where it was.
+"""The record of an extraction, with which an interrupted run continues.
 
-Beside the folder of pictures, here `style`, stand
+The files beside the folder of images, here `style`, are
 
-    style_frames.csv    a line per picture: film, time, shot, crop, and why it was kept
-    style_frames.json   a list of runs: settings, films, how many frames were dropped for what
+    style_frames.csv    a row per image: video, time, shot, crop, and the reason for keeping it
+    style_frames.json   a list of runs: settings, videos, number of dropped frames by reason
     style_frames.png    the contact sheet
-    .style_frames/      what was found in each film; may be deleted, is then found again
+    .style_frames/      cached scans of the videos; may be deleted
 
-A picture is in place before its line is written, and other files are replaced at once, so that
-nothing is lost whenever the program is killed. A picture that is listed and not there was deleted
-on purpose, and stays away.
+An image is written before its row, and the other files are replaced atomically, so that nothing is
+lost if the program is killed. A listed image that does not exist was deleted on purpose; it is not
+written again.
 """
 
 import csv
@@ -32,13 +32,13 @@ class Record:
     """The files beside the folder `output`.
 
     Attributes:
-        rows: the lines of the csv file, dicts of strings by `COLUMNS`.
+        rows: the rows of the CSV file, dicts of strings by `COLUMNS`.
         runs: dicts with at least `settings`, a dict of JSON values.
         csv, json, sheet: paths.
     """
 
     def __init__(self, output):
-        """Read what is there; raises `InputError` when it was not written by this module."""
+        """Read existing files; raises `InputError` if they have another format."""
         folder = pathlib.Path(os.path.abspath(output))
         if folder.exists() and not folder.is_dir():
             raise InputError(f"output: expected a folder, found a file at {output}")
@@ -53,15 +53,15 @@ class Record:
     def _read_rows(self):
         if not self.csv.exists():
             return []
-        whole, _, torn = self.csv.read_text("utf-8").rpartition("\n")
-        if torn:  # the disk was full
-            storage.write_text(self.csv, whole + "\n" if whole else "")
-        lines = csv.DictReader(io.StringIO(whole))
-        rows = list(lines)
-        if whole and (tuple(lines.fieldnames) != COLUMNS or any(None in row for row in rows)):
+        complete, _, truncated = self.csv.read_text("utf-8").rpartition("\n")
+        if truncated:  # the disk was full
+            storage.write_text(self.csv, complete + "\n" if complete else "")
+        reader = csv.DictReader(io.StringIO(complete))
+        rows = list(reader)
+        if complete and (tuple(reader.fieldnames) != COLUMNS or any(None in row for row in rows)):
             raise InputError(
                 f"output: expected the columns {','.join(COLUMNS)} in {self.csv}, received "
-                f"{','.join(lines.fieldnames)}; move that file away to begin anew"
+                f"{','.join(reader.fieldnames)}; move that file away to start again"
             )
         return rows
 
@@ -76,16 +76,16 @@ class Record:
             pass
         raise InputError(
             f"output: expected a list of runs with their settings in {self.json}, received "
-            "something else; move that file away to begin anew"
+            "something else; move that file away to start again"
         )
 
     # --- runs ---
 
     def begin(self, settings, allowed=()):
-        """The number, from 1, of the run with these settings: of one that was begun, or a new one.
+        """The number, from 1, of the run with these settings; adds a new run if there is none.
 
-        A new one beside others is refused with an `InputError`, unless the settings that differ
-        from the last one's are in `allowed`.
+        Raises `InputError` for a new run whose settings differ from those of the last run in
+        something that is not in `allowed`.
         """
         settings = json.loads(json.dumps(settings))
         for number, run in enumerate(self.runs, 1):
@@ -104,7 +104,7 @@ class Record:
                     for name in changed
                 )
                 raise InputError(
-                    f"output: {str(self._folder)!r} was filled with other settings ({details}); "
+                    f"output: {str(self._folder)!r} was created with other settings ({details}); "
                     f"use another folder, or --allow_change={','.join(changed)} to add to this one"
                 )
         self.runs.append({"settings": settings})
@@ -115,10 +115,10 @@ class Record:
         """Write `runs`."""
         storage.write_text(self.json, json.dumps(self.runs, indent=1, ensure_ascii=False) + "\n")
 
-    # --- pictures ---
+    # --- images ---
 
     def add(self, rows):
-        """Append lines for pictures that are in place; numbers may be what prints as such."""
+        """Append rows for images that have been written; values are converted to strings."""
         rows = [{name: str(row[name]) for name in COLUMNS} for row in rows]
         text = _to_csv(rows, header=not self.csv.exists() or not self.csv.stat().st_size)
         self.csv.parent.mkdir(parents=True, exist_ok=True)
@@ -127,23 +127,23 @@ class Record:
         self.rows += rows
 
     def sort(self):
-        """Bring the lines into the order of the films and times."""
+        """Sort the rows by video and time."""
         self.rows.sort(key=lambda row: (row["film"], float(row["seconds"]), int(row["crop"])))
         storage.write_text(self.csv, _to_csv(self.rows, header=True))
 
-    # --- what was found in films ---
+    # --- cached scans ---
 
     def load_scan(self, key):
-        """What `save_scan` wrote for this key, or None."""
+        """The scan that `save_scan` stored under this key, or None."""
         path = self._scan_path(key)
         try:
             stored = json.loads(path.read_text("utf-8"))
             return stored["scan"] if stored["key"] == key else None
-        except (OSError, ValueError, TypeError, KeyError):  # found again then
+        except (OSError, ValueError, TypeError, KeyError):  # the video is scanned again
             return None
 
     def save_scan(self, key, scan):
-        """Keep JSON values under a key, a JSON list that names the film and the settings."""
+        """Store a scan (JSON values) under a key, a JSON list of the video and the settings."""
         storage.write_text(self._scan_path(key), json.dumps({"key": key, "scan": scan}))
 
     def _scan_path(self, key):
@@ -161,7 +161,7 @@ def _to_csv(rows, header):
 
 
 def _brief(value):
-    """A setting as a message shows it."""
-    if isinstance(value, list):  # films: [name, bytes]
+    """A setting as text for messages."""
+    if isinstance(value, list):  # videos: [name, size]
         return ",".join(str(item[0] if isinstance(item, list) else item) for item in value)
     return "none" if value is None else str(value)

@@ -1,8 +1,9 @@
-"""The first look at a film: every frame as a thumbnail, some measured, the best of each shot noted.
+"""The first pass over a video: detects shots, measures sampled frames, chooses candidates.
 
-Nothing but numbers is kept of a frame: some hundred bytes for the best of each part of a shot. A
-shot is divided into equal parts; of the frames of a part that are sampled (four a second), the
-sharpest without a flaw is its candidate. Times are Fractions, seconds from the film's first frame.
+Shots are detected from thumbnails of all frames. A shot is divided into equal parts. Four frames
+per second are sampled and measured; the sharpest sample of a part without a flaw is its candidate.
+Only numbers are kept, some hundred bytes per candidate. Times are Fractions, seconds from the first
+frame of the video.
 """
 
 import collections
@@ -18,24 +19,24 @@ from animegan_tf.extract import quality
 from animegan_tf.extract.quality import Bars
 from animegan_tf.video.shots import THUMBNAIL, ShotDetector
 
-# Why a sampled frame is no candidate, besides the flaws of `frame_quality`.
+# Reasons why a sampled frame is not a candidate, besides the flaws of `quality`.
 DAMAGED, BLENDED, AT_CUT, LESS_SHARP = "damaged", "blended", "at a cut", "less sharp"
 
-# Raise it when a film would be scanned otherwise than before: stored scans are then made anew.
+# Increase this when the results of a scan change, so that stored scans are not used.
 VERSION = 1
 
 SAMPLE_SIDE = 256
 _SAMPLE_STEP = Fraction(1, 4)
 # The first and last frames of a shot are often of poor quality, or blended.
 _CUT_MARGIN = 0.04
-# A blend begins before and ends after the frames where it is seen for certain.
+# A blend starts before, and ends after, the frames where it is detected.
 _BLEND_MARGIN = 0.2
 _MOST_SAMPLES = 2048
-# Frames for finding bars: key frames all over the film, or when there are fewer than the least,
-# frames of its first minutes.
+# Bars are detected in keyframes of the whole video, or if these are too few, in frames of its first
+# minutes.
 _BAR_FRAMES, _LEAST_BAR_FRAMES = 64, 8
 _BAR_STEP, _BAR_SECONDS = Fraction(1, 2), 120
-# A film with more key frames than this and one in four frames being one is sought blindly.
+# With more keyframes than this, and more than a quarter of all frames, they are not listed.
 _MANY_KEYFRAMES = 1000
 
 
@@ -45,13 +46,13 @@ class Candidate:
 
     Attributes:
         time: Fraction, seconds.
-        shot: its number, from 1.
+        shot: number of the shot, from 1.
         shot_start, shot_end: seconds.
         begins: how the shot begins: "start", "cut", "blend".
-        part, parts: which of how many parts of the shot, from 1.
-        sampled: how many sampled frames without a flaw the part had.
-        sharpness: by `frame_quality.sharpness`.
-        hash: by `frame_quality.perceptual_hash`.
+        part, parts: number of the part, from 1, and number of parts of the shot.
+        sampled: number of samples without a flaw in the part.
+        sharpness: from `quality.sharpness`.
+        hash: from `quality.perceptual_hash`.
     """
 
     time: Fraction
@@ -68,18 +69,18 @@ class Candidate:
 
 @dataclasses.dataclass(frozen=True)
 class Scan:
-    """What was found in a film.
+    """The result of scanning a video.
 
     Attributes:
-        frames: number of frames decoded.
-        samples: number of those measured.
+        frames: number of decoded frames.
+        samples: number of measured frames.
         shots: number of shots.
-        dropped: {reason: number of samples that are no candidates}.
-        bars: the film's `Bars`.
-        typical_sharpness: the median over the samples without a flaw; 0 when there are none.
+        dropped: {reason: number of samples that are not candidates}.
+        bars: the video's `Bars`.
+        typical_sharpness: the median over the samples without a flaw; 0 if there are none.
         candidates: tuple of `Candidate`s by time.
-        keyframes: tuple of their times, or None when most frames are.
-        clean_times, problems: of the `VideoReader`.
+        keyframes: tuple of the times of keyframes, or None if most frames are keyframes.
+        clean_times, problems: those of the `VideoReader`.
     """
 
     frames: int
@@ -94,11 +95,11 @@ class Scan:
     problems: tuple[str, ...]
 
     def to_json(self):
-        """As what `json.dumps` takes."""
+        """A dict of JSON values."""
         fields = dataclasses.asdict(self)
         fields["candidates"] = [
-            [str(value) if isinstance(value, Fraction) else value for value in vars(one).values()]
-            for one in self.candidates
+            [str(value) if isinstance(value, Fraction) else value for value in vars(item).values()]
+            for item in self.candidates
         ]
         if self.keyframes is not None:
             fields["keyframes"] = [str(time) for time in self.keyframes]
@@ -119,7 +120,7 @@ class Scan:
         return cls(**{**fields, **changed})
 
 
-_Look = collections.namedtuple("_Look", "time key damaged thumbnail sample")
+_Frame = collections.namedtuple("_Frame", "time key damaged thumbnail sample")
 
 
 @dataclasses.dataclass
@@ -131,33 +132,33 @@ class _Sample:
 
 
 def scan(reader, start=0, end=None, per_shot=3, every=1.0, on_frame=None) -> Scan:
-    """Look at every frame of a `VideoReader` from `start` to `end` (None: the film's end).
+    """Scan all frames of a `VideoReader` from `start` to `end` (None: the end of the video).
 
     Args:
-        reader: the film.
+        reader: the video.
         start, end: seconds.
-        per_shot: parts that a shot is divided into.
-        every: seconds; a shot longer than `per_shot * every` gets as many parts as times it holds
-            `every`. 0: never more than `per_shot`.
+        per_shot: number of parts of a shot.
+        every: seconds; a shot longer than `per_shot * every` has one part per `every` seconds. 0:
+            always `per_shot` parts.
         on_frame: called with the time of each frame.
     """
     bars = film_bars(reader, start, end)
     collector = _Collector(per_shot, every)
     detector = ShotDetector()
     frames, samples, keyframes = 0, 0, []
-    for look in _ahead(_looks(reader, start, end, bars)):
+    for frame in _prefetched(_scaled_frames(reader, start, end, bars)):
         frames += 1
-        if look.key and keyframes is not None:
-            keyframes.append(look.time)
+        if frame.key and keyframes is not None:
+            keyframes.append(frame.time)
             if len(keyframes) > _MANY_KEYFRAMES and 4 * len(keyframes) > frames:
                 keyframes = None
         sample = None
-        if look.sample is not None:
+        if frame.sample is not None:
             samples += 1
-            sample = _measure(look)
-        collector.take(detector.push(float(look.time), look.thumbnail, sample))
+            sample = _measure(frame)
+        collector.take(detector.push(float(frame.time), frame.thumbnail, sample))
         if on_frame is not None:
-            on_frame(look.time)
+            on_frame(frame.time)
     collector.take(detector.finish())
     collector.finish()
     return Scan(
@@ -175,7 +176,7 @@ def scan(reader, start=0, end=None, per_shot=3, every=1.0, on_frame=None) -> Sca
 
 
 def film_bars(reader, start=0, end=None) -> Bars:
-    """The black bars of a film, from frames all over it."""
+    """The black bars of a video, from frames of its whole length."""
     count = 0
 
     def grays():
@@ -202,12 +203,12 @@ def _at_steps(frames):
 
 
 def sample_picture(frame, info, bars):
-    """The gray picture that a frame is measured by: without bars, its short side at most 256."""
+    """The gray image for measuring a frame: without bars, its short side at most 256."""
     height = info.height - bars.top - bars.bottom
     width = info.width - bars.left - bars.right
     scale = min(1, SAMPLE_SIDE / min(height, width))
     size = max(1, round(info.height * scale)), max(1, round(info.width * scale))
-    if frame.interlaced:  # one field: the other is of another moment, and would look like edges
+    if frame.interlaced:  # one field: the other has another time, and would look like edges
         field = frame.gray()[::2]
         gray = cv2.resize(field, size[::-1], interpolation=cv2.INTER_AREA)
     else:
@@ -215,8 +216,8 @@ def sample_picture(frame, info, bars):
     return np.ascontiguousarray(bars.cut(gray, info.height, info.width))
 
 
-def _looks(reader, start, end, bars):
-    """What is needed of each frame, so that the frame itself need not be kept."""
+def _scaled_frames(reader, start, end, bars):
+    """Yield a small `_Frame` for each frame, so that the full frame is not kept."""
     info, next_sample = reader.info, None
     for frame in reader.frames(start, end, as_stored=True):
         sample = None
@@ -225,11 +226,11 @@ def _looks(reader, start, end, bars):
             sample = sample_picture(frame, info, bars)
         thumbnail = bars.cut(frame.small(*THUMBNAIL), info.height, info.width)
         thumbnail = np.ascontiguousarray(thumbnail)
-        yield _Look(frame.time, frame.key, frame.damaged, thumbnail, sample)
+        yield _Frame(frame.time, frame.key, frame.damaged, thumbnail, sample)
 
 
-def _ahead(items, batch=16):
-    """Yield from `items`, which are made in another thread: decoding goes on meanwhile."""
+def _prefetched(items, batch=16):
+    """Yield from `items`, an iterator that runs ahead in another thread."""
     items = iter(items)
 
     def take():
@@ -242,28 +243,28 @@ def _ahead(items, batch=16):
             yield from current
 
 
-def _measure(look):
-    if look.damaged:
-        return _Sample(look.time, DAMAGED)
-    flaw = quality.flaw(look.sample)
+def _measure(frame):
+    if frame.damaged:
+        return _Sample(frame.time, DAMAGED)
+    flaw = quality.flaw(frame.sample)
     if flaw:
-        return _Sample(look.time, flaw)
-    sharpness = quality.sharpness(look.sample)
-    return _Sample(look.time, None, sharpness, quality.perceptual_hash(look.sample))
+        return _Sample(frame.time, flaw)
+    sharpness = quality.sharpness(frame.sample)
+    return _Sample(frame.time, None, sharpness, quality.perceptual_hash(frame.sample))
 
 
 class _Collector:
-    """Gathers the samples of the shot that goes on; chooses from them when it ends."""
+    """Collects the samples of the current shot, and chooses candidates when it ends."""
 
     def __init__(self, per_shot, every):
         self.candidates, self.dropped, self.shots = [], {}, 0
         self._per_shot, self._every = per_shot, every
         self._samples, self._blends = [], []  # blends: [first, last] time of a run
         self._start, self._begins, self._end = None, None, None
-        self._sharpness = np.zeros(1001, np.int64)  # how many usable samples, in thousandths
+        self._sharpness = np.zeros(1001, np.int64)  # histogram of usable samples, in thousandths
 
     def take(self, decided):
-        """Add the next frames of the film."""
+        """Add the next frames of the video."""
         for frame in decided:
             if frame.new_shot:
                 if self._start is not None:
@@ -282,7 +283,7 @@ class _Collector:
             self._end = frame.time
 
     def finish(self):
-        """The film is at its end."""
+        """End the last shot."""
         if self._start is not None:
             self._close(self._end, 0)
 
@@ -297,11 +298,13 @@ class _Collector:
             self.dropped[reason] = self.dropped.get(reason, 0) + count
 
     def _thin_out(self):
-        """Of each two neighbours keep the better one: a very long shot needs no more memory."""
+        """Keep the better of each two neighbours, which bounds the memory for very long shots."""
         pairs = itertools.zip_longest(self._samples[::2], self._samples[1::2])
         kept = []
         for pair in pairs:
-            ranked = sorted(filter(None, pair), key=lambda one: (one.flaw is None, one.sharpness))
+            ranked = sorted(
+                filter(None, pair), key=lambda item: (item.flaw is None, item.sharpness)
+            )
             kept.append(ranked[-1])
             for other in ranked[:-1]:
                 self._drop(other.flaw or LESS_SHARP)

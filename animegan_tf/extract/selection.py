@@ -1,6 +1,6 @@
-"""Which of a film's candidate frames to keep: distinct ones, evenly spread. Pure functions.
+"""Selection of distinct, evenly spread candidate frames. Pure functions.
 
-Candidates are given as arrays of one length: an index names a candidate.
+Arguments are arrays of one length, indexed by candidate.
 """
 
 import heapq
@@ -13,15 +13,15 @@ from animegan_tf.extract.options import HASH_BITS
 
 
 def distinct(hashes, quality, least, taken=()):
-    """Indices, ascending, of candidates whose hashes differ in at least `least` bits, all of them.
+    """Ascending indices of candidates whose hashes all differ from one another in `least` bits.
 
-    Of alike candidates the one of the highest quality is kept, wherever in the films they are.
+    Of similar candidates, in all videos, the one with the highest quality is kept.
 
     Args:
-        hashes: ints, by `frame_quality.perceptual_hash`.
+        hashes: ints, from `quality.perceptual_hash`.
         quality: numbers.
-        least: bits; 0 keeps every candidate.
-        taken: hashes of frames that were kept before: what is like them is not kept.
+        least: minimum number of different bits; 0 keeps all candidates.
+        taken: hashes of frames that were kept before; similar candidates are dropped.
     """
     kept = np.zeros(len(taken) + len(hashes), np.uint64)
     kept[: len(taken)] = taken
@@ -35,30 +35,30 @@ def distinct(hashes, quality, least, taken=()):
 
 
 def nearest(hashes):
-    """For each hash, in how many bits the most similar other one differs; 64 for a single one."""
+    """The number of different bits from each hash to the most similar other one, or 64."""
     hashes = np.asarray(hashes, np.uint64)
     result = []
-    for index, one in enumerate(hashes):
-        others = frame_quality.distances(one, np.delete(hashes, index))
-        result.append(int(others.min()) if others.size else HASH_BITS)
+    for index, value in enumerate(hashes):
+        bits = frame_quality.distances(value, np.delete(hashes, index))
+        result.append(int(bits.min()) if bits.size else HASH_BITS)
     return result
 
 
 def by_spread(films, times, quality):
-    """All indices, ordered so that the first k are spread evenly over the films, for every k.
+    """All indices, ordered so that the first k are spread evenly over the videos, for any k.
 
-    Found backwards: while any are left, of the two that are closest in time the one of lower
-    quality goes. Those that go last come first.
+    Computed backwards: repeatedly remove the candidate of lower quality of the two that are closest
+    in time. The reverse order of removal is the result.
 
     Args:
-        films: number of each candidate's film, ascending.
-        times: seconds, ascending within a film.
+        films: index of each candidate's video, ascending.
+        times: seconds, ascending within a video.
         quality: numbers.
     """
     count = len(films)
     before = list(range(-1, count - 1))
     after = list(range(1, count + 1))
-    gone = [False] * count
+    removed = [False] * count
     heap = []
 
     def gap(index):
@@ -75,13 +75,13 @@ def by_spread(films, times, quality):
     order = []
     while heap:
         _, index, other = heapq.heappop(heap)
-        if gone[index] or after[index] != other:  # no longer neighbours
+        if removed[index] or after[index] != other:  # no longer neighbours
             continue
         if other < count and quality[index] < quality[other]:
             victim = index
         else:
             victim = other if other < count else index
-        gone[victim] = True
+        removed[victim] = True
         order.append(victim)
         if after[victim] < count:
             before[after[victim]] = before[victim]

@@ -1,4 +1,4 @@
-"""Cuts training pictures from chosen frames and writes them. No TensorFlow."""
+"""Crops training images from chosen frames and writes them. No TensorFlow."""
 
 import collections
 import dataclasses
@@ -16,7 +16,7 @@ from animegan_tf.extract.scan import Candidate
 from animegan_tf.video.reader import VideoReader
 from animegan_tf.video.timecode import timecode
 
-# A frame found again must look as it did, or seeking in this film is not to be trusted.
+# Maximum number of different hash bits of a frame in both passes; more means that seeking failed.
 _SAME_FRAME_BITS = 16
 _BEGINS = {
     "start": "the first shot",
@@ -27,7 +27,7 @@ _BEGINS = {
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """A frame that may be kept; `nearest`: in how many bits the most similar other one differs."""
+    """A chosen frame; `nearest` is the number of different bits to the most similar other one."""
 
     film: Film
     candidate: Candidate
@@ -35,14 +35,14 @@ class Chosen:
 
 
 class Writer:
-    """Writes the pictures of chosen frames that a `Record` does not list yet.
+    """Writes the images of chosen frames that a `Record` does not list yet.
 
     Attributes:
-        folder: where to.
-        new: number of pictures written.
-        kept: number of frames that gave pictures, also of those listed before.
-        all_flat: number of frames of which every crop was flat.
-        lost: {film's name: number of frames that were not found again}.
+        folder: the output folder.
+        new: number of images written.
+        kept: number of frames with images, including those listed before.
+        all_flat: number of frames whose crops were all flat.
+        lost: {name of the video: number of frames that were not found again}.
     """
 
     def __init__(self, folder, options, record, run):
@@ -53,65 +53,65 @@ class Writer:
             (row["film"], row["timecode"]) for row in record.rows if int(row["run"]) == run
         )
 
-    def write(self, chosen, wanted=math.inf, progress=False):
-        """Go through `Chosen` frames in the order of preference until there are enough pictures.
+    def write(self, chosen, count=math.inf, progress=False):
+        """Write `Chosen` frames in the order of preference until there are `count` images.
 
-        A frame can give fewer pictures than expected: then more frames are taken.
+        If a frame gives fewer images than expected, more frames are used.
 
         Returns:
             The number of frames that were not needed.
         """
-        waiting, pictures = collections.deque(chosen), 0
-        while waiting and pictures < wanted:
-            batch, planned = [], pictures
-            while waiting and planned < wanted:
-                one = waiting.popleft()
-                quota = min(one.film.crops(self._options), wanted - planned)
-                batch.append((one, quota))
+        waiting, written = collections.deque(chosen), 0
+        while waiting and written < count:
+            batch, planned = [], written
+            while waiting and planned < count:
+                frame = waiting.popleft()
+                quota = min(frame.film.crops(self._options), count - planned)
+                batch.append((frame, quota))
                 planned += quota
-            pictures += self._write_batch(batch, progress)
+            written += self._write_batch(batch, progress)
         return len(waiting)
 
     def _write_batch(self, batch, progress):
-        """Write frames film by film, in the order of time; returns the number of pictures."""
+        """Write frames video by video, in the order of time; returns the number of images."""
         by_film = collections.defaultdict(list)
-        for one, quota in batch:
-            by_film[one.film.name].append((one, quota))
-        pictures = 0
-        bar = tqdm.tqdm(desc="cutting", total=len(batch), unit="frame", disable=not progress)
+        for chosen, quota in batch:
+            by_film[chosen.film.name].append((chosen, quota))
+        total = 0
+        bar = tqdm.tqdm(desc="cropping", total=len(batch), unit="frame", disable=not progress)
         with bar:
             for entries in by_film.values():
                 for count in self._write_film(entries):
                     self.kept += bool(count)
-                    pictures += count
+                    total += count
                     bar.update()
-        return pictures
+        return total
 
     def _write_film(self, entries):
-        """Yield the number of pictures of each frame that was found."""
+        """Yield the number of images of each frame that was found again."""
         missing = {}
-        for one, quota in entries:
-            listed = self._listed[one.film.name, timecode(one.candidate.time)]
+        for chosen, quota in entries:
+            listed = self._listed[chosen.film.name, timecode(chosen.candidate.time)]
             if listed:
                 yield listed
             else:
-                missing[one.candidate.time] = (one, quota)
+                missing[chosen.candidate.time] = (chosen, quota)
         if not missing:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         film = entries[0][0].film
-        hashes = {time: one.candidate.hash for time, (one, _) in missing.items()}
+        hashes = {time: chosen.candidate.hash for time, (chosen, _) in missing.items()}
         with VideoReader(film.path, self._options.deinterlace) as reader:
             for frame in find_again(reader, film.scan, hashes):
                 yield self._write_frame(frame, *missing.pop(frame.time))
         self.lost[film.name] += len(missing)
 
     def _write_frame(self, frame, chosen, quota):
-        """Cut and write one frame; returns the number of pictures."""
+        """Crop and write one frame; returns the number of images."""
         film, size = chosen.film, self._options.size
-        picture = film.scan.bars.cut(frame.rgb(), film.info.height, film.info.width)
-        picture = images.resize(picture, *film.scaled_size(self._options.short_side))
-        places = self._places(picture)[:quota]
+        image = film.scan.bars.cut(frame.rgb(), film.info.height, film.info.width)
+        image = images.resize(image, *film.scaled_size(self._options.short_side))
+        places = self._places(image)[:quota]
         if not places:
             self.all_flat += 1
             return 0
@@ -120,65 +120,65 @@ class Writer:
             stem = f"{film.name}_{timecode(chosen.candidate.time)}_c{crop}"
             path = self.folder / f"{stem}.{self._options.format}"
             if not path.exists():
-                images.write_photo(path, picture[top : top + size, left : left + size])
+                images.write_photo(path, image[top : top + size, left : left + size])
                 self.new += 1
             rows.append(self._row(path.name, chosen, crop, top, left))
         self._record.add(rows)
         return len(rows)
 
-    def _places(self, picture):
-        """Where to cut crops that are not flat: [(top, left)], most detailed first."""
-        size, gray = self._options.size, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    def _places(self, image):
+        """Positions [(top, left)] of crops that are not flat, most detailed first."""
+        size, gray = self._options.size, cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         fitting = (gray.shape[0] // size) * (gray.shape[1] // size)
         return [
             (top, left)
             for top, left in quality.place_crops(gray, size, fitting)
             if quality.flaw(gray[top : top + size, left : left + size])
-            in (None, quality.BARRED)  # of the frame, where it is a flaw, it is known
+            in (None, quality.BARRED)  # bars are a flaw of frames only, not of crops
         ]
 
     def _row(self, name, chosen, crop, top, left):
-        one = chosen.candidate
-        part = f"part {one.part} of {one.parts} of {_BEGINS[one.begins]}"
+        candidate = chosen.candidate
+        part = f"part {candidate.part} of {candidate.parts} of {_BEGINS[candidate.begins]}"
         return {
             "file": name,
             "film": chosen.film.name,
-            "timecode": timecode(one.time),
-            "seconds": f"{float(one.time):.6f}",
-            "shot": one.shot,
-            "shot_start": one.shot_start,
-            "shot_end": one.shot_end,
+            "timecode": timecode(candidate.time),
+            "seconds": f"{float(candidate.time):.6f}",
+            "shot": candidate.shot,
+            "shot_start": candidate.shot_start,
+            "shot_end": candidate.shot_end,
             "crop": crop,
             "left": left,
             "top": top,
-            "sharpness": one.sharpness,
+            "sharpness": candidate.sharpness,
             "nearest_bits": chosen.nearest,
-            "why": f"sharpest of {one.sampled} in {part}",
-            "hash": f"{one.hash:016x}",
+            "why": f"sharpest of {candidate.sampled} in {part}",
+            "hash": f"{candidate.hash:016x}",
             "run": self._run,
         }
 
 
 def find_again(reader, scan, hashes):
-    """Yield the frames at the times of {time: hash}, in order, as `scan` found them.
+    """Yield the frames at the times of {time: hash}, in order.
 
-    A frame that looks different shows that seeking leads astray in this film, which is then read
-    from its beginning.
+    A frame with another hash shows that seeking in this video is unreliable; it is then read from
+    the beginning.
     """
     reader.clean_times = scan.clean_times
-    remaining, astray = sorted(hashes), True
-    while remaining and astray:
-        astray = False
+    remaining, failed = sorted(hashes), True
+    while remaining and failed:
+        failed = False
         for frame in reader.frames_at(remaining, scan.keyframes):
-            if reader.clean_times and not _looks_like(frame, reader, scan, hashes[frame.time]):
-                astray = True
+            if reader.clean_times and not _is_same(frame, reader, scan, hashes[frame.time]):
+                failed = True
                 break
             yield frame
             remaining = [time for time in remaining if time > frame.time]
         reader.clean_times = False
 
 
-def _looks_like(frame, reader, scan, before):
+def _is_same(frame, reader, scan, expected):
     gray = frame_scan.sample_picture(frame, reader.info, scan.bars)
-    bits = quality.distances(quality.perceptual_hash(gray), [before])[0]
+    bits = quality.distances(quality.perceptual_hash(gray), [expected])[0]
     return bits <= _SAME_FRAME_BITS

@@ -1,4 +1,4 @@
-"""The networks: three generators, the discriminator, the perceptual features. No training code."""
+"""The networks: three generators, the discriminator, the VGG features. No training code."""
 
 import importlib
 
@@ -13,7 +13,7 @@ __all__ = list(_MODULE_OF)
 
 
 def __getattr__(name):
-    # Loaded one by one, so that inference never imports the VGG.
+    # Loaded on first use, so that inference never imports the VGG.
     if name in _MODULE_OF:
         return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

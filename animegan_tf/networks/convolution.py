@@ -1,8 +1,8 @@
 """A convolution with gradients that are fast on a CPU.
 
-For the 7x7 convolution of AnimeGANv2 at full size the gradients of TensorFlow take 3.3 (inputs) and
-5.6 times (kernel) as long as the convolution; the same sums as a convolution and as matrix products
-take 1 and 1.9 times as long.
+For AnimeGANv2's 7x7 convolution at full size, TensorFlow's gradients take 3.3 (inputs) and 5.6
+(kernel) times as long as the forward pass. Computed as a convolution (inputs) and as matrix
+products (kernel), they take 1 and 1.9 times as long.
 """
 
 import keras
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="animegan_tf")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D`, the same in all but the time that its gradients take on a CPU."""
+    """`keras.layers.Conv2D` with faster gradients on a CPU."""
 
     def convolution_op(self, inputs, kernel):
         plain = (
@@ -19,16 +19,16 @@ class Conv2D(keras.layers.Conv2D):
             and self.data_format == "channels_last"
             and (self.padding == "valid" or all(size % 2 for size in self.kernel_size))
         )
-        # On a GPU cuDNN has better ways; and sums over a picture want float32.
+        # cuDNN is faster on a GPU; and sums over a whole image need float32.
         if not plain or inputs.dtype != tf.float32 or tf.config.list_physical_devices("GPU"):
             return super().convolution_op(inputs, kernel)
         return convolve(inputs, tf.convert_to_tensor(kernel), self.padding.upper())
 
 
 def convolve(inputs, kernel, padding="VALID"):
-    """`tf.nn.conv2d` by 1: (N, H, W, C) and (kh, kw, C, D) to (N, H', W', D), all float32.
+    """`tf.nn.conv2d` with stride 1: (N, H, W, C) and (kh, kw, C, D) to (N, H', W', D), all float32.
 
-    padding: "VALID", or "SAME" for odd kernels. Differentiable any number of times.
+    padding: "VALID", or "SAME" for odd kernels. Gradients of any order are supported.
     """
 
     @tf.custom_gradient
@@ -45,35 +45,34 @@ def convolve(inputs, kernel, padding="VALID"):
 
 
 def _margins(shape, padding):
-    """How far the kernel reaches beyond the picture with "SAME": rows and columns, each side."""
+    """Rows and columns of padding on each side: half the kernel with "SAME", else 0."""
     return [(size - 1) // 2 if padding == "SAME" else 0 for size in shape[:2]]
 
 
 def _input_gradient(kernel, upstream, padding):
-    """The upstream gradient convolved with the turned kernel, reaching over every border."""
+    """The upstream gradient, padded, convolved with the rotated kernel."""
     turned = tf.transpose(tf.reverse(kernel, (0, 1)), (0, 1, 3, 2))
-    outside = _margins(kernel.shape, padding)
-    rows, columns = (size - 1 - n for size, n in zip(kernel.shape[:2], outside, strict=True))
+    margins = _margins(kernel.shape, padding)
+    rows, columns = (size - 1 - n for size, n in zip(kernel.shape[:2], margins, strict=True))
     return tf.nn.conv2d(upstream, turned, 1, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
 
 
 def _kernel_gradient(inputs, shape, upstream, padding):
-    """For each row of the kernel one matrix product of the inputs and the upstream gradient.
+    """One matrix product of the inputs and the upstream gradient for each row of the kernel.
 
-    The gradient's copies shifted by each column stand side by side, so that one product does a
-    whole row; shifting the inputs instead would copy more, where layers narrow.
+    Copies of the gradient, shifted by each column, are concatenated along the channels, so that one
+    product computes a whole kernel row. Shifting the inputs instead would copy more data in layers
+    that have fewer filters than input channels.
     """
     height, width, channels, filters = shape
     rows, columns = _margins(shape, padding)
     inputs = tf.pad(inputs, ((0, 0), (rows, rows), (columns, columns), (0, 0)))
-    shifted = [
-        tf.pad(upstream, ((0, 0), (0, 0), (at, width - 1 - at), (0, 0))) for at in range(width)
-    ]
+    shifted = [tf.pad(upstream, ((0, 0), (0, 0), (x, width - 1 - x), (0, 0))) for x in range(width)]
     wide = tf.reshape(tf.concat(shifted, -1), (-1, width * filters))
     tall = tf.shape(upstream)[1]
     products = [
-        tf.matmul(tf.reshape(inputs[:, at : at + tall], (-1, channels)), wide, transpose_a=True)
-        for at in range(height)
+        tf.matmul(tf.reshape(inputs[:, y : y + tall], (-1, channels)), wide, transpose_a=True)
+        for y in range(height)
     ]
     stacked = tf.reshape(tf.stack(products), (height, channels, width, filters))
     return tf.transpose(stacked, (0, 2, 1, 3))

@@ -1,8 +1,9 @@
 """The patch discriminator, shared by AnimeGANv2 (layer norm) and AnimeGAN v1 (instance norm).
 
-A Keras functional model, float32 RGB in [-1, 1] (N, H, W, 3) to logits (N, H/4, W/4, 1) at depth 3.
-Zero padding, no biases, kernels normal(0, 0.02), spectral norm on every convolution. Layer names
-are the TensorFlow 1 scopes below "discriminator/": `animegan_tf.networks.tf1` relies on it.
+A Keras functional model: float32 RGB in [-1, 1] (N, H, W, 3) to logits (N, H/4, W/4, 1) at depth 3.
+Zero padding, no biases, kernels initialised from normal(0, 0.02), spectral norm on every
+convolution. Layer names are the TensorFlow 1 scopes below "discriminator/"; `networks.tf1` relies
+on that.
 
 Source: Chen, AnimeGANv2, 2020; Chen, Liu and Chen, AnimeGAN, ISICA 2019.
 """
@@ -17,19 +18,22 @@ from animegan_tf.validation import check_choice, check_whole
 
 
 def _norm_names(norm, depth):
-    """The published scopes of the norms, in order; the "ins" of a layer norm is the original's."""
+    """The published scopes of the norm layers, in order; layer norms are named "ins" there too."""
     if norm == "layer":
         return [f"1_norm_{i}" for i in range(1, depth)] + ["2_ins_norm"]
     return [f"ins_norm_{i}" for i in range(1, depth)] + ["last_ins_norm"]
 
 
-def build_discriminator(norm="layer", channels=64, depth=3, spectral_norm=True):
-    """Return the discriminator with fresh weights.
+def build_discriminator(
+    norm: str = "layer", channels: int = 64, depth: int = 3, spectral_norm: bool = True
+) -> keras.Model:
+    """Return the discriminator with newly initialised weights.
 
-    `norm` is "layer" (AnimeGANv2) or "instance" (v1), `channels` the even number of filters of the
-    first stride-2 convolution, `depth` the published number of stages, 1 or more: depth - 1
-    halvings. (N, H, W, 3) float32 RGB in [-1, 1] to logits (N, H/2^(depth-1), W/2^(depth-1), 1).
-    1,128,800 parameters by default. Raises `InputError` for other values.
+    `norm` is "layer" (AnimeGANv2) or "instance" (v1). `channels` is the number of filters of the
+    first stride-2 convolution, an even number. `depth` is the number of stages (1 or more), of
+    which depth - 1 halve the size. Float32 RGB (N, H, W, 3) in [-1, 1] to logits
+    (N, H/2^(depth-1), W/2^(depth-1), 1). 1,128,800 parameters by default. Raises `InputError` for
+    other values.
     """
     check_choice("norm", norm, ("layer", "instance"))
     if channels < 2 or channels % 2:
@@ -37,7 +41,7 @@ def build_discriminator(norm="layer", channels=64, depth=3, spectral_norm=True):
     check_whole("depth", depth, 1)
 
     def conv(x, filters, name, stride=1):
-        # Stride 2 pads the top and the left only, where the framework's SAME would pad the others.
+        # As published, stride 2 pads top and left only; Keras' "same" would pad bottom and right.
         pad = ((1, 0), (1, 0)) if stride == 2 else ((1, 1), (1, 1))
         if spectral_norm:
             return SpectralConv2D(filters, 3, stride, pad, name=name)(x)

@@ -1,9 +1,8 @@
 """The three generators: AnimeGANv2 ("v2"), its small variant ("lite"), AnimeGAN v1 ("v1").
 
-Keras functional models, float32 RGB in [-1, 1] (N, H, W, 3) to the same; H and W multiples of
-`size_multiple(model)`. A layer's name is its TensorFlow 1 scope with "/" written as "." (layer
-"C.r1.LayerNorm" is scope generator/G_MODEL/C/r1/LayerNorm):
-`tf1` relies on it.
+Keras functional models: float32 RGB in [-1, 1] (N, H, W, 3) to the same; H and W are multiples of
+`size_multiple(model)`. A layer's name is its TensorFlow 1 scope with "." for "/" (the layer
+"C.r1.LayerNorm" has the scope generator/G_MODEL/C/r1/LayerNorm); `networks.tf1` relies on that.
 
 Source: Chen, AnimeGANv2, 2020; Chen, Liu and Chen, AnimeGAN, ISICA 2019.
 """
@@ -27,20 +26,20 @@ LAYER_NORM_EPSILON = 1e-12
 INSTANCE_NORM_EPSILON = 1e-5
 SEPARABLE_NORM_EPSILON = 1e-6
 
-# The published norm of each generator, and the epsilon of each norm where it is not published.
+# The published norm of each generator, and the epsilon of a norm that replaces it.
 PUBLISHED_NORMS = {"v2": "layer", "lite": "layer", "v1": "instance"}
 _EPSILONS = {"layer": LAYER_NORM_EPSILON, "instance": INSTANCE_NORM_EPSILON}
 
 
-def build_generator(arch="v2", norm="published"):
-    """Return the generator `arch` ("v2", "lite" or "v1") with fresh weights.
+def build_generator(arch: str = "v2", norm: str = "published") -> keras.Model:
+    """Return the generator `arch` ("v2", "lite" or "v1") with newly initialised weights.
 
-    `norm` is "layer" or "instance" for every norm of the network; "published" is layer norm for
-    "v2" and "lite" and instance norm for "v1". The number of weights and their names are the same.
+    `norm` is "layer" or "instance" for all norm layers; "published" is layer norm for "v2" and
+    "lite" and instance norm for "v1". The number of weights and their names do not depend on it.
 
-    A functional `keras.Model` named `generator_<arch>`: float32 RGB in [-1, 1], (N, H, W, 3), to a
-    picture of the same size and range. H and W must be multiples of 4 ("lite": 8).
-    2,143,552, 698,240 and 3,956,096 parameters. Raises `InputError` for another name.
+    A functional `keras.Model` named `generator_<arch>`: float32 RGB in [-1, 1], (N, H, W, 3), to an
+    image of the same size and range. H and W must be multiples of 4 ("lite": 8). The parameters
+    number 2,143,552, 698,240 and 3,956,096. Raises `InputError` for other values.
     """
     check_choice("arch", arch, _BODIES)
     check_choice("norm", norm, ("published", *_EPSILONS))
@@ -52,25 +51,25 @@ def build_generator(arch="v2", norm="published"):
 
 
 def _renormed(layer, norm):
-    """A fresh copy of `layer`, with `norm` if it is a norm layer."""
+    """A newly initialised copy of `layer`, with `norm` if it is a norm layer."""
     config = layer.get_config()
     if isinstance(layer, LayerNorm2D):
         config |= {"per_channel": norm == "instance", "epsilon": _EPSILONS[norm]}
     return type(layer).from_config(config)
 
 
-def generator_norm(model):
-    """The norm of a generator of `build_generator`: "layer" or "instance"."""
+def generator_norm(model: keras.Model) -> str:
+    """The norm of a generator: "layer" or "instance"."""
     per_channel = any(layer.per_channel for layer in model.layers if isinstance(layer, LayerNorm2D))
     return "instance" if per_channel else "layer"
 
 
-def size_multiple(model):
-    """The number that height and width of `model`'s input must be a multiple of."""
+def size_multiple(model: keras.Model) -> int:
+    """The number that the height and width of a generator's input must be a multiple of."""
     return SIZE_MULTIPLES[generator_arch(model)]
 
 
-def generator_arch(model):
+def generator_arch(model: keras.Model) -> str:
     """The `arch` that `model` was built with. Raises `InputError` for any other model."""
     kind, _, arch = model.name.partition("_")
     if kind != "generator" or arch not in SIZE_MULTIPLES:
@@ -80,17 +79,17 @@ def generator_arch(model):
     return arch
 
 
-def matches_brightness(model):
-    """Whether results of `model` get their photo's mean brightness unless the user says otherwise.
+def matches_brightness(model: keras.Model) -> bool:
+    """Whether outputs of `model` get the mean brightness of their photos by default.
 
-    The attribute `match_brightness` of a generator, which belongs to the style; True, as published,
-    where nobody set it.
+    The attribute `match_brightness` of the generator, a property of the style; True, as published,
+    where it is not set.
     """
     return getattr(model, "match_brightness", True)
 
 
-def properties(model):
-    """What weights files and exports record of a generator, as JSON takes it."""
+def properties(model: keras.Model) -> dict:
+    """The properties of a generator that weights files and exports record, as JSON values."""
     return {
         "arch": generator_arch(model),
         "multiple": size_multiple(model),
@@ -100,13 +99,13 @@ def properties(model):
 
 
 def _suffix(index):
-    """TensorFlow 1 numbered the second and later uses of a name in a scope."""
+    """TensorFlow 1 appended a number to the second and later uses of a name in a scope."""
     return f"_{index}" if index else ""
 
 
 def _he_normal():
-    # TensorFlow 1 drew from a normal of variance 1.3 * 2 / fan_in and then cut it at two standard
-    # deviations; Keras takes the variance after the cut, smaller by the square of this constant.
+    # TensorFlow 1 drew from a normal of variance 1.3 * 2 / fan_in, truncated at two standard
+    # deviations. Keras expects the variance after truncation: smaller by this constant squared.
     return keras.initializers.VarianceScaling(1.3 * 2.0 * 0.87962566103423978**2, "fan_in")
 
 
@@ -157,7 +156,7 @@ def _instance_norm(x, name, activate=True, epsilon=INSTANCE_NORM_EPSILON):
 
 def _output(x, name, initializer=_he_normal):
     x = _conv(x, 3, 1, name, initializer=initializer)
-    # float32 also under mixed precision: losses and pictures need the digits.
+    # float32 also under mixed precision: losses and output images need the precision.
     return layers.Activation("tanh", dtype="float32", name="output")(x)
 
 
@@ -214,9 +213,10 @@ def _lite_bottleneck(x, index):
 
 
 def _lite_up(x, skip, index, filters_up, filters, kernel_size):
-    """Upsample and convolve, add the encoder's picture of that size, convolve.
+    """Upsample, convolve, add the encoder's features of that size, convolve.
 
-    Norms count from 7 here where convolutions count from 19: the bottlenecks' have other names.
+    Norms are numbered from 7 and convolutions from 19, since the bottlenecks name their norms
+    differently.
     """
     x = LegacyUpsampling2D(name=f"up{index}.upsample")(x)
     convs, norms = 19 + 2 * index, 7 + 2 * index

@@ -1,4 +1,4 @@
-"""Layers that Keras does not have, or has with other semantics.
+"""Layers that Keras lacks or defines differently.
 
 Tensors are NHWC. Every layer is registered for saving under the package name `animegan_tf`.
 """
@@ -22,7 +22,7 @@ class ReflectionPad2D(keras.layers.Layer):
     """Pad height and width by reflection without repeating the border pixel.
 
     `padding` is ((top, bottom), (left, right)); (N, H, W, C) becomes
-    (N, top + H + bottom, left + W + right, C). Each side must be smaller than the picture's.
+    (N, top + H + bottom, left + W + right, C). Padding must be smaller than that side of the input.
     """
 
     def __init__(self, padding, **kwargs):
@@ -46,8 +46,8 @@ class ReflectionPad2D(keras.layers.Layer):
 class LayerNorm2D(keras.layers.Layer):
     """Normalise each sample over H, W and C (`per_channel=False`) or over H and W (instance norm).
 
-    Scale `gamma` and shift `beta` have one value per channel. The statistics are float32 whatever
-    the compute type is.
+    Scale `gamma` and shift `beta` have one value per channel. The statistics are float32 for every
+    compute type.
     """
 
     def __init__(self, epsilon, per_channel=False, **kwargs):
@@ -57,7 +57,7 @@ class LayerNorm2D(keras.layers.Layer):
 
     def build(self, input_shape):
         channels = (input_shape[-1],)
-        # Not cast to a reduced compute type: gamma and beta join float32 statistics.
+        # Not cast to a reduced compute type: gamma and beta are used with float32 statistics.
         self.gamma = self.add_weight(
             name="gamma", shape=channels, initializer="ones", autocast=False
         )
@@ -73,8 +73,8 @@ class LayerNorm2D(keras.layers.Layer):
     def normalize(self, inputs, mean, variance):
         """`call` with these statistics in place of the input's own."""
         scale = tf.math.rsqrt(variance + self.epsilon) * tf.cast(self.gamma, tf.float32)
-        # values * scale + (beta - mean * scale) is a pass shorter but rounds worse, and the
-        # published trajectory of losses shows it.
+        # values * scale + (beta - mean * scale) saves a pass, but its rounding errors are larger
+        # and visibly change the published loss curves.
         normalized = (tf.cast(inputs, tf.float32) - mean) * scale + tf.cast(self.beta, tf.float32)
         return tf.cast(normalized, inputs.dtype)
 
@@ -99,7 +99,8 @@ class LegacyUpsampling2D(keras.layers.Layer):
     """Bilinear doubling on TensorFlow 1's grid: no half-pixel centres, corners not aligned.
 
     out[2k] = x[k] and out[2k + 1] = (x[k] + x[k + 1]) / 2 with the last sample repeated.
-    `keras.layers.UpSampling2D` samples at half-pixel centres: another picture, by half a pixel.
+    `keras.layers.UpSampling2D` samples at half-pixel centres, which shifts the image by half a
+    pixel.
     """
 
     def call(self, inputs):
@@ -140,15 +141,14 @@ class SpectralConv2D(keras.layers.Layer):
     """Convolution without bias whose kernel is divided by its spectral norm.
 
     Miyato et al., Spectral Normalization for GANs, 2018, as the published AnimeGAN computes it:
-    each call takes one power iteration from the stored `u` (1, filters): v = l2(u Wᵀ),
+    each call does one power iteration from the stored `u` (1, filters): v = l2(u Wᵀ),
     u' = l2(v W), sigma = v W u'ᵀ with W the kernel as (k·k·C_in, filters). The convolution uses
-    W / sigma; the
-    stored kernel is not overwritten and the gradient flows through sigma, u' and v.
-    `keras.layers.SpectralNormalization` assigns the divided kernel back, which is another method.
+    W / sigma; the stored kernel is not overwritten, and the gradient flows through sigma, u' and v.
+    `keras.layers.SpectralNormalization` differs: it assigns the divided kernel back.
 
-    With `training=True` u' is stored; otherwise the same sigma is used and nothing changes, so a
-    second call in one step (the gradient penalty's) sees the same kernel. `padding` is
-    ((top, bottom), (left, right)) of zeros.
+    `training=True` stores u'; otherwise the layer computes the same sigma and stores nothing, so a
+    second call in one step (the gradient penalty's) uses the same kernel. `padding` is
+    ((top, bottom), (left, right)), filled with zeros.
     """
 
     def __init__(self, filters, kernel_size, strides=1, padding=((0, 0), (0, 0)), **kwargs):
@@ -165,7 +165,7 @@ class SpectralConv2D(keras.layers.Layer):
             initializer=keras.initializers.RandomNormal(0.0, 0.02),
             autocast=False,
         )
-        # Replicas start equal and see the same kernel, so any one of them has everybody's `u`.
+        # Replicas start equal and have the same kernel, so `u` is the same on all of them.
         self.u = self.add_weight(
             name="u",
             shape=(1, self.filters),
@@ -184,8 +184,8 @@ class SpectralConv2D(keras.layers.Layer):
         if training:
             self.u.assign(u)
         normalized = tf.cast(tf.reshape(matrix / sigma, tf.shape(kernel)), inputs.dtype)
-        # Explicit paddings would leave oneDNN's kernels for Eigen's, which makes training steps
-        # slower in float32 and several times slower in bfloat16.
+        # With explicit paddings TensorFlow uses Eigen's convolution instead of oneDNN's: slower
+        # training steps in float32, several times slower in bfloat16.
         padded = tf.pad(inputs, ((0, 0), *self.padding, (0, 0)))
         return tf.nn.conv2d(padded, normalized, strides=self.strides, padding="VALID")
 

@@ -1,6 +1,6 @@
-"""A TFLite file's entry of our own: what a network is, as JSON. No TensorFlow.
+"""This project's metadata entry in TFLite files: the generator's properties as JSON. No TensorFlow.
 
-The standard entry beside it is `animegan_tf.export.metadata`.
+`animegan_tf.export.metadata` writes the standard entry beside it.
 """
 
 import json
@@ -13,7 +13,7 @@ OWN = "animegan_tf"
 
 
 def add_own(model, own):
-    """The TFLite file `model` (bytes) with what `read_own` shall return, and nothing else."""
+    """The TFLite file `model` (bytes) with `own`, which `read_own` returns, and nothing else."""
     tree = schema.ModelT.InitFromPackedBuf(model, 0)
     take_in_buffers(tree, model)
     set_entry(tree, OWN, json.dumps(own).encode("utf-8"))
@@ -21,9 +21,9 @@ def add_own(model, own):
 
 
 def with_first_size(model, height, width):
-    """A TFLite file (bytes) whose pictures of any size have this one until they are resized.
+    """The TFLite file `model` (bytes), of any input size, with this initial input size.
 
-    The converter leaves 1x1, at which these networks cannot be set up.
+    The converter sets 1x1, at which tensors cannot be allocated for these networks.
     """
     tree = schema.ModelT.InitFromPackedBuf(model, 0)
     (graph,) = tree.subgraphs
@@ -33,7 +33,7 @@ def with_first_size(model, height, width):
 
 
 def read_own(model):
-    """What `add` was given as `own`, or {} of a file (bytes) that has none."""
+    """The project's own entry of a TFLite file (bytes), or {} where there is none."""
     data = entry(model, OWN)
     return json.loads(data) if data else {}
 
@@ -42,21 +42,21 @@ def entry(model, key):
     """The bytes of the metadata entry `key` of a TFLite file (bytes), or b""."""
     tree = schema.Model.GetRootAs(model, 0)
     for index in range(tree.MetadataLength()):
-        found = tree.Metadata(index)
-        if found.Name() == key.encode():
-            return tree.Buffers(found.Buffer()).DataAsNumpy().tobytes()
+        metadata = tree.Metadata(index)
+        if metadata.Name() == key.encode():
+            return tree.Buffers(metadata.Buffer()).DataAsNumpy().tobytes()
     return b""
 
 
 def packed(tree, size):
-    """The file (bytes) of a tree of tables; `size` is about its length."""
+    """Serialise a tree of tables to a TFLite file (bytes) of about `size` bytes."""
     builder = flatbuffers.Builder(size + 2**16)
     builder.Finish(tree.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 
 
 def take_in_buffers(tree, model):
-    """Give `tree` the contents that stand behind it in the file, as quantisation leaves them."""
+    """Copy into `tree` the buffers that quantised files store after the tables."""
     for buffer in tree.buffers:
         if buffer.offset > 1:
             buffer.data = np.frombuffer(model, np.uint8, buffer.size, buffer.offset)
@@ -64,11 +64,11 @@ def take_in_buffers(tree, model):
 
 
 def set_entry(tree, key, data):
-    """Set the metadata entry `key` of a tree to `data`, bytes."""
+    """Set the metadata entry `key` of a tree to `data` (bytes)."""
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(data, np.uint8)
     tree.buffers.append(buffer)
-    made = schema.MetadataT()
-    made.name, made.buffer = key, len(tree.buffers) - 1
+    metadata = schema.MetadataT()
+    metadata.name, metadata.buffer = key, len(tree.buffers) - 1
     others = [old for old in tree.metadata or [] if old.name not in (key, key.encode())]
-    tree.metadata = [*others, made]
+    tree.metadata = [*others, metadata]

@@ -1,8 +1,8 @@
-"""The generators in operators that every TFLite runtime and delegate has.
+"""The generators in operators that every TFLite runtime and delegate supports.
 
-TensorFlow's reflection padding and its resizing to a size found at run time keep a network from
-XNNPACK and from GPU delegates. Here both are slices, concatenations and, at a known size, a static
-resize: the same numbers, see `portable_generator`.
+XNNPACK and GPU delegates support neither reflection padding nor a resize whose size is computed at
+run time. Here both are slices, concatenations and, at a known size, a static resize, with the same
+results.
 """
 
 import keras
@@ -19,17 +19,17 @@ from animegan_tf.networks.layers import (
 
 _register = keras.saving.register_keras_serializable(package="animegan_tf")
 
-# XNNPACK joins up to five tensors at a time.
-_MOST_JOINED = 5
+# XNNPACK concatenates at most five tensors.
+_MAX_CONCATENATED = 5
 
 
 def portable_generator(model, height=None, width=None, batch_size=1, make_norm=None):
-    """A copy of `model` for export: same weights, same numbers, portable operators.
+    """A copy of `model` for export: same weights and results, portable operators.
 
-    model: a generator of `build_generator`. height, width: the size it is for, multiples of
-    `size_multiple(model)`; with neither the copy takes any such size. Input and output are
+    model: a generator of `build_generator`. height, width: a fixed size, multiples of
+    `size_multiple(model)`; without them the copy accepts any such size. Input and output are
     float32 RGB in [-1, 1], (batch_size, height, width, 3). Raises `InputError` for other sizes.
-    make_norm: what to put in place of a `LayerNorm2D`, a function of that layer.
+    make_norm: a function that returns the replacement of a `LayerNorm2D` layer.
     """
     check_size(model, height, width)
     photo = keras.Input((height, width, 3), batch_size=batch_size, name="photo")
@@ -45,7 +45,7 @@ def portable_generator(model, height=None, width=None, batch_size=1, make_norm=N
 
 
 def check_size(model, height, width):
-    """Raise `InputError` unless `model` takes that size, or both sides are None."""
+    """Raise `InputError` unless `model` accepts that size, or both sides are None."""
     if height is None and width is None:
         return
     multiple = size_multiple(model)
@@ -82,11 +82,11 @@ def _rows(x, axis, start, count=1):
     return x[:, cut] if axis == 1 else x[:, :, cut]
 
 
-def _join(parts, axis):
-    while len(parts) > _MOST_JOINED:
+def _concatenate(parts, axis):
+    while len(parts) > _MAX_CONCATENATED:
         parts = [
-            parts[at] if len(parts[at : at + 3]) == 1 else tf.concat(parts[at : at + 3], axis)
-            for at in range(0, len(parts), 3)
+            parts[i] if len(parts[i : i + 3]) == 1 else tf.concat(parts[i : i + 3], axis)
+            for i in range(0, len(parts), 3)
         ]
     return tf.concat(parts, axis) if len(parts) > 1 else parts[0]
 
@@ -98,18 +98,18 @@ class SlicedReflectionPad2D(ReflectionPad2D):
     def call(self, inputs):
         x = inputs
         for axis, (before, after) in zip((1, 2), self.padding, strict=True):
-            first = [_rows(x, axis, at) for at in range(before, 0, -1)]
-            last = [_rows(x, axis, -1 - at) for at in range(1, after + 1)]
-            x = _join([*first, x, *last], axis)
+            first = [_rows(x, axis, i) for i in range(before, 0, -1)]
+            last = [_rows(x, axis, -1 - i) for i in range(1, after + 1)]
+            x = _concatenate([*first, x, *last], axis)
         return x
 
 
 @_register
 class PortableUpsampling2D(LegacyUpsampling2D):
-    """`LegacyUpsampling2D` without sizes found at run time.
+    """`LegacyUpsampling2D` without a size that is computed at run time.
 
-    At a known size a static resize. Otherwise the four phases of the doubled picture, (row, column)
-    even or odd, as channels that `depth_to_space` interleaves.
+    At a known size a static resize. Otherwise the four phases of the output (even and odd rows and
+    columns) are computed as channels, which `depth_to_space` interleaves.
     """
 
     def call(self, inputs):
@@ -128,10 +128,10 @@ class PortableUpsampling2D(LegacyUpsampling2D):
 
 @_register
 class PortableLayerNorm2D(LayerNorm2D):
-    """`LayerNorm2D` with means taken one axis after the other.
+    """`LayerNorm2D` with means computed one axis after the other.
 
-    Runtimes add up a whole picture in one float32: at 768x768 that changes pictures by 8e-5, the
-    means by axis by 2e-6.
+    Runtimes sum a whole image in one float32, which changes outputs at 768x768 by 8e-5; means by
+    axis change them by 2e-6.
     """
 
     def statistics(self, values):
@@ -146,7 +146,7 @@ class PortableLayerNorm2D(LayerNorm2D):
 
 @_register
 class PortableHalving2D(LegacyHalving2D):
-    """`LegacyHalving2D` as a depthwise convolution by 1, as delegates take no slices with steps."""
+    """`LegacyHalving2D` as a 1x1 depthwise convolution: delegates do not support strided slices."""
 
     def call(self, inputs):
         ones = tf.ones((1, 1, inputs.shape[-1], 1), inputs.dtype)

@@ -1,12 +1,14 @@
-"""The TensorFlow 1 names of the published code, and its checkpoints.
+"""The TensorFlow 1 variable names and checkpoints of the published code.
 
-A variable's name is the layer's scope (the layer's name with "." as "/", see `networks`) and a leaf
-that depends on the kind of layer. Published checkpoints are Saver files: `NAME.index` and
+A variable's name is the layer's scope (the layer's name with "/" for ".") and a leaf that depends
+on the kind of layer. Published checkpoints are Saver files: `NAME.index` and
 `NAME.data-00000-of-00001`, with or without a `checkpoint` file beside them.
 """
 
+import os
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers
@@ -20,12 +22,12 @@ from animegan_tf.networks.layers import LayerNorm2D, SpectralConv2D
 _SEPARABLE = ("depthwise", "pointwise")
 
 
-def variables(model):
-    """Map the original's variable names to the variables of a generator or discriminator.
+def variables(model: keras.Model) -> dict[str, keras.Variable]:
+    """Map the published variable names to the variables of a generator or discriminator.
 
-    Every weight of `model` is there once, in the model's order, with the original's shape, e.g.
+    Contains every weight of `model` once, in the model's order, with the published shape, e.g.
     "generator/G_MODEL/A/Conv/weights" or "discriminator/conv_0/u". Raises `InputError` for a model
-    that `build_generator` or `build_discriminator` did not make.
+    that is not from `build_generator` or `build_discriminator`.
     """
     kind = model.name.partition("_")[0]
     if kind not in ("generator", "discriminator"):
@@ -58,16 +60,16 @@ def _leaves(layer, in_generator):
 
 
 def _name(scope, leaf):
-    """slim's separable convolution keeps both kernels in one scope, named by what they are."""
+    """slim's separable convolution stores both kernels in one scope, named by their kind."""
     parent, _, last = scope.rpartition("/")
     return f"{parent}/{last}_weights" if last in _SEPARABLE else f"{scope}/{leaf}"
 
 
-def find_checkpoint(path):
-    """Return the prefix of the checkpoint that `path` names, as a string.
+def find_checkpoint(path: str | os.PathLike) -> str:
+    """Return the prefix of the checkpoint at `path`.
 
-    `path` is a prefix, an `.index` or `.data-*` file, or a folder with a `checkpoint` file or one
-    checkpoint in it. Raises `InputError` where there is none, or several and no `checkpoint` file.
+    `path` is a prefix, an `.index` or `.data-*` file, or a folder with a `checkpoint` file or a
+    single checkpoint. Raises `InputError` if there is none, or several and no `checkpoint` file.
     """
     path = Path(path)
     if path.is_dir():
@@ -83,7 +85,7 @@ def find_checkpoint(path):
     return str(prefix)
 
 
-def exists(path):
+def exists(path: str | os.PathLike) -> bool:
     """Whether `find_checkpoint` finds a checkpoint at `path`."""
     try:
         find_checkpoint(path)
@@ -98,17 +100,17 @@ def _find_in_folder(folder):
     except (ValueError, tf.errors.OpError):  # empty, or no text
         state = None
     if state is not None and state.model_checkpoint_path:
-        # The file holds the path on the author's machine: only its last part means anything here.
+        # The file holds a path on the author's machine, of which only the last part is useful.
         name = Path(state.model_checkpoint_path.replace("\\", "/")).name
         if (folder / f"{name}.index").is_file():
             return str(folder / name)
-    found = sorted(folder.glob("*.index"))
-    if len(found) != 1:
+    indexes = sorted(folder.glob("*.index"))
+    if len(indexes) != 1:
         raise InputError(
             f"path: expected a folder with one checkpoint or a `checkpoint` file naming one, "
-            f"received {str(folder)!r} with {len(found)} .index files"
+            f"received {str(folder)!r} with {len(indexes)} .index files"
         )
-    return str(found[0].with_suffix(""))
+    return str(indexes[0].with_suffix(""))
 
 
 def _open(path):
@@ -131,17 +133,17 @@ def _check(named, shapes, path):
     if missing:
         problems.append("it lacks " + ", ".join(missing))
     if misshapen:
-        problems.append("it has another shape of " + ", ".join(misshapen))
+        problems.append("these shapes differ: " + ", ".join(misshapen))
     if problems:
         raise InputError(f"path: {path!r} does not fit the model: " + "; ".join(problems))
 
 
-def load(model, path):
+def load(model: keras.Model, path: str | os.PathLike) -> None:
     """Restore a generator or discriminator from the published checkpoint at `path`.
 
-    `path` is as in `find_checkpoint`. Whatever the checkpoint holds beyond the model's variables is
-    ignored (Adam slots, the other network). Raises `InputError` naming every variable that is
-    missing, has another shape or cannot be read; the model is then as it was.
+    `path` is as in `find_checkpoint`. Other variables of the checkpoint (Adam slots, the other
+    network) are ignored. Raises `InputError` with the names of all variables that are missing, have
+    another shape or cannot be read; the model is then unchanged.
     """
     named = variables(model)
     prefix, reader = _open(path)
@@ -154,8 +156,8 @@ def load(model, path):
         variable.assign(values[name])
 
 
-def load_generator(path):
-    """Return (arch, model): the generator that the checkpoint at `path` holds, restored.
+def load_generator(path: str | os.PathLike) -> tuple[str, keras.Model]:
+    """Return (arch, model): the generator of the checkpoint at `path`, restored.
 
     Raises `InputError` as `find_arch` and `load` do.
     """
@@ -165,10 +167,10 @@ def load_generator(path):
     return arch, model
 
 
-def find_arch(path):
-    """Which generator ("v2", "lite", "v1") the checkpoint at `path` holds.
+def find_arch(path: str | os.PathLike) -> str:
+    """The arch ("v2", "lite" or "v1") of the generator in the checkpoint at `path`.
 
-    Raises `InputError` when it fits none, saying how it differs from the nearest.
+    If it fits none, raises `InputError` that lists the differences from the nearest.
     """
     prefix, reader = _open(path)
     shapes = reader.get_variable_to_shape_map()

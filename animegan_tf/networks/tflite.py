@@ -1,4 +1,4 @@
-"""A generator, or another function of tensors, to a TFLite file in floats."""
+"""Conversion of a generator, or of another function of tensors, to a float TFLite file."""
 
 import tempfile
 
@@ -8,7 +8,7 @@ from animegan_tf.networks import metadata
 from animegan_tf.networks.portable import portable_generator
 
 SIGNATURE = "stylize"
-# What a file for any size has until its input is resized, and what its ranges are measured at.
+# The initial input size of a file for any size; quantisation is calibrated at this size too.
 FIRST_SIZE = (256, 256)
 
 
@@ -20,15 +20,15 @@ def convert(model, size=None, mode="none"):
     """
     portable = portable_generator(model, *(size or (None, None)))
     run = with_constants(portable)
-    pictures = tf.TensorSpec((1, *(size or (None, None)), 3), tf.float32, "images")
-    made = convert_function(lambda images: {"images": run(images)}, [pictures], mode)
-    return made if size else metadata.with_first_size(made, *FIRST_SIZE)
+    spec = tf.TensorSpec((1, *(size or (None, None)), 3), tf.float32, "images")
+    file = convert_function(lambda images: {"images": run(images)}, [spec], mode)
+    return file if size else metadata.with_first_size(file, *FIRST_SIZE)
 
 
 def with_constants(model):
     """`model` as a function whose weights are constants of the graph that calls it.
 
-    Variables would stay outside a TFLite file, and its answers be NaN.
+    Variables are not stored in a TFLite file; its outputs would be NaN.
     """
     constants = [tf.constant(variable.numpy()) for variable in model.trainable_variables]
     return lambda batch: model.stateless_call(constants, [], batch)[0]
@@ -37,8 +37,8 @@ def with_constants(model):
 def convert_function(function, specs, mode="none"):
     """The TFLite file (bytes) of a function of tensors to a dict of tensors.
 
-    It has built-in operators only and the signature "stylize", with the names of `specs` and of the
-    dict. mode: "float16" or "dynamic" for weights like that.
+    It uses built-in operators only. Its signature "stylize" has the names of `specs` as inputs and
+    the keys of the dict as outputs. mode: "float16" or "dynamic" to store weights in that form.
     """
     module = tf.Module()
     module.run = tf.function(function, input_signature=specs, autograph=False)

@@ -1,19 +1,24 @@
 """Generators on disk: run directories, `.weights.h5` files, TensorFlow 1 checkpoints.
 
-The project's own format is Keras' `.weights.h5` of the generator alone. The architecture is told by
-the number of parameters. What they do not tell, such as the norm and whether results get their
-photo's brightness, is JSON in the file's attribute `animegan_tf` (`networks.generator.properties`).
+The project's own format is Keras' `.weights.h5` of the generator alone. The architecture follows
+from the number of parameters. Other properties (`networks.generator.properties`), such as the norm
+and `match_brightness`, are stored as JSON in the file's attribute `animegan_tf`.
 """
 
 import io
 import json
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from animegan_tf import storage
 from animegan_tf.errors import InputError
 
+if TYPE_CHECKING:
+    import keras
+
 RUN_WEIGHTS = "generator.weights.h5"
-# A run's folder of the generators that it keeps, one each so many epochs.
+# A run's folder for the generators of single epochs (--keep_every).
 EPOCH_WEIGHTS = "epochs"
 SCALARS = "scalars.jsonl"
 SUFFIX = ".weights.h5"
@@ -22,12 +27,12 @@ _ATTRIBUTE = "animegan_tf"
 _PARAMETERS = {2_143_552: "v2", 698_240: "lite", 3_956_096: "v1"}
 
 
-def load_generator(checkpoint):
-    """Return the generator that `checkpoint` holds, a `keras.Model` of `build_generator`.
+def load_generator(checkpoint: str | os.PathLike) -> "keras.Model":
+    """Return the generator of `checkpoint`, a `keras.Model` of `build_generator`.
 
     `checkpoint` is a run directory of `animegan_tf.train`, a `.weights.h5` file, or a TensorFlow 1
-    checkpoint (prefix, `.index` file or folder). The architecture is found from the file. Raises
-    `InputError` when there is none, or none that fits.
+    checkpoint (prefix, `.index` file or folder). The architecture is detected. Raises `InputError`
+    if there is no checkpoint, or none of a known architecture.
     """
     path = Path(checkpoint)
     if path.is_dir():
@@ -46,10 +51,10 @@ def load_generator(checkpoint):
     return _load_tf1(path)
 
 
-def own_file(checkpoint):
-    """The weights file that `load_generator` would read for `checkpoint`, or None for another kind.
+def own_file(checkpoint: str | os.PathLike) -> Path | None:
+    """The weights file that `load_generator` would read for `checkpoint`, or None for other kinds.
 
-    A `Path`; that it is a generator's has not been looked at. Needs no TensorFlow.
+    The contents are not checked. Needs no TensorFlow.
     """
     path = Path(checkpoint)
     if path.is_dir():
@@ -58,10 +63,7 @@ def own_file(checkpoint):
 
 
 def check_output(path, overwrite):
-    """Raise `InputError` for an `output` that could not be, or must not be, written.
-
-    For before the work is done; needs no TensorFlow.
-    """
+    """Raise `InputError` if `output` exists or has the wrong suffix. Needs no TensorFlow."""
     if Path(path).exists() and not overwrite:
         raise InputError(f"output: {str(path)!r} exists; --overwrite replaces it")
     _check_name("output", path)
@@ -72,11 +74,10 @@ def _check_name(argument, path):
         raise InputError(f"{argument}: expected a name ending in {SUFFIX}, received {str(path)!r}")
 
 
-def save_generator(model, path, half=False):
-    """Write the weights of `model` to `path`, a `.weights.h5` file, aside and then in place.
+def save_generator(model: "keras.Model", path: str | os.PathLike, half: bool = False) -> None:
+    """Write the weights and properties of `model` to `path`, a `.weights.h5` file, atomically.
 
-    With `half` they are rounded to float16, and the file has half the size. They are read into
-    float32 as before. The properties of the style (`model.match_brightness`) are kept.
+    `half` rounds the weights to float16, which halves the file; they are loaded as float32.
     """
     from animegan_tf.networks.generator import properties
 
@@ -96,7 +97,7 @@ def _write_properties(file, properties):
 
 
 def _halved(memory):
-    """The weights file in `memory` with float16 for float32, likewise in memory."""
+    """A copy of the weights file in `memory` with float16 for float32."""
     import h5py
     import numpy as np
 
@@ -105,10 +106,10 @@ def _halved(memory):
 
         def copy(name, item):
             if isinstance(item, h5py.Group):
-                made = output.require_group(name)
+                copied = output.require_group(name)
             else:
-                made = output.create_dataset(name, data=np.asarray(item, np.float16))
-            made.attrs.update(item.attrs)
+                copied = output.create_dataset(name, data=np.asarray(item, np.float16))
+            copied.attrs.update(item.attrs)
 
         output.attrs.update(file.attrs)
         file.visititems(copy)
@@ -116,7 +117,7 @@ def _halved(memory):
 
 
 class _Memory(io.BytesIO):
-    """A file in memory, since HDF5 ends the process when the disk is full; Keras asks its name."""
+    """A file in memory: on a full disk HDF5 would end the process. Keras uses its name (`str`)."""
 
     def __str__(self):
         return RUN_WEIGHTS
@@ -142,13 +143,13 @@ def _load_h5(path):
         model.load_weights(path)
     except (ValueError, KeyError, OSError) as error:
         raise InputError(f"checkpoint: {str(path)!r} does not fit its arch: {error}") from error
-    # As published, where nothing is recorded.
+    # True, as published, if nothing is recorded.
     model.match_brightness = properties.get("match_brightness", True) is not False
     return model
 
 
 def _look_into(path):
-    """The arch of a weights file and the dict of its properties."""
+    """The arch of a weights file and its properties (a dict)."""
     import h5py
 
     sizes = []

@@ -1,5 +1,5 @@
-"""A client for TensorFlow Serving: photos in folders through a server, over REST or gRPC.
+"""A client for TensorFlow Serving that stylises photos and folders over REST or gRPC.
 
-`client` sends photos and writes results; `protocol` is what it expects of a connection, `rest` and
-`grpc` are the two.
+`client` sends photos and writes outputs; `protocol` defines a connection, which `rest` and `grpc`
+implement.
 """

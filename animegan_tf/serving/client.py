@@ -1,13 +1,15 @@
-"""Photos and folders of photos stylised by a server: TensorFlow Serving with an exported model.
+"""Photos and folders of photos stylised by TensorFlow Serving with an exported model.
 
-`call_server` is to a server what `animegan_tf.stylize_paths` is to a network of one's own. The
-model has the signatures of this project's SavedModel export: `image_bytes`, encoded images to
-encoded images, and `serving_default`, uint8 RGB `images` (N, H, W, 3) to the same. REST needs
-no TensorFlow here; gRPC needs the extra `serving`.
+`call_server` corresponds to `animegan_tf.stylize_paths`. The model has the signatures of this
+project's SavedModel export: `image_bytes`, encoded images to encoded images, and `serving_default`,
+uint8 RGB `images` (N, H, W, 3) to the same. The REST client needs no TensorFlow; gRPC needs the
+extra `serving`.
 """
 
 import contextlib
+import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -17,6 +19,8 @@ from tqdm import tqdm
 from animegan_tf import images, storage
 from animegan_tf.errors import InputError
 from animegan_tf.serving.protocol import (
+    Address,
+    Connection,
     ModelMissing,
     ServingError,
     Unavailable,
@@ -28,20 +32,20 @@ from animegan_tf.stylize.guided import Delivery
 from animegan_tf.stylize.jobs import Report
 from animegan_tf.validation import check_choice, check_seconds, check_whole
 
-# Each signature's one input and output have one name and one type.
+# (name, type) of the input of each signature, which are also those of its output.
 SIGNATURES = {
     "image_bytes": ("image_bytes", "DT_STRING"),
     "serving_default": ("images", "DT_UINT8"),
 }
 
-# A protocol buffer cannot be longer.
+# The limit of a protocol buffer.
 _MOST_MB = 2047
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG"
 
 
 @dataclass(frozen=True)
 class ServingConfig:
-    """How a server is called.
+    """The configuration of a client.
 
     server: http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT.
     model, version: the name it serves the model under; None is the newest version.
@@ -65,8 +69,8 @@ class ServingConfig:
     max_message_mb: int = 256
     delivery: Delivery = field(default_factory=Delivery)
 
-    def check(self):
-        """Raise `InputError` for what cannot be right; otherwise return the server's `Address`."""
+    def check(self) -> Address:
+        """Raise `InputError` for invalid values; otherwise return the server's `Address`."""
         address = parse_address(self.server)
         self.delivery.check()
         if not self.model:
@@ -81,22 +85,29 @@ class ServingConfig:
         return address
 
 
-def call_server(config, inputs, output_dir, *, overwrite=False, recursive=False, progress=False):
-    """Have a server stylise photos and folders of photos into `output_dir`; returns a `Report`.
+def call_server(
+    config: ServingConfig,
+    inputs: Sequence[str | os.PathLike],
+    output_dir: str | os.PathLike,
+    *,
+    overwrite: bool = False,
+    recursive: bool = False,
+    progress: bool = False,
+) -> Report:
+    """Stylise photos and folders of photos into `output_dir` with a server.
 
-    config: a `ServingConfig`. The other arguments, and which photos and results there are, as in
-    `stylize_paths`; results have their photos' size, and alpha channel if there is one.
+    The arguments after `config` are as in `stylize_paths`. Outputs have the size of their photos,
+    and their alpha channel.
 
-    The model's state and signatures are asked for before any photo is sent. JPEG and PNG files are
-    sent as they are. TensorFlow reads few other formats, and no EXIF orientation: what needs it is
-    turned upright and sent as PNG, as is what of a large photo is drawn (`ServingConfig.delivery`).
-    A photo that the server refuses, or answers with something else than a picture of the size that
-    was sent, is reported in `failed` and the rest goes on; of a batch that fails the photos are
-    sent one by one.
+    The model's state and signatures are checked before any photo is sent. JPEG and PNG files are
+    sent unchanged. TensorFlow reads few other formats and ignores the EXIF orientation: such photos
+    are rotated and sent as PNG, and so are scaled photos (`ServingConfig.delivery`). If the server
+    refuses a photo, or does not return an image of the same size, the photo is listed in `failed`
+    and the others continue; the photos of a failed batch are sent one by one.
 
-    Raises `InputError` before any work, `animegan_tf.serving.protocol.ServingError` (an
-    `OSError`) for a server or a model that does not answer (results until then are kept), and
-    `OSError` when a result cannot be written.
+    Raises `InputError` before any work, `animegan_tf.serving.protocol.ServingError` (an `OSError`)
+    if the server or model does not respond (earlier outputs are kept), and `OSError` if an output
+    cannot be written.
     """
     address = config.check()
     plan = photo_jobs.plan(inputs, output_dir, overwrite=overwrite, recursive=recursive)
@@ -126,7 +137,7 @@ def _show(line):
 
 
 def _check_model(connection, config, progress):
-    """The version that will answer. Raises `ServingError` unless it is there with the signature."""
+    """The version to call. Raises `ServingError` if it is not available with the signature."""
     call = f"{config.server}: {config.model}"
 
     def version():
@@ -136,25 +147,23 @@ def _check_model(connection, config, progress):
             ready = [number for number in ready if number == config.version]
         if not ready:
             shown = ", ".join(f"version {n} is {state}" for n, state in sorted(states.items()))
-            raise Unavailable(f"{call} cannot answer: {shown or 'no version is loaded'}")
+            raise Unavailable(f"{call} is not available: {shown or 'no version is loaded'}")
         return max(ready)
 
-    def patiently(question):
-        return retried(question, config.retries, _show if progress else None)
+    def with_retries(request):
+        return retried(request, config.retries, _show if progress else None)
 
-    newest = patiently(version)
-    found = patiently(connection.signatures)
-    signature = found.get(config.signature)
+    newest = with_retries(version)
+    signatures = with_retries(connection.signatures)
+    signature = signatures.get(config.signature)
     if signature is None:
-        names = ", ".join(sorted(name for name in found if not name.startswith("__")))
-        raise ModelMissing(
-            f"{call} has no signature {config.signature}; it has {names or 'none at all'}"
-        )
+        names = ", ".join(sorted(name for name in signatures if not name.startswith("__")))
+        raise ModelMissing(f"{call} has no signature {config.signature}; it has {names or 'none'}")
     name, dtype = SIGNATURES[config.signature]
     if (signature.inputs, signature.outputs) != ({name: dtype}, {name: dtype}):
         raise ModelMissing(
             f"{call}: expected its signature {config.signature} to take and return {dtype} {name}, "
-            f"as exports of this project do; it takes {_named(signature.inputs)} and returns "
+            f"as in exports of this project; it takes {_named(signature.inputs)} and returns "
             f"{_named(signature.outputs)}"
         )
     return newest
@@ -166,7 +175,7 @@ def _named(types):
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A photo, what is drawn of it, and what is sent for that: the bytes of a file, or `drawn`."""
+    """A photo, scaled (`drawn`), and the value to send: the bytes of a file, or `drawn`."""
 
     job: photo_jobs.Job
     photo: images.Photo
@@ -175,9 +184,9 @@ class _Prepared:
 
 
 class _Run:
-    """Sends photos, in batches, and writes what comes back."""
+    """Sends photos in batches and writes the outputs."""
 
-    def __init__(self, connection, config, progress, bar):
+    def __init__(self, connection: Connection, config, progress, bar):
         self._connection, self._config = connection, config
         self._progress, self._bar = progress, bar
         self.written, self.failed = [], []
@@ -190,7 +199,7 @@ class _Run:
             except InputError as error:
                 self._fail(job, error)
                 continue
-            if batch and not self._goes_with(new, batch[0]):
+            if batch and not self._fits(new, batch[0]):
                 self._send(batch, len(jobs))
                 batch = []
             batch.append(new)
@@ -200,65 +209,65 @@ class _Run:
         if batch:
             self._send(batch, len(jobs))
 
-    def _goes_with(self, new, other):
+    def _fits(self, new, other):
         same_size = new.drawn.shape == other.drawn.shape
         return same_size or self._config.signature != "serving_default"
 
     def _send(self, batch, total):
         try:
-            answers = self._ask([one.value for one in batch])
+            outputs = self._predict([prepared.value for prepared in batch])
         except ServingError as error:
             if error.ends_run:
                 raise self._ended(error, total) from error
             if len(batch) == 1:
                 self._fail(batch[0].job, error)
                 return
-            for one in batch:  # so that the others do not fail for the one that is at fault
-                self._send([one], total)
+            for prepared in batch:  # so that only the photos that cause errors fail
+                self._send([prepared], total)
             return
-        for one, answer in zip(batch, answers, strict=True):
+        for prepared, output in zip(batch, outputs, strict=True):
             try:
-                self._write(one, answer)
+                self._write(prepared, output)
             except InputError as error:
-                self._fail(one.job, error)
+                self._fail(prepared.job, error)
             else:
-                self.written.append(one.job.result)
+                self.written.append(prepared.job.result)
                 self._bar.update()
 
-    def _ask(self, values):
+    def _predict(self, values):
         config = self._config
         name, dtype = SIGNATURES[config.signature]
-        sent = np.stack(values) if dtype == "DT_UINT8" else values
-        answers = retried(
-            lambda: self._connection.predict(config.signature, name, sent),
+        inputs = np.stack(values) if dtype == "DT_UINT8" else values
+        outputs = retried(
+            lambda: self._connection.predict(config.signature, name, inputs),
             config.retries,
             _show if self._progress else None,
         )
         if dtype == "DT_UINT8":
-            return _pixels(answers, sent.shape, config.server)
-        pictures = sum(isinstance(answer, bytes) for answer in answers)
-        if len(answers) != len(sent) or pictures != len(sent):
+            return _pixels(outputs, inputs.shape, config.server)
+        encoded = sum(isinstance(output, bytes) for output in outputs)
+        if len(outputs) != len(inputs) or encoded != len(inputs):
             raise ServingError(
-                f"{config.server}: expected {len(sent)} pictures, received {pictures}"
+                f"{config.server}: expected {len(inputs)} images, received {encoded}"
             )
-        return answers
+        return outputs
 
-    def _write(self, one, answer):
-        result, alpha = one.job.result, one.photo.alpha
-        received = answer
-        if isinstance(answer, bytes):
-            received = images.decode_photo(answer, f"{self._config.server}: the answer").rgb
-        if received.shape != one.drawn.shape:
+    def _write(self, prepared, output):
+        result, alpha = prepared.job.result, prepared.photo.alpha
+        received = output
+        if isinstance(output, bytes):
+            received = images.decode_photo(output, f"{self._config.server}: the output").rgb
+        if received.shape != prepared.drawn.shape:
             raise InputError(
-                f"{self._config.server}: expected a picture of {_size(one.drawn)}, received "
+                f"{self._config.server}: expected an image of {_size(prepared.drawn)}, received "
                 f"{_size(received)}"
             )
-        rgb = self._config.delivery.finish(one.photo.rgb, one.drawn, received)
-        as_it_came = rgb is received and alpha is None and isinstance(answer, bytes)
-        if as_it_came and _suffix_fits(answer, result):
-            storage.write_bytes(result, answer)
+        rgb = self._config.delivery.finish(prepared.photo.rgb, prepared.drawn, received)
+        unchanged = rgb is received and alpha is None and isinstance(output, bytes)
+        if unchanged and _suffix_fits(output, result):
+            storage.write_bytes(result, output)
         else:
-            images.write_photo(result, rgb, alpha, told=one.photo.metadata)
+            images.write_photo(result, rgb, alpha, told=prepared.photo.metadata)
 
     def _fail(self, job, error):
         self.failed.append((job.photo, str(error)))
@@ -271,13 +280,12 @@ class _Run:
         if not done:
             return error
         return type(error)(
-            f"{error}; {done} of {total} results were written, and the same command goes on after "
-            "them"
+            f"{error}; {done} of {total} results were written; the same command does the others"
         )
 
 
 def _prepare(job, config):
-    """Read a photo and make what is sent for it. Raises `InputError` for one that is none."""
+    """Read a photo and encode it for sending. Raises `InputError` for unreadable files."""
     try:
         data = job.photo.read_bytes()
     except OSError as error:
@@ -292,22 +300,22 @@ def _prepare(job, config):
         return _Prepared(job, photo, drawn, data)
     written, encoded = cv2.imencode(".png", drawn[:, :, ::-1])
     if not written:
-        raise InputError(f"{job.photo}: a picture of {_size(drawn)} cannot be sent as PNG")
+        raise InputError(f"{job.photo}: an image of {_size(drawn)} cannot be sent as PNG")
     return _Prepared(job, photo, drawn, encoded.tobytes())
 
 
-def _pixels(answers, shape, server):
-    """uint8 of `shape` from the numbers that came back."""
-    if answers.shape != shape or answers.dtype.kind not in "iu":
+def _pixels(outputs, shape, server):
+    """Convert integer outputs to uint8. Raises `ServingError` for other shapes or values."""
+    if outputs.shape != shape or outputs.dtype.kind not in "iu":
         raise ServingError(
-            f"{server}: expected whole numbers of shape {shape}, received {answers.dtype} "
-            f"{answers.shape}"
+            f"{server}: expected whole numbers of shape {shape}, received {outputs.dtype} "
+            f"{outputs.shape}"
         )
-    if answers.min() < 0 or answers.max() > 255:
+    if outputs.min() < 0 or outputs.max() > 255:
         raise ServingError(
-            f"{server}: expected values of 0 to 255, received {answers.min()} to {answers.max()}"
+            f"{server}: expected values of 0 to 255, received {outputs.min()} to {outputs.max()}"
         )
-    return answers.astype(np.uint8)
+    return outputs.astype(np.uint8)
 
 
 def _suffix_fits(data, path):
@@ -322,7 +330,7 @@ def _size(rgb):
     return f"{width}x{height}"
 
 
-def _connect(address, model, version, timeout, max_message_mb):
+def _connect(address, model, version, timeout, max_message_mb) -> Connection:
     """A connection to one model; sends nothing yet."""
     if address.scheme == "grpc":
         from animegan_tf.serving.grpc import GrpcConnection

@@ -1,4 +1,4 @@
-"""TensorFlow Serving over gRPC. Its messages come with TensorFlow, which is loaded with this."""
+"""TensorFlow Serving over gRPC. Loads TensorFlow, which defines the messages."""
 
 import grpc
 import numpy as np
@@ -20,7 +20,7 @@ from animegan_tf.serving.protocol import (
     one_line,
 )
 
-# Milliseconds. gRPC's own pauses between connections, up to two minutes, would outlast ours.
+# Milliseconds. gRPC's default pauses before reconnecting, up to two minutes, are too long here.
 _RECONNECT = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
@@ -30,7 +30,7 @@ _TOO_LONG = "message larger than max"
 
 
 class GrpcConnection:
-    """One model behind grpc://; see `animegan_tf.serving.protocol`."""
+    """A `protocol.Connection` over gRPC."""
 
     def __init__(self, target, model, version, timeout, max_message_mb):
         self._server = f"grpc://{target}"  # for messages
@@ -49,20 +49,22 @@ class GrpcConnection:
 
     def versions(self):
         request = self._for_model(get_model_status_pb2.GetModelStatusRequest())
-        answer = self._call(self._models.GetModelStatus, request)
+        response = self._call(self._models.GetModelStatus, request)
         states = get_model_status_pb2.ModelVersionStatus.State
-        return {one.version: states.Name(one.state) for one in answer.model_version_status}
+        return {
+            status.version: states.Name(status.state) for status in response.model_version_status
+        }
 
     def signatures(self):
         request = self._for_model(get_model_metadata_pb2.GetModelMetadataRequest())
         request.metadata_field.append("signature_def")
-        answer = self._call(self._predictions.GetModelMetadata, request)
-        found = get_model_metadata_pb2.SignatureDefMap()
-        if not answer.metadata["signature_def"].Unpack(found):
+        response = self._call(self._predictions.GetModelMetadata, request)
+        signatures = get_model_metadata_pb2.SignatureDefMap()
+        if not response.metadata["signature_def"].Unpack(signatures):
             raise ServingError(f"{self._server}: expected a model's metadata, received none")
         return {
-            name: Signature(_types(one.inputs), _types(one.outputs))
-            for name, one in found.signature_def.items()
+            name: Signature(_types(signature.inputs), _types(signature.outputs))
+            for name, signature in signatures.signature_def.items()
         }
 
     def predict(self, signature, name, values):
@@ -72,12 +74,12 @@ class GrpcConnection:
             request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
         except ValueError as error:  # over 2 GB
             raise ServingError(f"{self._server}: cannot be sent: {one_line(error)}") from error
-        answer = self._call(self._predictions.Predict, request)
-        if name not in answer.outputs:
-            names = ", ".join(sorted(answer.outputs)) or "nothing"
+        response = self._call(self._predictions.Predict, request)
+        if name not in response.outputs:
+            names = ", ".join(sorted(response.outputs)) or "nothing"
             raise ServingError(f"{self._server}: expected an output {name}, received {names}")
         try:
-            received = tf.make_ndarray(answer.outputs[name])
+            received = tf.make_ndarray(response.outputs[name])
         except (TypeError, ValueError) as error:
             raise ServingError(
                 f"{self._server}: the output {name} cannot be read: {one_line(error)}"
@@ -102,14 +104,14 @@ class GrpcConnection:
     def _failed(self, code, details):
         codes = grpc.StatusCode
         if code is codes.DEADLINE_EXCEEDED:
-            return ServingError(f"{self._server}: no answer within {self._timeout:g} s (timeout)")
+            return ServingError(f"{self._server}: no response within {self._timeout:g} s (timeout)")
         if code is codes.UNAVAILABLE:
             return Unavailable(f"{self._server}: not available: {details}")
-        text = f"{self._server}: the server answered {code.name}: {details}"
+        text = f"{self._server}: the server returned {code.name}: {details}"
         if code is codes.NOT_FOUND:
             return ModelMissing(text)
         if code is codes.RESOURCE_EXHAUSTED and _TOO_LONG in details:
-            return ServingError(f"{text} (max_message_mb is the limit on this side)")
+            return ServingError(f"{text} (max_message_mb is the limit of this client)")
         return ServingError(text)
 
 

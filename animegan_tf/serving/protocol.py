@@ -1,38 +1,36 @@
-"""What REST and gRPC calls of TensorFlow Serving share: addresses, errors, trying again.
+"""Shared by REST and gRPC clients of TensorFlow Serving: connection, addresses, errors, retries.
 
-A connection (`animegan_tf.serving.rest.RestConnection`, `animegan_tf.serving.grpc.GrpcConnection`)
-is for one model of one server and has
-
-    versions()                        {version: state}, the state "AVAILABLE" for one that answers
-    signatures()                      {name: Signature}
-    predict(signature, name, values)  values for the signature's one input and output, both `name`:
-                                      a list of bytes, or an integer array (N, ...), and alike back
-    close()
-
-all of which raise `ServingError`. No TensorFlow here.
+No TensorFlow here.
 """
 
 import importlib.util
 import time
 import urllib.parse
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import numpy as np
 
 from animegan_tf.errors import InputError
+
+_Result = TypeVar("_Result")
+_Values = TypeVar("_Values", list[bytes], np.ndarray)
 
 SCHEMES = ("http", "https", "grpc")
 
 _GRPC_PORT = 8500
-# Seconds: the first pause before trying again, doubled each time, and the longest.
+# Seconds: the first pause before a retry, which is then doubled, and the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
-# A server's error may quote the whole request.
+# Error messages of a server may quote the whole request.
 _LONGEST_TEXT = 400
 
 
 class ServingError(OSError):
-    """What went wrong with a server, as one line that names it.
+    """An error of a server, with a one-line message that names the server.
 
-    passes: whether it may pass by itself, so that trying again makes sense.
-    ends_run: whether it would be the same for every other photo.
+    passes: whether the error may be temporary, so that a retry makes sense.
+    ends_run: whether all other photos would fail too.
     """
 
     passes = False
@@ -40,26 +38,26 @@ class ServingError(OSError):
 
 
 class Unavailable(ServingError):
-    """Nobody listens, or the server says that it cannot answer now."""
+    """The connection is refused, or the server is not ready."""
 
     passes = True
     ends_run = True
 
 
 class Unreachable(ServingError):
-    """An address that leads to no server, or to one of another kind."""
+    """There is no server at the address, or one of another kind."""
 
     ends_run = True
 
 
 class ConnectionLost(ServingError):
-    """The server hung up amid a request: perhaps because of that request."""
+    """The server closed the connection during a request, perhaps because of that request."""
 
     passes = True
 
 
 class ModelMissing(ServingError):
-    """The server has no such model, or not that version of it."""
+    """The server does not have this model, or not this version."""
 
     ends_run = True
 
@@ -68,22 +66,41 @@ class ModelMissing(ServingError):
 class Signature:
     """Inputs and outputs of a model's signature: dicts of names to types such as "DT_UINT8"."""
 
-    inputs: dict
-    outputs: dict
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+class Connection(Protocol):
+    """A connection to one model of one server. All methods raise `ServingError`."""
+
+    def versions(self) -> dict[int, str]:
+        """{version: state}; the state is "AVAILABLE" for a version that can be called."""
+
+    def signatures(self) -> dict[str, Signature]:
+        """The model's signatures by name."""
+
+    def predict(self, signature: str, name: str, values: _Values) -> _Values:
+        """Call a signature whose single input and output are both named `name`.
+
+        values: a list of bytes, or an integer array (N, ...); the output has the same type.
+        """
+
+    def close(self) -> None:
+        """Close the connection."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """A parsed --server: `scheme`, and `base`, HOST:PORT for gRPC and an address for REST."""
+    """A parsed --server: `scheme`, and `base`, which is HOST:PORT for gRPC and a URL for REST."""
 
     scheme: str
     base: str
 
 
-def parse_address(server):
-    """The `Address` in http://HOST:PORT, https://HOST:PORT[/PATH] or grpc://HOST:PORT.
+def parse_address(server: str) -> Address:
+    """Parse http://HOST:PORT, https://HOST:PORT[/PATH] or grpc://HOST:PORT.
 
-    Raises `InputError` for anything else, and for gRPC where its packages are not installed.
+    Raises `InputError` for anything else, and for gRPC if its packages are not installed.
     """
     expected = "server: expected http://HOST:8501, https://HOST or grpc://HOST:8500, received"
     try:
@@ -107,11 +124,16 @@ def parse_address(server):
     return Address("grpc", parts.netloc if port else f"{parts.netloc.rstrip(':')}:{_GRPC_PORT}")
 
 
-def retried(call, retries, notify=None, pause=time.sleep):
-    """`call()`, repeated up to `retries` times while it raises errors that may pass.
+def retried(
+    call: Callable[[], _Result],
+    retries: int,
+    notify: Callable[[str], None] | None = None,
+    pause: Callable[[float], None] = time.sleep,
+) -> _Result:
+    """`call()`, with up to `retries` retries after temporary errors.
 
-    The pauses begin at half a second, double and stop growing at eight seconds; `notify` is
-    called with a line before each.
+    The pauses start at half a second and double up to eight seconds; `notify` is called with a line
+    of text before each.
     """
     seconds = _FIRST_PAUSE
     for left in range(retries, -1, -1):
@@ -128,6 +150,6 @@ def retried(call, retries, notify=None, pause=time.sleep):
 
 
 def one_line(text):
-    """A server's words without line ends and what else is not printed, cut where they get long."""
+    """A server's message without line breaks and unprintable characters, truncated if long."""
     words = " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
     return words if len(words) <= _LONGEST_TEXT else f"{words[:_LONGEST_TEXT]}…"

@@ -1,7 +1,7 @@
 """TensorFlow Serving over REST, with the standard library. Source: its "RESTful API" document.
 
-Binary strings are {"b64": ...} in JSON; a signature with one output answers without its name.
-Proxies come from the environment; redirects are not followed, for a POST does not survive them.
+Binary strings are {"b64": ...} in JSON; the response of a signature with one output has no output
+name. Proxies come from the environment; redirects are not followed, since they lose a POST.
 """
 
 import base64
@@ -37,7 +37,7 @@ _MOVED = (301, 302, 303, 307, 308)
 
 
 class RestConnection:
-    """One model behind http:// or https://; see `animegan_tf.serving.protocol`."""
+    """A `protocol.Connection` over REST."""
 
     def __init__(self, base, model, version, timeout, max_message_mb):
         self._base, self._timeout, self._most = base, timeout, max_message_mb * 2**20
@@ -46,46 +46,46 @@ class RestConnection:
         self._opener = download.opener(_NoRedirects)
 
     def versions(self):
-        answer = self._ask("")
+        response = self._request("")
         try:
-            found = {int(one["version"]): one["state"] for one in answer["model_version_status"]}
+            found = {int(one["version"]): one["state"] for one in response["model_version_status"]}
         except (KeyError, TypeError, ValueError, OverflowError):
-            raise self._odd("a model's status", answer) from None
+            raise self._unexpected("a model's status", response) from None
         return found
 
     def signatures(self):
-        answer = self._ask("/metadata")
+        response = self._request("/metadata")
         try:
-            found = answer["metadata"]["signature_def"]["signature_def"]
+            signatures = response["metadata"]["signature_def"]["signature_def"]
             return {
-                name: Signature(_types(one.get("inputs")), _types(one.get("outputs")))
-                for name, one in found.items()
+                name: Signature(_types(signature.get("inputs")), _types(signature.get("outputs")))
+                for name, signature in signatures.items()
             }
         except (KeyError, TypeError, AttributeError):
-            raise self._odd("a model's metadata", answer) from None
+            raise self._unexpected("a model's metadata", response) from None
 
     def predict(self, signature, name, values):
-        del name  # the one input and output go without names
+        del name  # a single input or output is sent without its name
         if isinstance(values, np.ndarray):
             instances = values.tolist()
         else:
             instances = [{"b64": base64.b64encode(value).decode("ascii")} for value in values]
-        answer = self._ask(":predict", {"signature_name": signature, "instances": instances})
+        response = self._request(":predict", {"signature_name": signature, "instances": instances})
         try:
-            predictions = answer["predictions"]
+            predictions = response["predictions"]
             if isinstance(values, np.ndarray):
                 return np.asarray(predictions)
-            return [base64.b64decode(one["b64"], validate=True) for one in predictions]
+            return [base64.b64decode(item["b64"], validate=True) for item in predictions]
         except (KeyError, TypeError, ValueError, binascii.Error):
             what = "rows of numbers" if isinstance(values, np.ndarray) else '{"b64": ...}'
-            raise self._odd(f'"predictions" of {what}', answer) from None
+            raise self._unexpected(f'"predictions" of {what}', response) from None
 
     def close(self):
         pass
 
-    def _ask(self, path, question=None):
-        """The JSON object that the server answers to a GET, or to a POST of `question`."""
-        body = None if question is None else json.dumps(question).encode("ascii")
+    def _request(self, path, content=None):
+        """The JSON object that the server returns for a GET, or for a POST of `content`."""
+        body = None if content is None else json.dumps(content).encode("ascii")
         headers = {} if body is None else {"Content-Type": "application/json"}
         request = urllib.request.Request(self._url + path, body, headers)
         try:
@@ -107,39 +107,39 @@ class RestConnection:
         except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
-            raise self._odd("a JSON object", answer.decode("utf-8", "replace"))
+            raise self._unexpected("a JSON object", answer.decode("utf-8", "replace"))
         return parsed
 
-    def _odd(self, expected, answer):
-        received = json.dumps(answer) if isinstance(answer, dict) else answer
+    def _unexpected(self, expected, response):
+        received = json.dumps(response) if isinstance(response, dict) else response
         return ServingError(
-            f"{self._base}: expected {expected} as TensorFlow Serving answers it, received "
+            f"{self._base}: expected {expected} from TensorFlow Serving, received "
             f"{one_line(received) or 'nothing'}"
         )
 
     def _refused(self, error):
-        """The `ServingError` for an answer with an error status."""
+        """The `ServingError` for a response with an error status."""
         try:
             body = _whole(error, self._timeout, _LONGEST_ERROR).decode("utf-8", "replace")
         except (_TooLong, OSError, ValueError, http.client.HTTPException):
             body = ""
         if error.code in _MOVED:
-            there = error.headers.get("Location", "elsewhere")
-            return ServingError(f"{self._base}: sends on to {one_line(there)}; call that instead")
+            target = error.headers.get("Location", "another address")
+            return ServingError(f"{self._base}: redirects to {one_line(target)}; use that instead")
         message = _error_message(body)
         said = one_line(message or body) or one_line(error.reason)
         text = f"{self._base}: the server answered {error.code}: {said}"
         if error.code in _UNAVAILABLE:
             return Unavailable(text)
-        # A web server without such a page says 404 too.
+        # Other web servers return 404 too, without this message.
         if error.code == 404 and message:
             return ModelMissing(text)
         return ServingError(text)
 
     def _failed(self, error):
-        """The `ServingError` for what a socket or the HTTP library raised."""
+        """The `ServingError` for an exception of a socket or the HTTP library."""
         if isinstance(error, TimeoutError):
-            return ServingError(f"{self._base}: no answer within {self._timeout:g} s (timeout)")
+            return ServingError(f"{self._base}: no response within {self._timeout:g} s (timeout)")
         reason = one_line(getattr(error, "strerror", None) or error) or type(error).__name__
         if isinstance(error, ConnectionRefusedError):
             return Unavailable(f"{self._base}: no connection: {reason}")
@@ -147,7 +147,7 @@ class RestConnection:
             return ConnectionLost(f"{self._base}: connection lost: {reason}")
         if isinstance(error, (http.client.HTTPException, ssl.SSLError)):
             return Unreachable(
-                f"{self._base}: no {self._base.partition(':')[0].upper()} spoken there: {reason} "
+                f"{self._base}: not an {self._base.partition(':')[0].upper()} server: {reason} "
                 "(TensorFlow Serving has REST, http://, at 8501 and gRPC, grpc://, at 8500)"
             )
         return Unreachable(f"{self._base}: no connection: {reason}")
@@ -177,14 +177,14 @@ def _whole(response, timeout, most):
         if time.monotonic() > end:
             raise TimeoutError
     if response.length:
-        raise ConnectionResetError("the answer was cut off")
+        raise ConnectionResetError("the response is incomplete")
     return b"".join(chunks)
 
 
 def _error_message(body):
     """The text in {"error": text}, or None.
 
-    The server escapes it as C does, not as JSON: an apostrophe in it makes the answer invalid JSON.
+    The server escapes it as in C, not as in JSON: with an apostrophe it is invalid JSON.
     """
     try:
         parsed = json.loads(body)

@@ -1,10 +1,10 @@
-"""Photos and films through a generator: what `animegan-stylize` does, read from `__main__`.
+"""Stylising of photos and videos: the package of `animegan-stylize`. Start reading at `__main__`.
 
-A photo: `jobs` (which files, which outputs) → `batch` (one after the other) → `stylizer` →
-`engines` (Keras, LiteRT or a SavedModel; large photos in strips) → `guided` (brought to its size).
-A film: `film` → `making` (from source to output) → `frames` (what the network sees, and its
-output) by the `threads`; `journal` is what an interrupted film goes on from; `flicker` and
-`stable` keep brightness and colours steady. `camera` is for what has no end.
+Photos: `jobs` (inputs and output paths) → `batch` (one after the other) → `stylizer` → `engines`
+(Keras, LiteRT or a SavedModel; large photos in strips) → `guided` (upsampling to the photo's size).
+Videos: `film` → `making` (from source to output) → `frames` (pre- and post-processing of a frame)
+in several `threads`; `journal` lets an interrupted run continue; `flicker` and `stable` stabilise
+brightness and colours. `camera` stylises cameras and streams.
 
 Images are uint8 RGB (H, W, 3); times are `fractions.Fraction` seconds.
 """

@@ -1,4 +1,4 @@
-"""Turn photos and films into anime style.
+"""Convert photos and videos to anime style.
 
     animegan-stylize holiday.jpg --output=anime
     animegan-stylize holiday.heic --output=anime.jpg
@@ -42,38 +42,33 @@ def _define_flags():
     )
     style_flags.define_delivery_flags()
     flags.adopt_module_key_flags(style_flags)
-    flags.DEFINE_bool(
-        "compare", False, "Write photo and result side by side instead, as NAME_compare."
-    )
+    flags.DEFINE_bool("compare", False, "Write photo and output side by side, as NAME_compare.")
     flags.DEFINE_enum(
         "sizing",
         "photo",
         ["photo", "published"],
-        "photo: results have the photo's size. published: each side is changed to a multiple of "
-        "32 and at least 256, as in the original code, and the result has that size.",
+        "photo: outputs have the photo's size. published: each side is changed to a multiple of "
+        "32 and at least 256, as in the published code, and the output has that size.",
     )
     flags.DEFINE_bool(
         "match_brightness",
         None,
-        "Give the result the photo's mean brightness, as the original. Default: what the style "
-        "records; the styles that ship with this project change the brightness on purpose.",
+        "Give outputs the mean brightness of their photos, as in the published code. Default: on, "
+        "except for styles that change brightness on purpose, such as the shipped ones.",
     )
     flags.DEFINE_integer(
         "max_side",
         None,
-        "Shrink photos and films whose longer side is over this first.",
+        "Shrink photos and videos whose longer side exceeds this first.",
     )
     flags.DEFINE_float(
         "strip_memory",
         None,
-        "Gigabytes for the network's work on a photo, beside 0.6 of TensorFlow itself: every photo "
-        "is computed in strips then, with the same result. By default photos are that would not "
-        "fit into the free memory whole.",
+        "Process every photo in strips within this many GB, besides TensorFlow's own 0.6. By "
+        "default only photos that do not fit into free memory are. Results are the same.",
     )
-    flags.DEFINE_bool("overwrite", False, "Replace results that exist, instead of leaving them.")
-    flags.DEFINE_bool(
-        "recursive", False, "Look into folders below the given ones too; results keep their paths."
-    )
+    flags.DEFINE_bool("overwrite", False, "Replace existing outputs.")
+    flags.DEFINE_bool("recursive", False, "Include subfolders; outputs keep their relative paths.")
 
 
 def _define_photo_flags():
@@ -104,27 +99,27 @@ def _define_video_flags():
         "codec",
         None,
         ["h264", "hevc", "av1", "vp9", "ffv1"],
-        "How films are compressed; ffv1 is lossless. Default: h264, in WebM vp9.",
+        "Codec of videos; ffv1 is lossless. Default: h264, in WebM vp9.",
     )
     flags.DEFINE_integer(
         "crf",
         None,
-        "Quality of films, smaller is better and larger files. Default: 18 for h264, hevc 20, "
-        "av1 26, vp9 22.",
+        "Quality of videos; smaller values give better quality and larger files. Default: h264 18, "
+        "hevc 20, av1 26, vp9 22.",
     )
     flags.DEFINE_enum(
         "container",
         None,
         ["mp4", "mov", "mkv", "webm", "gif", "webp"],
-        "What films are written as. Default: as they came for mp4, mov, mkv, gif and webp, mkv for "
-        "webm, mp4 for others. mkv holds every kind of sound and subtitles.",
+        "Format of output videos. Default: that of the source for mp4, mov, mkv, gif and webp, mkv "
+        "for webm, mp4 for others. mkv supports all kinds of sound and subtitles.",
     )
-    flags.DEFINE_string("start", None, "Where films begin, in seconds or h:mm:ss.")
-    flags.DEFINE_string("end", None, "Where films end, in seconds or h:mm:ss.")
+    flags.DEFINE_string("start", None, "Start time in videos, in seconds or h:mm:ss.")
+    flags.DEFINE_string("end", None, "End time in videos, in seconds or h:mm:ss.")
     flags.DEFINE_bool(
         "stabilize",
         True,
-        "Keep brightness and colours of films from flickering, by averages within a shot.",
+        "Prevent flicker of brightness and colours in videos by averages within a shot.",
     )
     flags.DEFINE_enum(
         "hdr",
@@ -137,26 +132,26 @@ def _define_video_flags():
         "engine",
         "auto",
         ["auto", "keras", "litert"],
-        "What runs the network. litert is faster on most processors, takes more memory and some "
-        "seconds to start. auto, without a GPU, begins with Keras and after 20 seconds of work on "
-        "photos, or for films of over a minute's work, goes on with the one that measures faster; "
-        "it keeps the converted network, in the user's cache, and begins with it the next time.",
+        "Inference engine. litert is faster on most CPUs, but needs more memory and some seconds "
+        "to start. auto, without a GPU, starts with Keras and switches to the faster one after 20 "
+        "seconds of work on photos, or for videos that take more than a minute. It caches the "
+        "converted network for the next run.",
     )
-    flags.DEFINE_bool("resume", False, "Go on with films that were interrupted.")
+    flags.DEFINE_bool("resume", False, "Continue interrupted videos.")
     flags.DEFINE_string(
         "camera",
         None,
-        "Instead of files: number of a camera (0 is the first) or address of a stream, shown in a "
-        "window until q is pressed, and recorded into --output if that is given.",
+        "Number of a camera (0 is the first) or URL of a stream instead of files. It is shown in a "
+        "window until q is pressed, and recorded into --output, if set.",
     )
 
 
 def main(argv):
-    """Stylise `argv[1:]` as the flags say; returns the exit status."""
+    """Stylise `argv[1:]` with the parsed flags; returns the exit status."""
     if FLAGS.list_styles:
         print("\n".join(styles.listing(FLAGS.styles_dir)))
         return 0
-    # Before OpenCV is loaded: what it prints about damaged files is said better here.
+    # Before OpenCV is loaded: its messages about damaged files would be duplicates.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     from animegan_tf.stylize import batch, engines, stylizer
 
@@ -212,7 +207,7 @@ def main(argv):
         print(note, file=sys.stderr)
     print(summary(report, FLAGS.output))
     if report.stopped is not None:
-        print(f"stopped by {report.stopped.name}; --resume goes on", file=sys.stderr)
+        print(f"stopped by {report.stopped.name}; --resume continues", file=sys.stderr)
         return 128 + report.stopped
     return 1 if report.failed else 0
 
@@ -266,7 +261,9 @@ def _stream(make, photos, options):
 
 def _camera(make, photos, video):
     if photos:
-        raise InputError(f"camera: expected no photos or films with --camera, received {photos[0]}")
+        raise InputError(
+            f"camera: expected no photos or videos with --camera, received {photos[0]}"
+        )
     from animegan_tf.stylize import camera
 
     report = camera.run(
@@ -277,10 +274,10 @@ def _camera(make, photos, video):
 
 
 def summary(report, output):
-    """A line that says what a `Report` has."""
+    """A one-line summary of a `Report`."""
     parts = [f"{len(report.written)} written to {output}"]
     if report.skipped:
-        parts.append(f"{len(report.skipped)} left as they were (--overwrite replaces them)")
+        parts.append(f"{len(report.skipped)} existed already (--overwrite replaces them)")
     if report.failed:
         parts.append(f"{len(report.failed)} failed")
     return ", ".join(parts)

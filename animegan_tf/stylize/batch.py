@@ -1,9 +1,11 @@
-"""Photos, films and folders of them, stylised one after the other: `stylize_paths`."""
+"""`stylize_paths`, which stylises photos, videos and folders of them."""
 
 import contextlib
 import dataclasses
 import errno
+import os
 import sys
+from collections.abc import Callable, Iterable
 
 from tqdm import tqdm
 
@@ -18,9 +20,9 @@ from animegan_tf.stylize.stylizer import Stylizer
 
 
 def stylize_paths(
-    stylizer,
-    inputs,
-    output_dir,
+    stylizer: Stylizer | Callable[[], Stylizer],
+    inputs: Iterable[str | os.PathLike],
+    output_dir: str | os.PathLike,
     *,
     compare=False,
     overwrite=False,
@@ -158,7 +160,7 @@ def _film(stylizer, job, options, compare, overwrite, progress, written):
 
 
 def _read(path):
-    """Like `read_photo`, all failures as `InputError`: an unreadable photo does not end the run."""
+    """`read_photo` with `InputError` for all failures, which do not end the run."""
     try:
         return images.read_photo(path)
     except OSError as error:

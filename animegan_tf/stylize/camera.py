@@ -1,7 +1,7 @@
-"""A camera or stream: shown in a window as it comes, and recorded.
+"""Live stylising of a camera or stream, in a window and as a recording.
 
-Frames that come while one is being stylised are passed over, so that the window shows what is, not
-what was. A recording has the times at which the frames came, and no sound.
+Frames that arrive during inference are dropped, so that the display has little delay. A recording
+has the frames' arrival times as timestamps, and no sound.
 """
 
 import datetime
@@ -29,29 +29,29 @@ from animegan_tf.video.writer import Writer
 _TITLE = "animegan_tf (q ends)"
 _TICK = Fraction(1, 1000)
 _ESCAPE = 27
-# Seconds. Where nothing comes, it is looked this often whether to end; and so long is the reader
-# waited for then, which OpenCV keeps for half a minute where a stream stalls.
+# Seconds: interval of checks for the end while no frame arrives, and the maximum wait for the
+# reader thread, which OpenCV may block for half a minute if a stream stalls.
 _PATIENCE, _PARTING = 0.25, 0.5
 
 
 def run(camera, make, output_dir, options, compare=False, progress=False):
-    """Stylise what a camera shows until q is pressed, a signal comes, or it ends; returns a line.
+    """Stylise a camera until q is pressed, a signal arrives, or it ends; returns a summary line.
 
-    camera: its number, or the address of a stream, as OpenCV takes them.
-    make: a function without arguments that gives the stylizer; called when the camera answers.
-    output_dir: folder for the recording, named by date and time; None records nothing.
-    options: `VideoOptions`, of which codec, crf, container and stabilize are used.
+    camera: its number, or the URL of a stream, for OpenCV.
+    make: a function that returns the stylizer; called after the camera was opened.
+    output_dir: folder for the recording, named by date and time; None for no recording.
+    options: `VideoOptions`; codec, crf, container and stabilize are used.
 
-    Raises `InputError` without a camera, and where there is neither a display nor a recording.
+    Raises `InputError` without a camera, and if there is neither a display nor a recording.
     """
     window = has_display()
     if not window and not output_dir:
         raise InputError(
-            "camera: expected a display to show its pictures on, found none (DISPLAY and "
-            "WAYLAND_DISPLAY are not set); --output=FOLDER records them"
+            "camera: expected a display, found none (DISPLAY and WAYLAND_DISPLAY are not set); "
+            "--output=FOLDER records the video"
         )
     if options.container in ANIMATIONS:
-        raise InputError(f"container: expected a film for a camera, received {options.container}")
+        raise InputError(f"container: expected a video for a camera, received {options.container}")
     number = int(camera) if str(camera).isdecimal() else str(camera)
     capture = _opened(number)
     try:
@@ -79,7 +79,7 @@ def _opened(camera):
     """OpenCV's capture of a camera's number or a stream's address."""
     if isinstance(camera, int):
         return cv2.VideoCapture(camera)
-    # In a thread: a stream that does not answer is waited for, but Ctrl-C is not to wait for it.
+    # In a thread, so that Ctrl-C works while a stream does not respond.
     return next(iter(Feeder((cv2.VideoCapture(one) for one in [camera]), 1)))
 
 
@@ -91,14 +91,14 @@ def has_display():
 
 
 def loop(capture, stylizer, show, recording, *, compare=False, progress=False, stopped=None):
-    """Stylise the newest frame of `capture` again and again; returns a line about it.
+    """Stylise the newest frame of `capture` repeatedly; returns a summary line.
 
-    capture: like `cv2.VideoCapture`: `read()` gives (whether there is one, BGR frame). It is
-        released at the end, though later where `read` does not return.
-    show: a function that is given RGB and says whether to go on, or None. While nothing comes it is
-        given the last result again.
-    recording: has `add(rgb, seconds)` and `close()`, or None.
-    stopped: says whether to end.
+    capture: like `cv2.VideoCapture`: `read()` returns (success, BGR frame). It is released at the
+        end, or when `read` returns.
+    show: a function that shows RGB and returns whether to continue, or None. It is called with the
+        last output again while no frame arrives.
+    recording: an object with `add(rgb, seconds)` and `close()`, or None.
+    stopped: a function that returns whether to end.
     """
     newest, count, began, result = _Newest(capture), 0, time.monotonic(), None
     bar = tqdm(unit="frame", disable=None if progress else True)
@@ -133,9 +133,9 @@ def _stylized(stylizer, rgb, seconds, compare):
 
 
 class _Newest:
-    """Iterates over the frames of a capture as (RGB, time), leaving out those that are old.
+    """Iterates over the newest frames of a capture as (RGB, time); older ones are dropped.
 
-    Whenever none has come for a while it gives (None, None).
+    Yields (None, None) if no frame arrives for a while.
     """
 
     def __init__(self, capture):
@@ -154,7 +154,7 @@ class _Newest:
                     self._frame = frame, time.monotonic()
                     self._changed.notify()
         finally:
-            # Here, for nobody else may while it reads.
+            # In this thread: no other one may release it during a read.
             self._capture.release()
             with self._changed:
                 self._ended = True
@@ -173,13 +173,13 @@ class _Newest:
                 yield None, None
 
     def stop(self):
-        """End the thread, if the capture lets it."""
+        """Stop the thread, unless a read blocks."""
         self._stopped = True
         self._thread.join(_PARTING)
 
 
 class _Window:
-    """OpenCV's window. Raises `InputError` where it cannot be opened."""
+    """OpenCV's window. Raises `InputError` if it cannot be opened."""
 
     def show(self, rgb):
         try:
@@ -194,7 +194,7 @@ class _Window:
 
 
 class _Recording:
-    """A film of frames as they come."""
+    """A recording of frames at their arrival times."""
 
     def __init__(self, folder, options):
         container = options.container or "mp4"
@@ -205,7 +205,7 @@ class _Recording:
         self._writer, self._waiting, self._began, self._last = None, None, None, 40
 
     def add(self, rgb, at):
-        """Add a picture that came `at` this time, in seconds of a clock."""
+        """Add a frame that arrived at the time `at`, in seconds of a clock."""
         if self._writer is None:
             self._partial.parent.mkdir(parents=True, exist_ok=True)
             _, codec, crf = self._codec

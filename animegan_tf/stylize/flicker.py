@@ -1,15 +1,14 @@
-"""What keeps a film's stylised frames from flickering: shots, still picture parts, brightness.
+"""Reduces flicker of stylised videos: shots, static regions, brightness.
 
-Three causes make what does not move change from frame to frame in the result, and each has a remedy
-here or in `animegan_tf.stylize.stable`, in one pass and with no picture of the result blended into
-another:
+Static regions flicker for three reasons. Each has a remedy here or in `animegan_tf.stylize.stable`,
+in one pass and without blending output frames:
 
-- The network normalises by the whole picture: `Shots` gives the rates for the running averages.
-- It amplifies the noise of compression: `Still` shows it less of it where nothing moves.
-- Matching the brightness scales each frame by its own factor: `Brightness` averages the factors.
+- The network normalises by the whole image: `Shots` gives the rates of the moving averages.
+- It amplifies compression noise: `Still` reduces the noise in static regions of its input.
+- Matching the brightness scales each frame separately: `Brightness` averages the factors.
 
-Frames are uint8 RGB (H, W, 3) in order. The state of each can be saved and set, as something that
-JSON can hold, to go on where another run stopped.
+Frames are uint8 RGB (H, W, 3) in order. States can be saved as JSON values and restored, to
+continue an interrupted run.
 """
 
 import base64
@@ -21,27 +20,25 @@ import numpy as np
 
 from animegan_tf.video.shots import THUMBNAIL, correlation, difference
 
-# Seconds that averages look back within a shot.
+# Time constant of the averages within a shot, in seconds.
 _SECONDS = 3.0
-# At this mean change of a thumbnail (in levels) from one frame to the next, averages look back no
-# further than the frame itself; at half of it, a quarter counts.
+# Mean change of a thumbnail between frames, in levels, at which the rate is 1 (at half: a quarter).
 _MOVING = 14.0
-# And at this change of its mean: fades are followed at once.
+# Change of its mean at which the rate is 1, so that fades are followed immediately.
 _FADING = 3.0
-# A cut, in the measures of `animegan_tf.video.shots`, but decided without looking ahead: taking
-# movement for a cut only means not averaging there.
+# Thresholds of a cut, in the measures of `animegan_tf.video.shots`, without later frames. Motion
+# that is mistaken for a cut only restarts the averages.
 _CUT, _CUT_TO_RECENT, _SAME_VIEW = 10.0, 3.0, 0.65
 
-# Of a part that does not move this share of the change is let through...
+# The fraction of a change that is passed on in static regions...
 _STILL_SHARE = 0.03
-# ...and all of it where the change is over these levels, of a sample or averaged around it; nothing
-# is held back at twice the first of each pair, a bit at the first.
+# ...and the ranges of levels, of a pixel and of its neighbourhood, over which this rises to 1.
 _SAMPLE_LEVELS, _AROUND_LEVELS = (5.0, 10.0), (1.5, 3.0)
 _AROUND = 9
 
 
 class Shots:
-    """`rate(frame, time)`: how much of a frame's statistics goes into averages; 1 at cuts."""
+    """`rate(frame, time)`: the weight of a frame's statistics in the averages; 1 at cuts."""
 
     def __init__(self):
         self._thumbnail, self._time, self._count, self._recent = None, 0.0, 0, 0.0
@@ -71,31 +68,31 @@ class Shots:
         return correlation(before, thumbnail) < _SAME_VIEW
 
     def state(self):
-        """What `restore` takes."""
+        """The state for `restore`."""
         text = None if self._thumbnail is None else encoded(self._thumbnail)
         return [text, self._time, self._count, self._recent]
 
     def restore(self, state):
-        """Go on where another's `state()` was taken."""
+        """Continue from a `state()`."""
         text, self._time, self._count, self._recent = state
         self._thumbnail = None if text is None else decoded(text, np.uint8, (*THUMBNAIL, 3))
 
 
 class Still:
-    """`hold(frame, rate)`: the frame with little of its noise where it shows what was there before.
+    """`hold(frame, rate)`: the frame with less noise in static regions.
 
-    What differs by more than noise is shown as it is, so nothing is left behind by what moves.
+    Changes larger than noise are not reduced, so that motion leaves no trails.
     """
 
     def __init__(self):
         self.shown = None
 
     def hold(self, frame, rate):
-        """uint8 (H, W, 3) to the same; a `rate` of 1 begins anew with this frame."""
+        """uint8 (H, W, 3) to the same; a `rate` of 1 restarts with this frame."""
         if rate >= 1 or self.shown is None or self.shown.shape != frame.shape:
             self.shown = frame.astype(np.float32)
             return frame
-        # OpenCV's functions are several times as fast here as numpy's.
+        # OpenCV's functions are several times faster here than NumPy's.
         now = frame.astype(np.float32)
         sample = reduce(cv2.max, cv2.split(cv2.absdiff(now, self.shown)))
         around = cv2.blur(sample, (_AROUND, _AROUND))
@@ -108,13 +105,13 @@ class Still:
 
 
 class Brightness:
-    """`scale(wanted, rate)`: the running average of the factors that match the brightness."""
+    """`scale(wanted, rate)`: the moving average of the brightness factors."""
 
     def __init__(self):
         self.logarithm = None
 
     def scale(self, wanted, rate):
-        """The factor to use where `wanted` would be the frame's own; both positive."""
+        """The factor for a frame whose own factor is `wanted`; both positive."""
         wanted = math.log(wanted)
         before = wanted if self.logarithm is None else self.logarithm
         self.logarithm = before + rate * (wanted - before)
@@ -122,14 +119,14 @@ class Brightness:
 
 
 def _ramp(values, low, high):
-    return np.clip((values - low) / (high - low), 0, 1)  # float32 stays so
+    return np.clip((values - low) / (high - low), 0, 1)  # keeps float32
 
 
 def encoded(array):
-    """An array as text, for a state."""
+    """An array as text (Base64), for a state."""
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")
 
 
 def decoded(text, kind, shape):
-    """The array that `encoded` was given."""
+    """The inverse of `encoded`."""
     return np.frombuffer(base64.b64decode(text), kind).reshape(shape).copy()

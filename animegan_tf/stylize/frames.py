@@ -1,11 +1,13 @@
-"""What happens to one frame: prepared, answered by the network with others, finished.
+"""Processing of video frames: pre-processing, inference in batches, post-processing.
 
-Frames go through `prepare`, `answer` and `finish` in order, but each of the three may be called by
-a thread of its own. The network is one object, `network(batch, rates)`: float32 (N, H, W, 3) in
-[-1, 1] and N rates (see `steady.Shots`) to the same shape and range.
+Frames pass `prepare`, `answer` and `finish` in order; each of the three may run in a thread of its
+own. The network is an `engines.base.FrameNetwork`.
 """
 
 import dataclasses
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,21 +17,44 @@ from animegan_tf.stylize.engines.fastest import FastestNetwork
 from animegan_tf.stylize.flicker import decoded, encoded
 from animegan_tf.stylize.threads import Stopwatch
 
-# Float32 pixels of the network's input that a batch may have; one frame may always have more.
+if TYPE_CHECKING:
+    from animegan_tf.video.source import Facts, SourceFrame
+
+# Maximum number of pixels of a batch with several frames.
 _BATCH_PIXELS = 2**21
+
+
+class FrameSource(Protocol):
+    """The frames of a video, GIF or WebP, as `video.source.open_source` opens them.
+
+    Attributes:
+        facts: size, frame rate and duration.
+        exact_times: false once timestamps were missing or decreased. Setting it to False disables
+            seeking, so that times are those of reading from the beginning.
+        problems: sentences about damage that was found while reading.
+    """
+
+    facts: "Facts"
+    exact_times: bool
+    problems: tuple[str, ...]
+
+    def frames(
+        self, start: Fraction | float = 0, end: Fraction | float | None = None
+    ) -> "Iterator[SourceFrame]":
+        """The frames with `start <= time < end`, in seconds, in order."""
 
 
 @dataclasses.dataclass
 class Prepared:
-    """A frame on its way.
+    """A pre-processed frame.
 
     Attributes:
         photo: uint8 RGB, shrunk to `max_side`.
-        held: `photo` with less noise if the film is stabilised: what the result is made from.
-        drawn: `held`, or the smaller picture that is drawn of it.
-        batch: what the network is given, float32 (1, H, W, 3); None for a plain function.
-        rate: how much of its statistics is new.
-        state: what was there after it, if that is kept; else None.
+        held: `photo`, with less noise if the video is stabilised.
+        drawn: `held` at the size at which it is processed.
+        batch: the network's input, float32 (1, H, W, 3); None for a plain function.
+        rate: weight of the frame's statistics in the moving averages.
+        state: the stylizer's state after the frame, or None if it is not stored.
     """
 
     photo: np.ndarray
@@ -41,9 +66,9 @@ class Prepared:
 
 
 class PlainNetwork:
-    """A stylizer's network, for which each frame is a photo of its own."""
+    """A stylizer's network, which processes each frame independently."""
 
-    # What a network that is made in its place may leave here; nothing is remembered.
+    # Part of the protocol; not used.
     memory = None
 
     def __init__(self, stylizer, engine):
@@ -57,21 +82,21 @@ class PlainNetwork:
 
 
 class FrameStylizer:
-    """A stylizer for the frames of one film, in order.
+    """A stylizer for the frames of a video in order.
 
     Attributes:
-        batches: whether several frames may be answered at once.
-        stabilize: whether results are kept from flickering.
-        watch: the `Stopwatch` of the network's work, or that of the function in its place.
+        batches: whether the network accepts batches of several frames.
+        stabilize: whether flicker is reduced.
+        watch: the `Stopwatch` of the network, or of the plain function.
     """
 
     def __init__(self, stylizer, stabilize=True, engine="keras", frames=None):
         """`stylizer`: a `Stylizer`, or a function from uint8 RGB to uint8 RGB. `engine`: one of
-        `animegan_tf.stylize.options.ENGINES`. `frames`: how many there will be, None for endless.
+        `animegan_tf.stylize.options.ENGINES`. `frames`: their number, None for endless.
         """
         self._stylizer = stylizer
         self.batches = hasattr(stylizer, "prepare")
-        # A network of another engine has no statistics that could be averaged.
+        # Only the Keras model gives access to the statistics of the norms.
         self.stabilize = stabilize and self.batches and stylizer.engine.has_model
         self._max_side = stylizer.max_side if self.batches else None
         self._network = self._make_network(engine, frames) if self.batches else None
@@ -81,14 +106,14 @@ class FrameStylizer:
 
     def _make_network(self, engine, frames):
         own = self._stylizer.engine
-        # What does photos by LiteRT does such frames too; nothing is converted again.
+        # An engine that already uses LiteRT is used for frames too, without another conversion.
         by_litert = engine != "keras" and own.on_litert and not self.stabilize
         if by_litert or not own.has_model:
             return FastestNetwork(lambda: PlainNetwork(self._stylizer, own), None, "keras")
 
         def make_keras():
             if not self.stabilize:
-                # What it is now: engines that change would change in the middle of a film.
+                # An `AutoEngine` would switch in the middle of a video.
                 return PlainNetwork(self._stylizer, getattr(own, "keras", own))
             from animegan_tf.stylize.stable import StableNetwork
 
@@ -104,11 +129,11 @@ class FrameStylizer:
 
     @property
     def note(self):
-        """What is worth saying of how frames were done, or None."""
+        """A sentence about the choice of the engine, or None."""
         return getattr(self._network, "note", None)
 
     def identity(self):
-        """What tells stylizers apart, as something that JSON can hold."""
+        """The identity of the stylizer and its options, as JSON values."""
         engine = getattr(self._stylizer, "engine", None)
         if engine is None:
             return getattr(self._stylizer, "__name__", type(self._stylizer).__name__)
@@ -117,7 +142,7 @@ class FrameStylizer:
         return [engine.identity(), *options, self._max_side, *delivery]
 
     def largest_batch(self, prepared):
-        """How many frames like this one may be answered at once."""
+        """The maximum batch size for frames of this size."""
         if not self.batches or self._network.one_by_one:
             return 1
         return max(1, _BATCH_PIXELS // (prepared.batch.shape[1] * prepared.batch.shape[2]))
@@ -131,7 +156,7 @@ class FrameStylizer:
         photo = self.limited(rgb)
         held, rate, state = photo, 1.0, {} if keep_state else None
         if self.stabilize:
-            # In all its pixels: noise of those that are not drawn would come back by enlarging.
+            # At full size: guided upsampling would add the noise of the full-size frame.
             rate = self._shots.rate(photo, time)
             held = self._still.hold(photo, rate)
             state = {"shots": self._shots.state()} if keep_state else None
@@ -141,8 +166,10 @@ class FrameStylizer:
         return Prepared(photo, held, drawn, self._stylizer.prepare(drawn), rate, state)
 
     def answer(self, prepared):
-        """The network's answers (1, H, W, 3) to some `Prepared`, of which only the last may keep
-        its state. For a plain function, the results."""
+        """The outputs (1, H, W, 3) for a list of `Prepared`, or those of a plain function.
+
+        Only the last frame may have a state.
+        """
         if not self.batches:
             with self.watch:
                 return [self._stylizer(one.photo) for one in prepared]
@@ -155,7 +182,7 @@ class FrameStylizer:
         return [answers[index : index + 1] for index in range(len(prepared))]
 
     def finish(self, prepared, answer):
-        """The result, uint8 RGB."""
+        """Post-process an output to uint8 RGB."""
         if not self.batches:
             return answer
         result = self._stylizer.finish(answer, prepared.drawn)
@@ -172,13 +199,13 @@ class FrameStylizer:
         return result if scale is None else images.scale_levels(result, scale)
 
     def warm_up(self, rgb, time):
-        """See a frame before those that are still to be done, for what the state does not hold."""
+        """Process a frame before the first one to stylise, to restore what the state lacks."""
         if self.stabilize:
             photo = self.limited(rgb)
             self._still.hold(photo, self._shots.rate(photo, time))
 
     def restore(self, state):
-        """Go on after the frame that kept `state`."""
+        """Continue after the frame that stored `state`."""
         if self.stabilize and state:
             self._shots.restore(state["shots"])
             self._brightness.logarithm = state["brightness"]

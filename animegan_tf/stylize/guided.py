@@ -1,12 +1,11 @@
-"""Results that were drawn small, brought to the photo's size and mixed with it. No TensorFlow.
+"""Working size, guided upsampling and mixing with the photo. No TensorFlow.
 
-A network draws a photo of many pixels as it draws one of few: the same thin lines, so that they are
-hardly seen, at many times the work. `Delivery` has it draw at a working size; what it drew is then
-enlarged with the photo as the guide, so that edges come out where the photo has them. Pictures are
-uint8 RGB (H, W, 3).
+A network draws lines of the same width in pixels at any size; in large photos they are hardly
+visible, at many times the cost. `Delivery` processes photos at a working size; outputs are then
+upsampled with the photo as the guide, so that edges stay sharp. Images are uint8 RGB (H, W, 3).
 
-Source: He and Sun, Fast Guided Filter, 2015, with a guide in colours, and what it loses at the
-working size added.
+Source: He and Sun, Fast Guided Filter, 2015, with a colour guide and the residual of the working
+size added.
 """
 
 from dataclasses import dataclass
@@ -19,24 +18,24 @@ from animegan_tf.errors import InputError
 from animegan_tf.stylize.options import DRAW_SIDE
 from animegan_tf.validation import check_number, check_whole
 
-# For errors about pictures that are too large.
+# Hint for errors about images that are too large.
 LIMITS = "a smaller draw_side or max_side limits the size"
-# The networks are trained on 256x256, and draw smaller pictures as blotches.
+# The training size of the networks; outputs of smaller images are blotchy.
 _LEAST_DRAW_SIDE = 256
-# Of the windows at the working size, and the variance (of values in [0, 1]) that is taken for flat.
+# Radius of the filter windows, and the regularisation (variance of values in [0, 1]).
 _RADIUS, _EPSILON = 3, 4e-4
-# Of the bands that a large picture is done in; each takes some 100 bytes a pixel.
+# Size of the bands in which large images are processed, at some 100 bytes per pixel.
 _BAND_PIXELS = 2**16
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """At what size a photo is drawn, and what of the photo its result gets.
+    """The working size of photos, and how outputs are mixed with them.
 
-    draw_side: a photo whose short side is over it is drawn with one of that length and the result
-        enlarged to the photo's size, see `enlarge`. 0: every photo is drawn at its own size.
-    strength: how much of the result there is in what is delivered, the rest is the photo: 0 to 1.
-    keep_color: whether it gets the photo's colours, see `keep_chroma`.
+    draw_side: a photo with a larger short side is processed at this short side, and the output is
+        upsampled to the photo's size, see `enlarge`. 0: process photos at their own size.
+    strength: weight of the output, 0 to 1; the rest is the photo.
+    keep_color: give the output the photo's colours, see `keep_chroma`.
     """
 
     draw_side: int = DRAW_SIDE
@@ -51,10 +50,10 @@ class Delivery:
         return self
 
     def shrink(self, photo, within=None):
-        """What is drawn: `photo` itself, or smaller.
+        """The photo at its working size.
 
-        within: the (height, width) of all that the network takes, if it is limited. What is drawn
-            smaller than the photo anyway is then drawn no larger than that.
+        within: the fixed (height, width) of the network, if any. A photo that is shrunk anyway is
+            then shrunk to fit.
         """
         height, width = photo.shape[:2]
         if not self.draw_side or min(height, width) <= self.draw_side:
@@ -66,9 +65,9 @@ class Delivery:
         return images.resize(photo, *size)
 
     def finish(self, photo, drawn, result):
-        """The picture to deliver for `photo`, where `drawn = shrink(photo)` gave `result`.
+        """The final image for `photo`, from the network's `result` for `drawn = shrink(photo)`.
 
-        It has the size of the photo, or of a `result` that is of another size than `drawn`.
+        It has the size of the photo, or of `result` if that has another size than `drawn`.
         """
         if drawn is not photo:
             result = enlarge(photo, drawn, result)
@@ -80,14 +79,14 @@ class Delivery:
 
 
 def enlarge(photo, small_photo, small_result):
-    """The result for `photo` from `small_result`, that for `small_photo`: of the photo's size.
+    """Upsample `small_result`, the output for `small_photo`, to the size of `photo`.
 
-    photo: uint8 (H, W, 3). small_photo, small_result: uint8 (h, w, 3), no larger.
+    photo: uint8 (H, W, 3). small_photo, small_result: uint8 (h, w, 3), not larger.
 
-    In each window at the small size the result is taken for a linear function of the photo's
-    colours; the function, smoothed and enlarged, is applied to the large photo. What the functions
-    miss at the small size is enlarged by itself and added. Done in bands of rows, so that floats of
-    the whole picture never exist. Raises `InputError` for sizes that do not go together.
+    In each window at the small size, the output is approximated by a linear function of the photo's
+    colours. The smoothed, upsampled functions are applied to the large photo; the upsampled
+    residual of the small size is added. Works in bands of rows to save memory. Raises `InputError`
+    for sizes that do not match.
     """
     sides = zip(small_photo.shape[:2], photo.shape[:2], strict=True)
     if small_photo.shape != small_result.shape or any(small > large for small, large in sides):
@@ -113,17 +112,16 @@ def enlarge(photo, small_photo, small_result):
 
 
 def blend(photo, result, strength):
-    """`strength` of the result and the rest of the photo, 0 to 1; both uint8 (H, W, 3)."""
+    """Mix uint8 (H, W, 3) images: `strength` (0 to 1) of the result, the rest of the photo."""
     if strength == 1:
         return result
     return cv2.addWeighted(result, strength, photo, 1 - strength, 0)
 
 
 def keep_chroma(photo, result):
-    """The result with the photo's colours: its own L, the photo's a and b of CIE Lab.
+    """The result with the photo's colours: L of the result, a and b of the photo in CIE Lab.
 
-    Both uint8 (H, W, 3), taken for sRGB. Colours that sRGB does not have at that L become paler or
-    other ones.
+    Both uint8 (H, W, 3) sRGB. Colours outside sRGB are clipped.
     """
     made = np.empty_like(result)
     for rows in _bands(result):
@@ -177,19 +175,19 @@ def _linear_functions(guide, target):
 
 
 def _mean(planes):
-    """The mean over the window around each pixel, of (..., h, w)."""
+    """The mean over the window around each pixel of (..., h, w)."""
     side = 2 * _RADIUS + 1
     flat = planes.reshape(-1, *planes.shape[-2:])
     return np.stack([cv2.blur(plane, (side, side)) for plane in flat]).reshape(planes.shape)
 
 
 class _Enlarged:
-    """`enlarged[rows]`: those rows of float32 (C, h, w), enlarged to a photo's size: (C, n, W)."""
+    """`enlarged[rows]`: rows (C, n, W) of float32 planes (C, h, w) upsampled to a photo's size."""
 
     def __init__(self, planes, photo, interpolation=cv2.INTER_LINEAR):
         height, self._width = photo.shape[:2]
         self._planes, self._interpolation = planes, interpolation
-        # How much of each small row there is in each large one: OpenCV's own weights.
+        # OpenCV's interpolation weights of each small row in each large row.
         rows = planes.shape[1]
         self._weights = cv2.resize(
             np.eye(rows, dtype=np.float32), (rows, height), interpolation=interpolation

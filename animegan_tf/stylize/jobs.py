@@ -1,7 +1,4 @@
-"""Which photos and films to do and where their results go: what commands for folders share.
-
-No TensorFlow. `plan` looks at everything before any work; the work is its caller's.
-"""
+"""Plans which photos and videos to process, and the paths of their outputs. No TensorFlow."""
 
 import glob
 import itertools
@@ -29,23 +26,23 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class Report:
-    """What was done: results written, results that existed and were left, failures.
+    """The result of a run: outputs written, existing outputs that were kept, failures.
 
     `failed` holds pairs of a path and the reason. What was damaged is in `written` too, with what
     could be read of it; `stopped` is the signal that ended a film early, or None. `notes` are
     sentences about what was passed over.
     """
 
-    written: tuple = ()
-    skipped: tuple = ()
-    failed: tuple = ()
+    written: tuple[Path, ...] = ()
+    skipped: tuple[Path, ...] = ()
+    failed: tuple[tuple[Path, str], ...] = ()
     stopped: signal.Signals | None = None
     notes: tuple = ()
 
 
 @dataclass(frozen=True)
 class Job:
-    """A photo, or a film, and the path of its result."""
+    """A photo or video, and the path of its output."""
 
     photo: Path
     result: Path

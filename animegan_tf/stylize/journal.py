@@ -1,4 +1,4 @@
-"""What an interrupted film goes on from: a file beside it with a line for each whole segment."""
+"""The journal of an interrupted video: a file with a line per finished segment."""
 
 import json
 import pathlib
@@ -9,35 +9,35 @@ _VERSION = 1
 
 
 def partial_path(output, suffix, number=1):
-    """The file of this kind while the film at `output` is made, clip.mp4.partial.mkv for instance.
+    """The path of a partial file of the video `output`, for example clip.mp4.partial.mkv.
 
-    The whole name is in it: clip.mp4, clip.mkv and clip.gif of one folder share none.
+    It contains the full name, so that clip.mp4, clip.mkv and clip.gif have different ones.
     """
     output = pathlib.Path(output)
     return output.with_name(f"{output.name}.partial{'' if number == 1 else f'-{number}'}.{suffix}")
 
 
 def record_path(output):
-    """Where the record of the film at `output` is kept."""
+    """The path of the journal of the video `output`."""
     return partial_path(output, "jsonl")
 
 
 def unfinished(output):
-    """Whether the film at `output` was begun and not completed."""
+    """Whether the video `output` was started and not completed."""
     return record_path(output).exists()
 
 
 class Journal:
-    """The record of one film in the making.
+    """The journal of an unfinished video.
 
     Attributes:
-        path: its file.
-        job: what the film is made from and how; a run can only go on with the same.
-        film: name of the file, beside the record, that has the segments.
-        stopped: whether that file was completed when the run was stopped.
-        segments: those it was loaded or made with (those that are added are only in the file), a
-            dictionary each: "frames", pairs of time stamp and duration; "exact_times" of the
-            source and "state" of the stylizer after them.
+        path: the file.
+        job: source and options; only a run with the same ones can continue.
+        film: name of the partial video beside the journal.
+        stopped: whether that file was closed properly when the run was stopped.
+        segments: the segments when the journal was loaded or created (`add` only writes to the
+            file), dicts with "frames" (pairs of timestamp and duration), and "exact_times" of the
+            source and "state" of the stylizer after the segment.
     """
 
     def __init__(self, path, job, film):
@@ -46,7 +46,7 @@ class Journal:
 
     @classmethod
     def load(cls, path):
-        """That in the file, None if there is none or nothing to go on from."""
+        """Read a file; None if there is none, or none to continue from."""
         try:
             lines = pathlib.Path(path).read_text("utf-8").splitlines()
             header = json.loads(lines[0])
@@ -59,17 +59,17 @@ class Journal:
         for line in lines[1:]:
             try:
                 journal.segments.append(json.loads(line))
-            except ValueError:  # the kill came while it was written
+            except ValueError:  # the process was killed while writing
                 break
         return journal
 
     @property
     def film_path(self):
-        """The file that has the segments."""
+        """The path of the partial video."""
         return self.path.with_name(self.film)
 
     def write(self):
-        """Write it all, replacing what is there."""
+        """Write the whole file."""
         header = {
             "version": _VERSION, "job": self.job, "film": self.film, "stopped": self.stopped,
         }  # fmt: skip
@@ -77,16 +77,16 @@ class Journal:
         storage.write_text(self.path, "\n".join(lines) + "\n")
 
     def add(self, segment):
-        """Add a segment to the end of the file."""
+        """Append a segment to the file."""
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(segment) + "\n")
 
     def whole(self, packets):
-        """The segments that are in a file with so many readable packets."""
+        """The segments that are complete in a video with this many readable packets."""
         count, kept = 0, []
         for segment in self.segments:
             count += len(segment["frames"])
-            # A file that was not completed may end within a packet.
+            # A file that was not closed may end with an incomplete packet.
             if count > packets or (count == packets and not self.stopped):
                 break
             kept.append(segment)

@@ -10,7 +10,7 @@ from animegan_tf.validation import check_choice, check_seconds
 from animegan_tf.video.codecs import ANIMATIONS, CODECS, CONTAINERS, default_codec
 from animegan_tf.video.timecode import parse_time
 
-# What runs a generator outside training; "auto" leaves the choice to who runs it.
+# The inference engines; "auto" chooses.
 ENGINES = ("auto", "keras", "litert")
 HDR = ("sdr", "keep")
 # Short side, in pixels, that larger photos are drawn with.
@@ -54,7 +54,7 @@ class PhotoOptions:
 
 @dataclasses.dataclass(frozen=True)
 class VideoOptions:
-    """How films are stylised.
+    """Options of stylising videos.
 
     Attributes:
         codec: one of `CODECS`; by default h264, in WebM vp9.
@@ -113,9 +113,9 @@ class VideoOptions:
         return dataclasses.replace(self, start=start, end=end)
 
     def container_for(self, path):
-        """The container of the result of the film at `path`.
+        """The container of the output for the video at `path`.
 
-        Raises `InputError` for a `crf` where that is an animation.
+        Raises `InputError` for a `crf` with an animation.
         """
         if self.container is not None:
             return self.container
@@ -126,23 +126,23 @@ class VideoOptions:
         if self.codec is None and self.crf is not None and container in ANIMATIONS:
             raise InputError(
                 f"crf: expected none for {path}, which stays a {container}, received {self.crf}; "
-                "the container mp4 makes a film of it"
+                "the container mp4 converts it to a video"
             )
         if self.codec is None or container in CODECS[self.codec].containers:
             return container
-        # An animation that a codec is asked for, or what only Matroska holds.
+        # An animation with an explicit codec, or a codec that only Matroska supports.
         holds = CODECS[self.codec].containers
         return "mp4" if container in ANIMATIONS and "mp4" in holds else holds[-1]
 
     def codec_for(self, container):
-        """(name, `Codec`, crf) for a container; of an animation what it is made from."""
+        """(name, `Codec`, crf) for a container; for animations those of the intermediate file."""
         name = "ffv1" if container in ANIMATIONS else self.codec or default_codec(container)
         codec = CODECS[name]
         return name, codec, codec.crf if self.crf is None else self.crf
 
 
 def result_suffix(path, options):
-    """The suffix for the result of the film at `path`: its own where that fits."""
+    """The suffix of the output for the video at `path`: the same one if it fits the container."""
     container = options.container_for(path)
     suffix = pathlib.Path(path).suffix
     same = {"mp4": (".mp4", ".m4v")}.get(container, (f".{container}",))

@@ -1,10 +1,9 @@
-"""A generator whose normalisation does not jump from frame to frame of a film.
+"""A generator with temporally smoothed normalisation, for video frames.
 
-The networks normalise by the mean and variance of the whole picture, so what moves anywhere changes
-brightness and colours everywhere. Here each norm layer uses a running average of its statistics:
-for frame t with the rate a_t in (0, 1], average_t = a_t statistics_t + (1 - a_t) average_(t-1). A
-rate of 1 forgets what was before, as at a cut. Nothing else is blended: no pixel of an earlier
-frame is in a later one.
+The networks normalise by the mean and variance of the whole image, so motion anywhere changes
+brightness and colours everywhere. Here each norm layer uses a moving average of its statistics: for
+frame t with the rate a_t in (0, 1], average_t = a_t statistics_t + (1 - a_t) average_(t-1). A rate
+of 1 restarts the average, as at a cut. Only statistics are averaged, never pixels.
 """
 
 import keras
@@ -19,7 +18,7 @@ from animegan_tf.stylize.guided import LIMITS
 
 
 class BlendedStatistics:
-    """Before a norm layer's class: its statistics go through `averages`, which its network sets."""
+    """Mixin for norm layers whose statistics are smoothed by `averages`, set by the network."""
 
     averages = None
 
@@ -36,7 +35,7 @@ class _Norm(BlendedStatistics, LayerNorm2D):
 
 
 class _Averages:
-    """What the norm layers share while the network is traced: rates in, averages in and out."""
+    """State shared by the norm layers while the network is traced: rates and averages."""
 
     def begin(self, mix, carry, memory):
         self._mix, self._carry, self._memory = mix, carry, memory
@@ -51,25 +50,20 @@ class _Averages:
 
 
 class StableNetwork:
-    """A copy of a generator for the frames of a film in order, some at a time.
+    """A `FrameNetwork` with smoothed statistics: a copy of a generator.
 
-    `network(batch, rates)`: float32 (N, H, W, 3) in [-1, 1] and N rates to the same shape and
-    range. How the frames are cut into batches makes no difference. With rates of 1 it is the
-    generator.
-
-    Attributes:
-        memory: the averages after the last frame, {name: float32 (1, C)}. It may be set, to go on
-            where another network was.
+    Outputs do not depend on how frames are grouped into batches. With rates of 1 it equals the
+    generator. `memory` has the averages after the last frame.
     """
 
     def __init__(self, model):
-        """`model`: a generator of `build_generator`, which is left as it is."""
+        """`model`: a generator of `build_generator`; it is not changed."""
         self._averages, self.memory, norms = _Averages(), {}, []
         self._generator, self._taken = model, 0
         self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
 
         def clone(layer):
-            # Layers are shared, but for norms.
+            # All layers except norms are shared.
             if not isinstance(layer, LayerNorm2D):
                 return layer
             norm = _Norm.from_config(layer.get_config())
@@ -138,7 +132,7 @@ class StableNetwork:
 
 
 def mixing(rates):
-    """Running averages of N frames as a matrix: averages = mix @ statistics + carry * before.
+    """Moving averages of N frames as a matrix: averages = mix @ statistics + carry * before.
 
     `rates`: N numbers in (0, 1]. Returns float32 (N, N) and (N,).
     """

@@ -17,7 +17,7 @@ class _Norm(BlendedStatistics, PortableLayerNorm2D):
 
 
 class _Averages:
-    """What the norms share while the network is traced: where each average is in one vector."""
+    """State shared by the norms while the network is traced; all averages are in one vector."""
 
     def __init__(self):
         self.places, self.count = {}, 0
@@ -41,10 +41,10 @@ class _Averages:
 
 
 def stable_litert(model, height, width):
-    """The `StableLiteRT` of a generator of `build_generator`, for frames of one size.
+    """Convert a generator of `build_generator` to a `StableLiteRT` for frames of one size.
 
-    height, width: multiples of what it takes. Takes some seconds. Raises `InputError` for frames
-    that would not fit into memory.
+    height, width: multiples of the generator's `size_multiple`. Takes some seconds. Raises
+    `InputError` for frames that do not fit into memory.
     """
     facts = properties(model)
     refuse_large_for_litert(facts["arch"], height, width)

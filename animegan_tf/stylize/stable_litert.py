@@ -1,4 +1,4 @@
-"""`stable.StableNetwork` under LiteRT, for frames of one size. No TensorFlow."""
+"""`stable.StableNetwork` with LiteRT, for frames of one size. No TensorFlow."""
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
@@ -9,24 +9,24 @@ from animegan_tf.networks import metadata
 
 
 class StableLiteRT:
-    """A converted `StableNetwork`: same call and same `memory`, on the processor.
+    """A converted `StableNetwork` on the CPU, with the same `memory`.
 
     Attributes:
-        made: the file, bytes.
-        arch: the network's.
+        made: the TFLite file (bytes).
+        arch: the generator's architecture.
         size: (height, width) of the frames.
     """
 
     one_by_one = True
 
     def __init__(self, made):
-        """`made`: the file of `animegan_tf.stylize.stable_convert`, bytes.
+        """`made`: a file (bytes) from `animegan_tf.stylize.stable_convert`.
 
-        Raises KeyError, ValueError or RuntimeError for another file.
+        Raises KeyError, ValueError or RuntimeError for other files.
         """
         own = metadata.read_own(made)
         self.made, self.arch, self.size = made, own["arch"], tuple(own["size"])
-        # Where each average is in one vector: its first place and how many there are.
+        # (start, count) of each average in the vector of all averages.
         self._places = own["averages"]
         self._count = sum(count for _, count in self._places.values())
         interpreter = Interpreter(model_content=made, num_threads=cores())
@@ -36,9 +36,9 @@ class StableLiteRT:
         }
 
     def __call__(self, batch, rates):
-        """Raises `InputError` for answers that are not finite; `memory` is then as it was.
+        """Raises `InputError` for outputs that are not finite; `memory` is then unchanged.
 
-        Rates of 1 look at no memory, which may then be None.
+        `memory` may be None if the first rate is 1.
         """
         memory = np.zeros(self._count, np.float32)
         if self.memory is not None:
@@ -50,7 +50,7 @@ class StableLiteRT:
             memory = answer["memory"]
         result = np.concatenate(results)
         if not np.isfinite(result).all():
-            raise InputError("checkpoint: its network answers with values that are not finite")
+            raise InputError("checkpoint: the outputs of its network are not finite")
         self.memory = {
             name: memory[None, start : start + count].copy()
             for name, (start, count) in self._places.items()

@@ -1,13 +1,14 @@
-"""A photo to an anime-style image: `Stylizer`.
+"""`Stylizer`, which converts photos to anime style.
 
-Pictures are uint8 RGB (height, width, 3); see `animegan_tf.images`. TensorFlow is imported when a
-`Stylizer` is made, not before. Source: spec of the published stylising (Chen, AnimeGANv2, 2020);
-`sizing="photo"` differs from it in that the result keeps the photo's size, and in that a photo
-over `draw_side` is drawn small and the result enlarged (`animegan_tf.stylize.guided`).
+Images are uint8 RGB (height, width, 3); see `animegan_tf.images`. TensorFlow is imported only when
+a `Stylizer` is created. Source: the published stylising (Chen, AnimeGANv2, 2020). `sizing="photo"`
+differs from it: outputs keep the photo's size, and photos larger than `draw_side` are processed at
+a smaller size and upsampled (`animegan_tf.stylize.guided`).
 """
 
 import contextlib
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,13 @@ from animegan_tf.stylize.kinds import unpacked
 from animegan_tf.stylize.options import DRAW_SIDE
 from animegan_tf.validation import check_choice, check_number, check_whole
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import keras
+
+    from animegan_tf.stylize.engines.base import Engine
+
 SIZINGS = ("photo", "published")
 
 # In units of the network's multiple: its innermost reflection padding, 1, needs a side of 2.
@@ -26,59 +34,59 @@ _MIN_PADDED_MULTIPLES = 2
 
 
 class Stylizer:
-    """A network with the sizes, values and brightness around it: `stylizer(photo) -> result`.
+    """A generator with pre- and post-processing: `stylizer(photo) -> output`.
 
     checkpoint: a run directory, a `.weights.h5` file or a TensorFlow 1 checkpoint (see
         `animegan_tf.networks.weights.load_generator`), an export (a `.tflite` file or a SavedModel
-        folder), or a model of `build_generator`. A photo is fitted into an export of one fixed size
-        by resizing and padding.
-    style: instead of it, the name of a style, one of `animegan_tf.styles.names()`. With neither,
-        the style that ships with this project.
-    styles_dir, mirror, accept_license: for a published style that has not been fetched yet, see
-        `animegan_tf.styles.obtain`. It is fetched if `accept_license` is true.
-    sizing: "photo" gives a result of the photo's size: padded by reflection to what the network
-        needs, cut away afterwards. A photo with a side below 256 is enlarged for the network, its
-        result shrunk. "published" resizes as the published code does (`images.published_size`) and
-        leaves the result at that size.
-    match_brightness: scale the result to the photo's mean brightness, as published. Default: what
-        the style's weights or the export record; where they record nothing, as published. The
-        styles that ship with this project change the brightness on purpose.
-    max_side: shrink a photo whose longer side is over this first; the result then has that size.
-    draw_side, strength, keep_color: see `guided.Delivery`. "published" draws every photo at
-        its published size.
-    engine: "keras", or "litert", which is faster on most processors, takes twice the memory and
-        some seconds at first, as the network is converted. "auto" begins with Keras, converts the
-        network of a weights file after 20 seconds of work and goes on with what is faster; it keeps
-        the converted file in the user's cache, so that the next `Stylizer` needs no TensorFlow. A
-        photo that would not fit into memory that way, and any photo with a GPU, is left to Keras.
-        The engines' answers differ by rounding: a level here and there.
-    strip_memory: compute every photo in strips, with so many gigabytes for the network's work,
-        beside what TensorFlow itself takes (0.6). By default those photos are that would not fit
-        into the free memory whole. The numbers are the same. Not for exports, nor with "litert".
-    quietly: a function that gives a context, in which libraries are loaded that engine="auto" needs
-        later than here; a command line may hide there what they print.
+        folder), or a model of `build_generator`. For an export of one fixed size, photos are
+        resized and padded.
+    style: name of a style instead, one of `animegan_tf.styles.names()`. Without `checkpoint` and
+        `style`, the style that ships with this project.
+    styles_dir, mirror, accept_license: for a published style that must be downloaded, see
+        `animegan_tf.styles.obtain`. It is downloaded if `accept_license` is true.
+    sizing: "photo": outputs have the photo's size; the photo is padded by reflection to the
+        network's multiple, and the output is cropped. A photo with a side below 256 is enlarged for
+        the network, and its output shrunk. "published": the photo is resized as in the published
+        code (`images.published_size`), and the output has that size.
+    match_brightness: scale the output to the photo's mean brightness, as published. Default: as
+        recorded with the weights or the export, else on. It is off for the shipped styles, which
+        change brightness on purpose.
+    max_side: shrink photos whose longer side exceeds this; the output has the smaller size.
+    draw_side, strength, keep_color: see `guided.Delivery`. `draw_side` is ignored with
+        "published".
+    engine: "keras", or "litert", which is faster on most CPUs, but needs twice the memory and some
+        seconds to convert the network. "auto" starts with Keras, converts the network of a weights
+        file after 20 seconds of work, and continues with the faster one. It caches the converted
+        file in the user's cache, so that the next `Stylizer` needs no TensorFlow. With a GPU, and
+        for photos that do not fit into memory with LiteRT, it uses Keras. Outputs of the engines
+        differ by rounding only.
+    strip_memory: process all photos in strips within this many gigabytes, besides TensorFlow's own
+        0.6. By default only photos that do not fit into free memory are. Results are the same. Not
+        for exports and "litert".
+    quietly: a function that returns a context manager, used while engine="auto" loads libraries
+        later; a command line can hide their messages.
 
-    Raises `InputError` for a mistake in these, before TensorFlow is loaded where that is possible,
-    and `OSError` when a style cannot be fetched or kept.
+    Raises `InputError` for invalid arguments, before TensorFlow is loaded if possible, and
+    `OSError` if a style cannot be downloaded or stored.
     """
 
     def __init__(
         self,
-        checkpoint=None,
+        checkpoint: "str | os.PathLike | keras.Model | None" = None,
         *,
-        style=None,
-        styles_dir=None,
-        mirror=None,
-        accept_license=False,
-        sizing="photo",
-        match_brightness=None,
-        max_side=None,
-        draw_side=DRAW_SIDE,
-        strength=1.0,
-        keep_color=False,
-        engine="auto",
-        strip_memory=None,
-        quietly=contextlib.nullcontext,
+        style: str | None = None,
+        styles_dir: str | os.PathLike | None = None,
+        mirror: str | None = None,
+        accept_license: bool = False,
+        sizing: str = "photo",
+        match_brightness: bool | None = None,
+        max_side: int | None = None,
+        draw_side: int = DRAW_SIDE,
+        strength: float = 1.0,
+        keep_color: bool = False,
+        engine: str = "auto",
+        strip_memory: float | None = None,
+        quietly: "Callable[[], contextlib.AbstractContextManager]" = contextlib.nullcontext,
     ):
         self.delivery = Delivery(draw_side, strength, keep_color)
         check_options(
@@ -110,8 +118,8 @@ class Stylizer:
                 f"sizing: expected photo for a model of {self.note()}, received {sizing}"
             )
 
-    def note(self):
-        """What the user should know of how photos are fitted, or None."""
+    def note(self) -> str | None:
+        """A sentence about the fixed input size of an export, or None."""
         if self.engine.size is None:
             return None
         height, width = self.engine.size
@@ -148,20 +156,20 @@ class Stylizer:
             result = images.match_brightness(result, photo)
         return self.delivery.finish(photo, drawn, result)
 
-    def shrink(self, photo):
-        """What is drawn of a photo within `max_side`: itself, or smaller, see `draw_side`."""
+    def shrink(self, photo: np.ndarray) -> np.ndarray:
+        """The photo at the size at which it is processed, see `draw_side`."""
         return (
             photo if self.sizing == "published" else self.delivery.shrink(photo, self.engine.size)
         )
 
     def _refuse_too_large(self, photo):
-        """Before the photo becomes floats, which takes a while and memory too."""
+        """Check the size before the photo is converted to float."""
         published = self.sizing == "published"
         size = images.published_size(*photo.shape[:2]) if published else self._inner_size(photo)
         self.engine.refuse_too_large(*size)
 
-    def prepare(self, photo):
-        """What the network is given for what `shrink` gave: float32 (1, H', W', 3)."""
+    def prepare(self, photo: np.ndarray) -> np.ndarray:
+        """The network's input for an output of `shrink`: float32 (1, H', W', 3)."""
         if self.sizing == "published":
             return images.preprocess_published(photo)
         inner = images.resize(photo, *self._inner_size(photo))
@@ -171,28 +179,28 @@ class Stylizer:
         padded = images.pad_to_multiple(inner, multiple, at_least=_MIN_PADDED_MULTIPLES * multiple)
         return images.to_network(padded)[None]
 
-    def finish(self, output, photo):
-        """The network's answer (1, H', W', 3) to a prepared `photo` as uint8 RGB of its size."""
+    def finish(self, output: np.ndarray, photo: np.ndarray) -> np.ndarray:
+        """Convert the network's output (1, H', W', 3) to uint8 RGB of the size of `photo`."""
         if self.sizing == "published":
             return images.to_uint8(output[0])
         height, width = self._inner_size(photo)
         return images.resize(images.to_uint8(output[0, :height, :width]), *photo.shape[:2])
 
     def _inner_size(self, photo):
-        """The size of the photo itself, without padding, as the network sees it."""
+        """The size of the photo in the network's input, without padding."""
         if self.engine.size is not None:
             return images.size_within(*photo.shape[:2], *self.engine.size)
         return images.enlarged_size(*photo.shape[:2], TRAINED_SIDE, MAX_ENLARGED_PIXELS)
 
     @property
-    def model(self):
-        """The Keras model, or None where an export runs."""
+    def model(self) -> "keras.Model | None":
+        """The Keras model, or None for an export."""
         return getattr(self.engine, "model", None)
 
-    def network(self, batch, engine=None):
-        """The answers, of the same shape, to float32 (N, H, W, 3) of `prepare`, some together.
+    def network(self, batch: np.ndarray, engine: "Engine | None" = None) -> np.ndarray:
+        """Run the network on a batch of inputs from `prepare`, float32 (N, H', W', 3).
 
-        engine: what computes them, for those who choose one themselves.
+        engine: another engine of the same network.
         """
         try:
             result = (engine or self.engine)(batch)
@@ -202,7 +210,7 @@ class Stylizer:
                 f"{width}x{height} is too large for this device's memory; {LIMITS}"
             ) from error
         if not np.isfinite(result).all():
-            raise InputError("checkpoint: its network answers with values that are not finite")
+            raise InputError("checkpoint: the outputs of its network are not finite")
         return result
 
 
@@ -216,7 +224,7 @@ def check_options(
     engine="auto",
     strip_memory=None,
 ):
-    """Raise `InputError` for what `Stylizer` would refuse without looking into the checkpoint."""
+    """Raise `InputError` for arguments of `Stylizer` that are invalid for any checkpoint."""
     styles.check_choice(checkpoint, style)
     if checkpoint is not None:
         _check_checkpoint(checkpoint)
@@ -236,18 +244,17 @@ def _check_strip_memory(strip_memory, checkpoint, engine):
         raise InputError("strip_memory: expected the engine auto or keras with it, received litert")
     if is_export(checkpoint):
         raise InputError(
-            f"strip_memory: expected a checkpoint that is no export, received {checkpoint}, which "
-            "computes whole pictures only"
+            f"strip_memory: expected a checkpoint that is not an export, received {checkpoint}"
         )
 
 
 def _check_checkpoint(checkpoint):
     kinds = "a run directory, a .weights.h5 file, a TensorFlow 1 checkpoint or an export"
     if isinstance(checkpoint, (str, os.PathLike)) and str(checkpoint):
-        # A TensorFlow 1 checkpoint is named by the prefix of its files.
+        # The path of a TensorFlow 1 checkpoint is the prefix of its files.
         if not (os.path.exists(checkpoint) or os.path.exists(f"{checkpoint}.index")):
             known = str(checkpoint) in styles.names()
-            hint = f" (there is a style of that name: --style={checkpoint})" if known else ""
+            hint = f" (there is a style with this name: --style={checkpoint})" if known else ""
             raise InputError(f"checkpoint: expected {kinds}, found nothing at {checkpoint}{hint}")
     elif not callable(checkpoint):
         raise InputError(f"checkpoint: expected {kinds}, received {checkpoint!r}")

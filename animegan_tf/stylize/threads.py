@@ -1,8 +1,8 @@
-"""Decoding, the network and encoding at the same time, with a few frames between them.
+"""Threads for decoding, inference and encoding in parallel.
 
-The network runs in the caller's thread, which also gets signals; a `Feeder` decodes ahead of it and
-a `Drain` encodes behind it, each in a thread of its own. Queues are bounded, so memory does not
-depend on the film's length.
+The network runs in the caller's thread, which also receives signals. A `Feeder` decodes ahead of it
+and a `Drain` encodes behind it, each in its own thread. Queues are bounded, so memory does not
+depend on the length of the video.
 """
 
 import contextlib
@@ -14,9 +14,9 @@ _END = object()
 
 
 class Feeder:
-    """Runs an iterator in a thread, at most `depth` items ahead; iterate over it.
+    """Iterates over `items`, which run ahead by up to `depth` items in a thread.
 
-    An error of the iterator is raised where its item would have come.
+    An exception of the iterator is raised at the position of its item.
     """
 
     def __init__(self, items, depth):
@@ -48,7 +48,7 @@ class Feeder:
         return None
 
     def _get(self):
-        # A wait without an end would not let Ctrl-C through on every system.
+        # A wait without a timeout would block Ctrl-C on some systems.
         while True:
             with contextlib.suppress(queue.Empty):
                 return self._queue.get(timeout=0.1)
@@ -60,15 +60,15 @@ class Feeder:
             yield item
 
     def stop(self):
-        """End early, and wait for the thread."""
+        """Stop early, and wait for the thread."""
         self._stopped.set()
         self._thread.join()
 
 
 class Drain:
-    """Calls a function in a thread with what is `put`, at most `depth` items behind.
+    """Calls a function in a thread with the items of `put`, up to `depth` items behind.
 
-    An error of the function is raised by the next `put`, or by `finish`.
+    An exception of the function is raised by the next `put`, or by `finish`.
     """
 
     def __init__(self, function, depth):
@@ -85,13 +85,13 @@ class Drain:
                     self._error = error
 
     def put(self, item):
-        """Hand an item over, waiting while the queue is full."""
+        """Add an item; blocks while the queue is full."""
         if self._error is not None:
             raise self._error
         self._queue.put(item)
 
     def finish(self):
-        """Wait until everything is done."""
+        """Wait until all items are processed."""
         self._queue.put(_END)
         self._thread.join()
         if self._error is not None:
@@ -100,33 +100,33 @@ class Drain:
 
 
 class BatchSize:
-    """How many frames the network is given at once: the fastest, measured on the first frames."""
+    """Chooses the fastest batch size by measurement on the first frames."""
 
-    # A batch has to be this much faster per frame than a smaller one.
+    # Maximum time per frame relative to a smaller batch.
     _WORTH = 0.95
 
     def __init__(self, largest):
-        """`largest` that fits into memory."""
+        """`largest`: the maximum that fits into memory."""
         self._waiting = [size for size in (1, 2, 4, 8) if size <= max(1, largest)]
         self._seconds = {}
         self._calls = 0
         self.best = None if len(self._waiting) > 1 else 1
 
     def now(self):
-        """That of the next call."""
+        """The size of the next batch."""
         return self.best or self._waiting[0]
 
     def took(self, size, seconds):
-        """The last call: `size` frames, fewer at the end of a segment."""
+        """Record the time of a batch of `size` frames."""
         if self.best is not None or size != self._waiting[0]:
             return
         self._calls += 1
-        if self._calls == 1:  # the first of a size also sets up
+        if self._calls == 1:  # the first call of a size includes setup
             return
         self._seconds[size], self._calls = seconds / size, 0
         before = [self._seconds[one] for one in self._seconds if one < size]
         if before and self._seconds[size] > self._WORTH * min(before):
-            self._waiting = [size]  # larger ones will not be faster either
+            self._waiting = [size]  # larger ones are not faster either
         self._waiting.pop(0)
         if not self._waiting:
             self._choose()
@@ -138,7 +138,7 @@ class BatchSize:
                 self.best = one
 
     def limit(self, largest):
-        """No more than `largest` from now on: memory is full, or more at once are no faster."""
+        """Use at most `largest` from now on."""
         self._waiting = [size for size in self._waiting if size <= largest]
         if self.best is None and not self._waiting:
             self._choose()
@@ -147,7 +147,7 @@ class BatchSize:
 
 
 class Stopwatch:
-    """Adds up the seconds of the blocks it is used with; `last` is that of the latest."""
+    """A context manager that sums up `seconds`; `last` is the time of the last block."""
 
     def __init__(self):
         self.seconds = self.last = 0.0

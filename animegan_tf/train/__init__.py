@@ -1,4 +1,4 @@
-"""Training: what `animegan-train` does, read from `__main__`.
+"""Training: the package of `animegan-train`. Start reading at `__main__`.
 
 `plan` (what a run will do, checked before it starts) → `loop` (build, restore, step, record, save)
 → `animegan` (the Keras model whose `train_step` is the method's update) → `losses`. Beside the

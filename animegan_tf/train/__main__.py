@@ -2,14 +2,14 @@ r"""Train a style from a folder of photos and a folder of anime frames.
 
   animegan-train --flagfile=flags/hayao.flags --data_dir=DATA --run_dir=RUN
 
-DATA holds train_photo/, <style>/style/ and, optionally, <style>/smooth/ and val/. The anime frames
-can also be read straight from films, and everything from TFRecord shards:
+DATA contains train_photo/, <style>/style/ and, optionally, <style>/smooth/ and val/. Anime frames
+can also be read directly from videos, and all images from TFRecord shards:
 
   ... --source=video --video=film.mkv --data_dir=DATA --run_dir=RUN
   ... --source=tfrecord --tfrecords=SHARDS --run_dir=RUN
 
-Starting again with the same run directory resumes after the last checkpoint. Try it with no data at
-all (python -m animegan_tf.train is the same command):
+The same command with the same run directory resumes from the last checkpoint. To try it without any
+data (python -m animegan_tf.train is the same command):
 
   animegan-train --flagfile=flags/smoke.flags --run_dir=/tmp/smoke
 """
@@ -31,29 +31,29 @@ from animegan_tf.video.timecode import parse_time
 FLAGS = flags.FLAGS
 
 _RECIPE_HELP = {
-    "arch": "the generator",
-    "norm": "the discriminator's norm",
-    "gan": "type of the adversarial losses",
-    "discriminator_weights": "factors of the discriminator's terms: real, generated, gray, smooth",
-    "epochs": "length of the run, all phases together",
-    "batch_size": "images per step, on all devices together",
-    "image_size": "side of the square training images in pixels",
-    "training_rate": "generator updates per discriminator update",
-    "init_pixel_weight": "not published: weight of the mean absolute pixel difference in the "
-    "initialisation phase",
-    "init_color_weight": "not published: weight of the colour loss in the initialisation phase",
-    "init_learning_rate_end": "not published: factor that the initialisation's learning rate "
-    "reaches at its end, by a half cosine",
-    "learning_rate_end": "not published: the same for the adversarial phase",
-    "match_brightness": "a property of the style that its weights keep: whether stylising gives "
-    "results their photo's mean brightness by default, as published; for styles that are brighter "
-    "or darker than photos on purpose, --nomatch_brightness",
-    "generator_norm": "the generator's norm; not published but for published (v2 and lite: layer, "
-    "v1: instance)",
-    "discriminator_epochs": "not published: epochs after the initialisation phase in which the "
-    "discriminator alone is trained, so that the generator meets one that knows the style",
-    "ema_decay": "not published: decay of a running average of the generator's weights, which is "
-    "then what is saved for stylising; 0 keeps none",
+    "arch": "Generator architecture.",
+    "norm": "Norm of the discriminator.",
+    "gan": "Type of the adversarial losses.",
+    "discriminator_weights": "Weights of the discriminator's loss terms: real, generated, gray, "
+    "smooth.",
+    "epochs": "Length of the run, all phases together.",
+    "batch_size": "Images per step, on all devices together.",
+    "image_size": "Side of the square training images in pixels.",
+    "training_rate": "Generator updates per discriminator update.",
+    "init_pixel_weight": "Weight of the mean absolute pixel difference in the initialisation "
+    "phase. Not published.",
+    "init_color_weight": "Weight of the colour loss in the initialisation phase. Not published.",
+    "init_learning_rate_end": "Factor of the learning rate at the end of the initialisation phase, "
+    "which decays by a half cosine. Not published.",
+    "learning_rate_end": "The same for the adversarial phase. Not published.",
+    "match_brightness": "Give outputs the mean brightness of their photos by default, as "
+    "published. Stored with the weights. Use --nomatch_brightness for a style that is brighter or "
+    "darker than photos on purpose.",
+    "generator_norm": "Norm of the generator: published is layer for v2 and lite, instance for v1.",
+    "discriminator_epochs": "Epochs after the initialisation phase that train the discriminator "
+    "only, so that it knows the style before the generator is trained against it. Not published.",
+    "ema_decay": "Decay of a moving average of the generator's weights, which is then saved for "
+    "stylising; 0 for none. Not published.",
 }
 _CHOICES = {
     "arch": tuple(SIZE_MULTIPLES),
@@ -65,7 +65,7 @@ _CHOICES = {
 
 def _define_recipe_flags():
     for field in dataclasses.fields(Recipe):
-        text = _RECIPE_HELP.get(field.name, field.name.replace("_", " "))
+        text = _RECIPE_HELP.get(field.name, f"{field.name.replace('_', ' ').capitalize()}.")
         if field.name in _CHOICES:
             flags.DEFINE_enum(field.name, field.default, _CHOICES[field.name], text)
         elif field.type is bool:
@@ -79,36 +79,41 @@ def _define_recipe_flags():
 
 
 def _define_source_flags():
-    flags.DEFINE_string("data_dir", None, "folder with train_photo/, <style>/style/, val/")
-    flags.DEFINE_string("style", None, "name of the style's folder in data_dir")
+    flags.DEFINE_string("data_dir", None, "Folder with train_photo/, <style>/style/ and val/.")
+    flags.DEFINE_string("style", None, "Name of the style's folder in data_dir.")
     flags.DEFINE_enum(
         "source",
         "images",
         SOURCES,
-        "images: all from the folders in data_dir; video: the anime frames straight from --video, "
-        "photos from data_dir; tfrecord: all from --tfrecords",
+        "images: read everything from the folders in data_dir. video: read anime frames from "
+        "--video and photos from data_dir. tfrecord: read everything from --tfrecords.",
     )
-    flags.DEFINE_string("video", None, "a film, or a folder of films, for --source=video")
-    flags.DEFINE_float("video_every", 2.0, "seconds of film for each anime frame")
-    flags.DEFINE_string("video_start", "0", "where to begin in each film: seconds or h:mm:ss")
+    flags.DEFINE_string("video", None, "Video, or folder of videos, for --source=video.")
+    flags.DEFINE_float("video_every", 2.0, "Seconds of video per anime frame.")
+    flags.DEFINE_string("video_start", "0", "Start time in each video: seconds or h:mm:ss.")
     flags.DEFINE_string(
-        "video_end", None, "where to end; a negative time (--video_end=-1:30) counts from the end"
+        "video_end", None, "End time; a negative time (--video_end=-1:30) counts from the end."
     )
     flags.DEFINE_string(
-        "tfrecords", None, "folder of tools/make_tfrecords.py, for --source=tfrecord"
+        "tfrecords", None, "Folder written by tools/make_tfrecords.py, for --source=tfrecord."
     )
 
 
 def _define_data_flags():
-    flags.DEFINE_enum("crop", "none", CROPS, "how a square is cut from a picture; none: refuse")
-    flags.DEFINE_bool("hflip", False, "mirror pictures at random")
+    flags.DEFINE_enum(
+        "crop",
+        "none",
+        CROPS,
+        "How squares are cropped from images; with none, images of another size are an error.",
+    )
+    flags.DEFINE_bool("hflip", False, "Flip images horizontally at random.")
     flags.DEFINE_list(
-        "scale", ["1", "1"], "resize pictures by a random factor LOW,HIGH; needs a crop"
+        "scale", ["1", "1"], "Resize images by a random factor LOW,HIGH; requires --crop."
     )
     flags.DEFINE_float(
-        "hue", 0.0, "turn the photos' colours at random, by up to so many degrees (0 to 180)"
+        "hue", 0.0, "Largest random hue rotation of the photos, in degrees (0 to 180)."
     )
-    flags.DEFINE_float("cache_gb", 2.0, "memory for decoded pictures")
+    flags.DEFINE_float("cache_gb", 2.0, "Memory for decoded images in GB.")
     flags.DEFINE_enum(
         "reference",
         "photo",
@@ -119,39 +124,43 @@ def _define_data_flags():
         "its long contours",
     )
     flags.DEFINE_float(
-        "reference_saturation", 1.0, "makes the colours of another reference so much stronger"
+        "reference_saturation", 1.0, "Saturation factor of a flat or drawn reference."
     )
     flags.DEFINE_float(
-        "reference_gamma", 1.0, "the power of the lightness in another reference; below 1: lighter"
+        "reference_gamma", 1.0, "Gamma of a flat or drawn reference; below 1 makes it lighter."
     )
     flags.DEFINE_list(
         "color_shift",
         [],
-        "B,G,R added to the colour anime on the 0..255 scale, or auto: what takes the style's tint "
-        "away, as the early AnimeGANv2 did (see tools/color_balance.py)",
+        "B,G,R added to the colour anime on the 0..255 scale, or auto to remove the style's colour "
+        "cast, as the early AnimeGANv2 did (see tools/color_balance.py).",
     )
 
 
 def _define_run_flags():
-    flags.DEFINE_string("run_dir", None, "where checkpoints, scalars and samples go")
+    flags.DEFINE_string("run_dir", None, "Folder for checkpoints, scalars and samples.")
     flags.DEFINE_string(
         "features", "imagenet", "VGG weights: imagenet (a download), a .npy, .npz or .h5, or random"
     )
-    flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "the feature network")
-    flags.DEFINE_integer("steps_per_epoch", None, "default: max(photos, frames) // batch_size")
-    flags.DEFINE_integer("save_every", 500, "steps between checkpoints; one after each epoch too")
-    flags.DEFINE_float("save_minutes", 0.0, "minutes between checkpoints, besides; 0 for none")
-    flags.DEFINE_integer("keep", 3, "checkpoints kept")
-    flags.DEFINE_integer("keep_every", 0, "epochs between generators kept for good; 0 for none")
-    flags.DEFINE_integer("samples", 6, "photos in the sample grid")
-    flags.DEFINE_string(
-        "init_from", None, "start from this generator (run, weights, TF1 checkpoint)"
+    flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "The feature network.")
+    flags.DEFINE_integer("steps_per_epoch", None, "Default: max(photos, frames) // batch_size.")
+    flags.DEFINE_integer(
+        "save_every", 500, "Steps between checkpoints; one is also saved after each epoch."
     )
-    flags.DEFINE_integer("seed", 0, "of the first weights, the order of the data, the crops")
-    flags.DEFINE_bool("dry_run", False, "check and print what would be done, and stop")
-    flags.DEFINE_bool("synthetic_data", False, "draw a few tiny pictures into run_dir/data instead")
+    flags.DEFINE_float("save_minutes", 0.0, "Minutes between additional checkpoints; 0 for none.")
+    flags.DEFINE_integer("keep", 3, "Number of checkpoints to keep.")
+    flags.DEFINE_integer(
+        "keep_every", 0, "Epochs between generators that are kept permanently; 0 for none."
+    )
+    flags.DEFINE_integer("samples", 6, "Number of photos in the sample grid.")
+    flags.DEFINE_string(
+        "init_from", None, "Initial generator: a run, a weights file or a TensorFlow 1 checkpoint."
+    )
+    flags.DEFINE_integer("seed", 0, "Seed of the weights, the order of the data and the crops.")
+    flags.DEFINE_bool("dry_run", False, "Check the configuration, print the plan and stop.")
+    flags.DEFINE_bool("synthetic_data", False, "Train on tiny images drawn into run_dir/data.")
     flags.DEFINE_list(
-        "allow_change", [], "flags that may differ from the ones run_dir was made with"
+        "allow_change", [], "Flags that may differ from those that run_dir was created with."
     )
 
 
@@ -160,7 +169,7 @@ def _define_device_flags():
         "strategy",
         "auto",
         STRATEGIES,
-        "where to compute; auto: every GPU, all workers of TF_CONFIG",
+        "Devices to use; auto: all GPUs, and all workers of TF_CONFIG.",
     )
     flags.DEFINE_enum("mixed_precision", "float32", PRECISIONS, "type of the convolutions")
     flags.DEFINE_bool("jit_compile", False, "compile the steps with XLA")
@@ -168,9 +177,9 @@ def _define_device_flags():
     flags.DEFINE_bool("scale_lr", False, "multiply the learning rates by the number of replicas")
 
 
-# These say how this call goes on, not what the run computes.
+# These flags concern a single command, not the run.
 _NOT_RECORDED = frozenset(("run_dir", "dry_run", "allow_change"))
-# Recorded, but without a part in the numbers that a run computes.
+# Recorded, but without influence on what the run computes.
 _FREE_TO_CHANGE = frozenset(
     ("cache_gb", "samples", "keep", "keep_every", "save_every", "save_minutes")
 )
@@ -178,24 +187,24 @@ _FREE_TO_CHANGE = frozenset(
 _WITHOUT_EFFECT = frozenset(("cache_style_gram",))
 
 
-# What most runs set, besides --flagfile; --help shows these first, then the others by heading.
+# --help shows these first, then the others by heading.
 _FIRST = {
-    "What most runs set, besides --flagfile": (
+    "Flags that most runs set, besides --flagfile": (
         "style", "data_dir", "run_dir", "crop", "features", "epochs", "batch_size", "image_size",
         "init_from", "dry_run",
     ),
 }  # fmt: skip
 _GROUPS = {
-    "Where images come from": _define_source_flags,
-    "How images are changed": _define_data_flags,
-    "The run, its checkpoints and samples": _define_run_flags,
+    "Sources of images": _define_source_flags,
+    "Crops and augmentation": _define_data_flags,
+    "Run, checkpoints and samples": _define_run_flags,
     "Devices and precision": _define_device_flags,
-    "The recipe": _define_recipe_flags,
+    "Recipe": _define_recipe_flags,
 }
 
 
 def define_flags():
-    """Define this command's flags and return their names, by heading."""
+    """Define this command's flags and return their names as {heading: names}."""
     names = {}
     for heading, define in _GROUPS.items():
         before = set(FLAGS)
@@ -220,7 +229,7 @@ def recipe_from_flags():
     return Recipe(**{**numbers, name: _floats(name, numbers[name])})
 
 
-# What each source cannot do without, besides run_dir.
+# The flags that each source requires, besides run_dir.
 _REQUIRED = {
     "images": ("data_dir", "style"),
     "video": ("data_dir", "video"),
@@ -277,7 +286,7 @@ def _run_config():
 
 
 def _recorded(names):
-    """The flags as {name: flagfile line}, without those that do not change what is computed."""
+    """The flags that describe the run as {name: flagfile line}."""
     recorded = sorted(set(names) - _NOT_RECORDED)
     return {name: FLAGS[name].serialize() for name in recorded if FLAGS[name].value is not None}
 
@@ -288,13 +297,13 @@ def _flag_name(line):
 
 
 def _refuse_changes(now, path, allowed):
-    """Raise `InputError` if the flags differ from those that the run directory was made with."""
+    """Raise `InputError` if the flags differ from those that the run directory was created with."""
     if not path.exists():
         return
     before = set(path.read_text("utf-8").splitlines())
     old = {_flag_name(line): line for line in before}
     changed = {_flag_name(line) for line in before.symmetric_difference(now.values())}
-    # A flag that this version added, at its default, changes nothing.
+    # A flag of a newer version has no influence at its default value.
     added = {name for name in changed - old.keys() if FLAGS[name].value == FLAGS[name].default}
     refused = sorted(changed - added - _FREE_TO_CHANGE - _WITHOUT_EFFECT - set(allowed))
     if refused:
@@ -302,7 +311,7 @@ def _refuse_changes(now, path, allowed):
             f"{old.get(name, 'not set')} then, {now.get(name, 'not set')} now" for name in refused
         )
         raise InputError(
-            f"run_dir: {str(path.parent)!r} was made with other flags ({details}); use another "
+            f"run_dir: {str(path.parent)!r} was created with other flags ({details}); use another "
             f"directory, or --allow_change={','.join(refused)}"
         )
 
@@ -317,7 +326,7 @@ def _make_plan(config):
 
 
 def _dry_run(config):
-    """The plan as text; synthetic data that is not there yet is drawn aside, and goes again."""
+    """The plan as text; missing synthetic data is drawn into a temporary folder."""
     folder = config.data.data_dir
     with tempfile.TemporaryDirectory() as aside:
         if FLAGS.synthetic_data and not any(Path(folder).glob("*")):
@@ -327,7 +336,7 @@ def _dry_run(config):
 
 
 def main(argv, names=()):
-    """Train as the flags say; returns the exit status."""
+    """Train with the parsed flags; returns the exit status."""
     from animegan_tf.train import plan as training
 
     cli.refuse_arguments(argv)
@@ -342,7 +351,7 @@ def main(argv, names=()):
     if FLAGS.dry_run:
         return 0
     with training.held(config.run_dir, worker):
-        # While the data was looked at, another command may have trained here.
+        # Another command may have trained here while the data was checked.
         _refuse_changes(recorded, flags_file, FLAGS.allow_change)
         training.prepare(plan, worker)
         cli.load_tensorflow()

@@ -11,12 +11,13 @@ import keras
 import tensorflow as tf
 
 from animegan_tf import losses
+from animegan_tf.recipes import Recipe
 from animegan_tf.validation import check_choice
 
 BATCH_KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
-# Keras starts at 2^15, where the first dozen updates overflow: the losses here are in the hundreds.
+# Keras starts at 2^15, at which the first dozen updates overflow: the losses are in the hundreds.
 FLOAT16_LOSS_SCALE = 2.0**4
-# Checkpoints hold the place in this tuple: new phases go to its end.
+# Checkpoints store the index in this tuple: append new phases.
 PHASES = ("initialize", "adversarial", "discriminate")
 INIT_TERMS = ("init", "content", "pixel", "color")
 DISCRIMINATOR_TERMS = ("d",)
@@ -32,7 +33,7 @@ def _adam(recipe, learning_rate, name, variables):
         name=name,
     )
     if keras.config.dtype_policy().compute_dtype == "float16":
-        # Small gradients vanish in float16; Keras does this by itself only in `compile`.
+        # Small gradients underflow in float16; Keras scales losses automatically only in `compile`.
         optimizer = keras.optimizers.LossScaleOptimizer(
             optimizer, initial_scale=FLOAT16_LOSS_SCALE, name=f"{name}_scaled"
         )
@@ -44,16 +45,24 @@ class AnimeGAN(keras.Model):
     """Generator, discriminator, features and three Adam optimisers, trained in phases.
 
     `generator` and `discriminator` come from `build_generator` and `build_discriminator`,
-    `features` from `build_feature_extractor`, the numbers from `recipe` (a `Recipe`).
+    `features` from `build_feature_extractor`, the hyperparameters from `recipe`.
     `initialize_step`, `discriminate_step` (not published) and `adversarial_step` do one update
-    each; `update` does the one of `self.phase` ("initialize" at first, then "discriminate" or
-    "adversarial"; assign it between steps) and moves the running average. `train_step` is `update`,
-    so that `fit(dataset)` works after the constructor without `compile`; a `training_rate` above 1
-    and learning rates that decay are a training run's matter (`loop`). `seed` is that of the
-    gradient penalties' draws. Under a `tf.distribute` strategy a batch is each replica's part.
+    each. `update` does the one of `self.phase` ("initialize" at first, then "discriminate" or
+    "adversarial"; assign it between steps) and updates the moving average. `train_step` calls
+    `update`, so that `fit(dataset)` works without `compile`; a `training_rate` above 1 and learning
+    rate decay are implemented in `loop` only. `seed` is for the random numbers of the gradient
+    penalties. Under a `tf.distribute` strategy a batch is the part of one replica.
     """
 
-    def __init__(self, generator, discriminator, features, recipe, seed=0, **kwargs):
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        features: keras.Model,
+        recipe: Recipe,
+        seed: int = 0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.generator = generator
         self.discriminator = discriminator
@@ -78,13 +87,13 @@ class AnimeGAN(keras.Model):
         self._phase = PHASES[0]
         self.average = self._build_average() if recipe.ema_decay else None
         self.best_generator.match_brightness = recipe.match_brightness
-        # There is no forward pass of the whole to build from.
+        # There is no forward pass of the whole model that could build it.
         self.built = True
         # XLA is slower than the plain graph for these networks on a CPU.
         self.compile(jit_compile=False)
 
     @property
-    def phase(self):
+    def phase(self) -> str:
         """The phase that `train_step` trains: one of `PHASES`."""
         return self._phase
 
@@ -93,7 +102,7 @@ class AnimeGAN(keras.Model):
         check_choice("phase", value, PHASES)
         if value != self._phase:
             self._phase = value
-            # The phase is part of the traced graph: `fit` has to trace the other step.
+            # The phase is part of the traced graph: `fit` must trace the other step.
             if self.train_function is not None:
                 self.make_train_function(force=True)
 
@@ -104,22 +113,22 @@ class AnimeGAN(keras.Model):
         return average
 
     @property
-    def best_generator(self):
-        """What to stylise with: the running average where one is kept, else the generator."""
+    def best_generator(self) -> keras.Model:
+        """The generator to stylise with: the moving average with `ema_decay`, else `generator`."""
         return self.generator if self.average is None else self.average
 
     def _update_average(self):
-        """Move the running average, if one is kept, towards the generator: after its n-th update.
+        """Update the moving average, if there is one, after the generator's n-th update.
 
-        The decay is n / (n + 9), at most `ema_decay`, so that the average does not hold on to the
-        first random weights.
+        The decay is n / (n + 9), at most `ema_decay`, so that the initial random weights are
+        forgotten quickly.
         """
         if self.average is None:
             return
         updates = self.init_optimizer.iterations.value + self.generator_optimizer.iterations.value
         updates = tf.cast(updates, tf.float32)
         decay = tf.minimum(self.recipe.ema_decay, updates / (updates + 9.0))
-        # As Keras' optimisers do it: variables of several replicas are updated together.
+        # As in Keras' optimisers: variables of several replicas are updated together.
         tf.__internal__.distribute.interim.maybe_merge_call(
             self._move_average, tf.distribute.get_strategy(), decay
         )
@@ -143,22 +152,24 @@ class AnimeGAN(keras.Model):
         used = (True, recipe.content_weight, recipe.init_pixel_weight, recipe.init_color_weight)
         return [name for name, weight in zip(INIT_TERMS, used, strict=True) if weight]
 
-    def call(self, photo, training=False):
-        """The stylised picture of `photo` (N, H, W, 3): the generator alone."""
+    def call(self, photo: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """The generator's output for `photo` (N, H, W, 3)."""
         return self.generator(photo, training=training)
 
-    def train_step(self, batch):
-        """`update` as `fit` wants it: returns the running means of the losses."""
+    def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """`update` for `fit`: returns the running means of the losses."""
         for name, value in self.update(batch)[0].items():
             self._means[name].update_state(value)
         return {metric.name: metric.result() for metric in self.metrics}
 
-    def update(self, batch, update_discriminator=True):
-        """One update of the current phase on a batch, the running average included.
+    def update(
+        self, batch: dict[str, tf.Tensor], update_discriminator: bool = True
+    ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        """One update of the current phase on a batch, including the moving average.
 
-        What a training run and `fit` execute. Returns two dicts of float32 scalars: the losses of
+        Training runs and `fit` call this. Returns two dicts of float32 scalars: the losses of
         `initialize_step`, `discriminate_step` or `adversarial_step`, and diagnostics.
-        `update_discriminator` is that of `adversarial_step`.
+        `update_discriminator` is as in `adversarial_step`.
         """
         if self._phase == "discriminate":
             return self.discriminate_and_measure(batch)
@@ -169,18 +180,18 @@ class AnimeGAN(keras.Model):
         self._update_average()
         return results
 
-    def initialize_step(self, batch):
+    def initialize_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One update of the generator towards reconstructing the photo's features.
 
         Returns the losses as a dict of float32 scalars: `init` (weighted total), `content`, and
-        `pixel` and `color` where the recipe gives them a weight in this phase.
+        `pixel` and `color` if the recipe has a weight for them in this phase.
         """
         return self.initialize_and_measure(batch)[0]
 
     def initialize_and_measure(self, batch):
         """`initialize_step` that returns its losses and a dict of diagnostics.
 
-        `generator_gradient_norm`: of the total loss, before Adam.
+        `generator_gradient_norm` is that of the total loss, before Adam.
         """
         with tf.GradientTape() as tape:
             generated = self.generator(batch["photo"], training=True)
@@ -190,7 +201,7 @@ class AnimeGAN(keras.Model):
         return {"init": loss, **terms}, {"generator_gradient_norm": norm}
 
     def _initialization_loss(self, reference, generated):
-        # A weight of 0 saves the term's work, here the whole feature network's.
+        # Terms of weight 0 are not computed; for `content` that saves the whole feature network.
         recipe, terms, weights = self.recipe, {}, {}
         if recipe.content_weight:
             weights["content"] = recipe.content_weight
@@ -205,8 +216,8 @@ class AnimeGAN(keras.Model):
             terms["color"] = losses.color_loss(reference, generated)
         return tf.add_n([weights[name] * term for name, term in terms.items()]), terms
 
-    def discriminate_step(self, batch):
-        """One update of the discriminator; the generator stays as it is. Not published.
+    def discriminate_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """One update of the discriminator only. Not published.
 
         Returns `{"d": loss}`, the weighted total of `adversarial_step`.
         """
@@ -217,25 +228,27 @@ class AnimeGAN(keras.Model):
         loss, measures = self._update_discriminator(batch, self.generator(batch["photo"]))
         return {"d": loss}, measures
 
-    def adversarial_step(self, batch, update_discriminator=True):
+    def adversarial_step(
+        self, batch: dict[str, tf.Tensor], update_discriminator: bool = True
+    ) -> dict[str, tf.Tensor]:
         """One update of the discriminator and then one of the generator on the same batch.
 
         Returns the losses as a dict of float32 scalars: `d` and `g` weighted totals; `content`,
-        `style`, `color`, `tv`, `adversarial` (the generator's) unweighted. With
-        `update_discriminator=False` the discriminator stays and `d` is missing: `training_rate`
-        k means one discriminator update per k generator updates.
+        `style`, `color`, `tv`, `adversarial` (the generator's) unweighted.
+        `update_discriminator=False` skips the discriminator, and `d` is missing; a `training_rate`
+        of k means one discriminator update per k generator updates.
         """
         return self.adversarial_and_measure(batch, update_discriminator)[0]
 
     def adversarial_and_measure(self, batch, update_discriminator=True):
         """`adversarial_step` that returns its losses and a dict of diagnostics.
 
-        `generator_gradient_norm` and `discriminator_gradient_norm` of the totals, before Adam;
-        `d_real`, `d_generated`, `d_gray`, `d_smooth`: the discriminator's mean output on each.
+        `generator_gradient_norm` and `discriminator_gradient_norm` are those of the totals, before
+        Adam; `d_real`, `d_generated`, `d_gray` and `d_smooth` the mean logits of each input.
         """
         logs, measures = {}, {}
         with tf.GradientTape() as tape:
-            # The discriminator's update leaves the generator as it is, so one output serves both.
+            # The discriminator's update does not change the generator: both use this output.
             generated = self.generator(batch["photo"], training=True)
             if update_discriminator:
                 with tape.stop_recording():
@@ -249,7 +262,7 @@ class AnimeGAN(keras.Model):
         recipe = self.recipe
         reference_features, gray_gram = self._targets(batch)
         generated_features = self.features(generated)
-        # The published graph counts a power iteration for this call too.
+        # The published graph does a power iteration in this call too.
         logits = self.discriminator(generated, training=True)
         terms = {
             "content": losses.content_loss(reference_features, generated_features),
@@ -286,10 +299,10 @@ class AnimeGAN(keras.Model):
         penalty = 0.0
         if recipe.gan in losses.PENALIZED_GAN_TYPES:
             images = self._penalty_images(batch["anime"], generated)
-            # Before the main pass and without storing `u`: both then divide by the same sigma.
+            # Before the main pass and without storing `u`, so that both use the same sigma.
             penalty = losses.gradient_penalty(recipe.gan, self.discriminator, images)
-        pictures = (batch["anime"], generated, batch["anime_gray"], batch["smooth_gray"])
-        logits = tf.split(self.discriminator(tf.concat(pictures, 0), training=True), 4)
+        inputs = (batch["anime"], generated, batch["anime_gray"], batch["smooth_gray"])
+        logits = tf.split(self.discriminator(tf.concat(inputs, 0), training=True), 4)
         adversarial = losses.discriminator_adversarial_loss(
             recipe.gan, *logits, recipe.discriminator_weights
         )
@@ -302,7 +315,7 @@ class AnimeGAN(keras.Model):
         return total, measures
 
     def _penalty_images(self, real, generated):
-        """The penalty's pictures: the same draw however the batch is spread over replicas."""
+        """The penalty's images, which do not depend on the number of replicas."""
         replica = tf.distribute.get_replica_context()
         count, size = replica.num_replicas_in_sync, tf.shape(real)[0]
         moments = tf.stack([tf.reduce_mean(real), tf.reduce_mean(tf.square(real))])
@@ -328,14 +341,14 @@ class AnimeGAN(keras.Model):
 
 
 def _reference(batch):
-    """What the result of `photo` is compared with."""
+    """The images that outputs are compared with."""
     return batch.get("reference", batch["photo"])
 
 
 def _scaled(optimizer, loss):
-    """The loss as its optimiser wants it.
+    """The loss, scaled for its optimiser.
 
-    Keras' optimisers sum gradients over replicas, and the whole batch's mean wants their average.
+    Keras' optimisers sum gradients over replicas, but the mean over the batch needs their average.
     Under float16 the optimiser also scales the loss up, and its gradients down again.
     """
     loss = loss / tf.distribute.get_strategy().num_replicas_in_sync

@@ -1,7 +1,7 @@
-"""Where a run computes: one device, several of one machine, or several machines.
+"""Devices of a run: one, several of one machine, or several machines.
 
-A batch is global: `batch_size` pictures over all replicas of all workers. With several machines
-each process finds its place in the environment variable TF_CONFIG, as `tf.distribute` defines it:
+A batch is global: `batch_size` images over all replicas of all workers. With several machines each
+process reads its role from the environment variable TF_CONFIG, as `tf.distribute` defines it:
 {"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}.
 """
 
@@ -16,7 +16,7 @@ STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 
 @dataclasses.dataclass(frozen=True)
 class Worker:
-    """This process among the `count` of a run: the chief is the one that writes."""
+    """This process among the `count` processes of a run; only the chief writes files."""
 
     index: int = 0
     count: int = 1
@@ -24,10 +24,10 @@ class Worker:
 
 
 def this_worker(strategy="auto"):
-    """The `Worker` that TF_CONFIG says this process is; alone where there is none.
+    """This process as TF_CONFIG describes it; a single worker without TF_CONFIG.
 
-    Raises `InputError` for a TF_CONFIG that is not understood, and for the strategy "multi_worker"
-    without one. Needs no TensorFlow.
+    Raises `InputError` for an invalid TF_CONFIG, and for the strategy "multi_worker" without one.
+    Needs no TensorFlow.
     """
     text = os.environ.get("TF_CONFIG", "")
     if strategy not in ("auto", "multi_worker") or (not text and strategy == "auto"):
@@ -52,9 +52,9 @@ def this_worker(strategy="auto"):
 def make_strategy(name):
     """The `tf.distribute` strategy of `name`, one of `STRATEGIES`.
 
-    "auto" is "multi_worker" where TF_CONFIG names several workers, else "mirrored" where there are
-    several GPUs, else "one_device". "mirrored" takes every GPU, or every logical CPU device where
-    there is no GPU. Must come before any other use of TensorFlow under "multi_worker".
+    "auto" is "multi_worker" if TF_CONFIG names several workers, else "mirrored" if there are
+    several GPUs, else "one_device". "mirrored" uses all GPUs, or all logical CPU devices if there
+    is no GPU. For "multi_worker" call this before any other use of TensorFlow.
     """
     import tensorflow as tf
 
@@ -81,9 +81,9 @@ def check_batch(batch_size, replicas):
 
 
 def distributed_batches(strategy, config, start_step):
-    """An endless iterator of the batches of the `DataConfig`, each replica its part.
+    """An endless iterator of the batches of the `DataConfig`, split over the replicas.
 
-    The parts in order of workers and replicas are the batch that one replica alone would get.
+    The parts, concatenated in the order of workers and replicas, are the batch of a single replica.
     """
     from animegan_tf.data.pipeline import make_dataset
 

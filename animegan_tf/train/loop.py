@@ -1,9 +1,9 @@
 """The loop over the steps of a training run: resuming, saving, recording, stopping.
 
-It drives `AnimeGAN`'s steps itself rather than through `fit`: it resumes in the middle of an epoch,
-looks at every step's losses, and saves by steps. Losses are read when the next step has been begun,
-so that a GPU need not wait; before anything is saved all are. Every worker runs it; only the chief
-writes.
+It calls `AnimeGAN.update` instead of `fit`, in order to resume in the middle of an epoch, check the
+losses of every step and save by steps. The losses of a step are read after the next one has been
+started, so that a GPU does not wait, and always before a checkpoint is saved. Every worker runs the
+loop; only the chief writes files.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ SAMPLE_SIDE = 512
 
 @contextlib.contextmanager
 def _precision(name):
-    """Build layers and optimisers for `name` arithmetic; variables stay float32."""
+    """Build layers and optimisers with this compute type; variables stay float32."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
     try:
@@ -44,9 +44,9 @@ def _precision(name):
 
 
 def build_model(config, replicas=1):
-    """The `AnimeGAN` of `config` with fresh weights, or with the generator of `init_from`.
+    """The `AnimeGAN` of `config` with initial weights, or with the generator of `init_from`.
 
-    Variables belong to the `tf.distribute` strategy in whose scope this is called.
+    Call this in the scope of the `tf.distribute` strategy.
     """
     recipe = config.recipe
     if config.scale_lr:
@@ -85,25 +85,25 @@ _RATES = {
 
 
 class _Steps:
-    """The compiled updates of a model: one graph for each kind, the same on every replica."""
+    """The compiled updates of a model: one graph per phase, the same on every replica."""
 
     def __init__(self, model, strategy, jit_compile=False):
         self.model = model
         self._strategy = strategy
         self._jit_compile = jit_compile
-        # By what is part of the traced graph: the phase, and whether the discriminator is updated.
+        # {(phase, update_discriminator): function}; both are part of the traced graph.
         self._updates = {}
 
-    def _compiled(self, turn):
+    def _compiled(self, update_discriminator):
         strategy = self._strategy
-        step = functools.partial(self.model.update, update_discriminator=turn)
+        step = functools.partial(self.model.update, update_discriminator=update_discriminator)
         if self._jit_compile:
             step = tf.function(step, jit_compile=True, autograph=False)
 
-        # Nothing in a step depends on a tensor's value, and autograph's rewriting takes seconds.
+        # No control flow in a step depends on a tensor, and AutoGraph's rewriting takes seconds.
         @tf.function(autograph=False)
         def update(batch):
-            # Parts of a batch have one size, so the mean of their means is the batch's.
+            # All parts have one size, so the mean of their means is the mean of the batch.
             return tf.nest.map_structure(
                 lambda value: strategy.reduce("MEAN", value, axis=None),
                 strategy.run(step, args=(batch,)),
@@ -112,7 +112,7 @@ class _Steps:
         return update
 
     def __call__(self, step, plan, batch):
-        """Do update number `step` (from 0); returns dicts of losses and measures, not yet read."""
+        """Do update number `step` (from 0); returns dicts of losses and diagnostics (tensors)."""
         model, recipe = self.model, self.model.recipe
         factor = learning_rate_factor(step, plan)
         optimizers = {
@@ -122,19 +122,22 @@ class _Steps:
         }
         rates = {name: optimizers[name] for name in _RATES[model.phase]}
         first = plan.init_steps + plan.discriminator_steps
-        turn = model.phase != "adversarial" or (step - first) % recipe.training_rate == 0
-        if (model.phase, turn) not in self._updates:
-            self._updates[model.phase, turn] = self._compiled(turn)
+        with_discriminator = (
+            model.phase != "adversarial" or (step - first) % recipe.training_rate == 0
+        )
+        key = (model.phase, with_discriminator)
+        if key not in self._updates:
+            self._updates[key] = self._compiled(with_discriminator)
         for name, optimizer in rates.items():
             optimizer.learning_rate = getattr(recipe, name) * factor
-        losses, measures = self._updates[model.phase, turn](batch)
+        losses, measures = self._updates[key](batch)
         return losses, {**measures, **{name: getattr(recipe, name) * factor for name in rates}}
 
 
 def _memory():
-    """{"memory_gb": the peak of this process}, on the first GPU or else in main memory.
+    """{"memory_gb": peak memory of this process}, on the first GPU or else in main memory.
 
-    Empty where the system does not tell.
+    Empty if the system does not report it.
     """
     if tf.config.list_physical_devices("GPU"):
         return {"memory_gb": tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9}
@@ -147,7 +150,7 @@ def _check_finite(losses, step, state):
         if not math.isfinite(value):
             saved = f"the last saved checkpoint is {state.latest}"
             if state.latest is None:
-                saved = "no checkpoint had been saved"
+                saved = "no checkpoint was saved"
             raise TrainingError(
                 f"step {step + 1}: the loss term {name!r} is {value}; the run stops and this "
                 f"update is not saved; {saved}"
@@ -163,11 +166,11 @@ class _Samples:
             for photo in sources.sample_photos(config.data, config.samples)
         ]
         networks = [model.generator] if model.average is None else [model.generator, model.average]
-        # The raw result: matching the photo's brightness would hide a network that drifts.
+        # The raw output: matching the photo's brightness would hide drifting brightness.
         self._stylizers = [Stylizer(network, match_brightness=False) for network in networks]
 
     def write(self, records, step, epoch):
-        """A row for each photo: itself, the generator's result, the running average's."""
+        """A row for each photo: the photo, the generator's output, the moving average's output."""
         if self._photos:
             rows = [
                 [photo, *(stylizer(photo) for stylizer in self._stylizers)]
@@ -177,7 +180,7 @@ class _Samples:
 
 
 class _Run:
-    """What a running loop holds; `writes` is whether this worker records and saves."""
+    """The state of a running loop; `writes` is true on the worker that records and saves."""
 
     def __init__(self, plan, strategy, writes, flags_text):
         config = plan.config
@@ -196,18 +199,18 @@ class _Run:
             self.samples = _Samples(self.model, config)
 
     def _record_flags(self, text):
-        """Write them only now: a run that is refused until here leaves the file as it was."""
+        """Write `FLAGS_FILE`: here, so that a run that fails to start does not change it."""
         if text:
             storage.write_text(Path(self.plan.config.run_dir) / FLAGS_FILE, text)
             self.records.text("flags", text)
 
     def step(self, step):
-        """Do update number `step` and what is due after it."""
+        """Do update number `step`, and save if it is due."""
         config, started = self.plan.config, time.perf_counter()
         self.model.phase = phase_of(step, self.plan)
-        begun = self.steps(step, self.plan, next(self.batches))
+        values = self.steps(step, self.plan, next(self.batches))
         self.read()
-        self._unread = (step, begun, time.perf_counter() - started)
+        self._unread = (step, values, time.perf_counter() - started)
         epoch, done = divmod(step + 1, self.plan.steps_per_epoch)
         minutes = (time.monotonic() - self.saved_at) / 60
         by_time = config.save_minutes and minutes >= config.save_minutes
@@ -217,9 +220,9 @@ class _Run:
             self._end_epoch(step + 1, epoch)
 
     def read(self):
-        """Record the losses of the last update, if they have not been; they are `losses` then.
+        """Set `losses` to those of the last update and record them, unless that was done before.
 
-        Raises `TrainingError` when one is not finite.
+        Raises `TrainingError` if a loss is not finite.
         """
         if self._unread is None:
             return
@@ -236,7 +239,7 @@ class _Run:
         self.records.scalars(step + 1, phase, epoch, self.losses, measures)
 
     def save(self, step):
-        """Save the state after `step` updates, on the worker that writes, if it is finite."""
+        """Save the state after `step` updates on the worker that writes."""
         self.read()
         if self.writes:
             self.state.save(step)
@@ -257,12 +260,12 @@ class _Run:
 
 
 def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a frozen value
-    """Train as `plan` says, resuming what the run directory holds; returns the `AnimeGAN`.
+    """Execute `plan`, resuming from the run directory's checkpoint; returns the `AnimeGAN`.
 
-    The caller holds the run directory (`plan.held`). Once it has been resumed, `flags_text`,
-    unless empty, replaces its `FLAGS_FILE`. Raises `TrainingError` when a loss is not finite or
-    nothing can be saved, `Stopped` after SIGTERM or Ctrl-C, when the last step has been saved,
-    `InputError` for what does not fit the devices or the run directory's checkpoints.
+    The caller locks the run directory (`plan.held`). After restoring, `flags_text`, unless empty,
+    replaces the `FLAGS_FILE`. Raises `TrainingError` if a loss is not finite or saving fails,
+    `Stopped` after SIGTERM or Ctrl-C (the last step is saved then), and `InputError` if the
+    configuration does not fit the devices or the checkpoints.
     """
     config = plan.config
     if config.deterministic:
@@ -270,33 +273,33 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
     strategy = distribution.make_strategy(config.strategy)
     distribution.check_batch(config.recipe.batch_size, strategy.num_replicas_in_sync)
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
-    running = _Run(plan, strategy, worker.is_chief, flags_text)
+    training = _Run(plan, strategy, worker.is_chief, flags_text)
     say = tqdm.write if worker.is_chief else (lambda text: None)
     say(f"{strategy.num_replicas_in_sync} replica(s), {config.mixed_precision}")
-    if running.first:
-        say(f"resuming after step {running.first} of {plan.total_steps}")
+    if training.first:
+        say(f"resuming after step {training.first} of {plan.total_steps}")
     bar = tqdm(
         total=plan.total_steps,
-        initial=running.first,
+        initial=training.first,
         unit="step",
         disable=not (progress and worker.is_chief),
     )
     try:
         with Signals() as signals:
-            for step in range(running.first, plan.total_steps):
-                running.step(step)
+            for step in range(training.first, plan.total_steps):
+                training.step(step)
                 bar.update()
-                shown = " ".join(f"{name} {value:.3g}" for name, value in running.losses.items())
-                bar.set_postfix_str(f"{running.model.phase} {shown}")
+                shown = " ".join(f"{name} {value:.3g}" for name, value in training.losses.items())
+                bar.set_postfix_str(f"{training.model.phase} {shown}")
                 if signals.received is not None:
-                    running.save(step + 1)
-                    raise Stopped(signals.received, step + 1, running.state.latest)
-        running.close()
+                    training.save(step + 1)
+                    raise Stopped(signals.received, step + 1, training.state.latest)
+        training.close()
     except OSError as error:  # scalars or pictures, when the disk is full
-        raise TrainingError(f"{error}; the last checkpoint is {running.state.latest}") from error
+        raise TrainingError(f"{error}; the last checkpoint is {training.state.latest}") from error
     finally:
         bar.close()
-        # After an error it would fail again, and that error is the one to tell.
+        # After an error closing may fail again; the first error is the one to report.
         with contextlib.suppress(OSError):
-            running.close()
-    return running.model
+            training.close()
+    return training.model

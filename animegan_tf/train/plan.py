@@ -1,6 +1,6 @@
-"""What a training run is and will do: configuration, checked plan. Imports no TensorFlow.
+"""The configuration of a training run and its checked plan. Imports no TensorFlow.
 
-`loop.run` carries it out; `__main__` makes it from flags.
+`__main__` creates it from flags; `loop.run` executes it.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from animegan_tf import storage
-from animegan_tf.data.check import check_dataset
+from animegan_tf.data.check import DatasetReport, check_dataset
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.smoothing import ensure_smooth, missing_smooth
 from animegan_tf.errors import InputError
@@ -20,14 +20,14 @@ from animegan_tf.recipes import PRECISIONS, Recipe
 from animegan_tf.train.distribution import STRATEGIES, Worker
 from animegan_tf.validation import check_choice, check_number, check_whole
 
-# In the run directory: the flags of the last command that trained in it, and who trains in it now.
+# Files in the run directory: the flags of the last command, and the lock of the running process.
 FLAGS_FILE = "flags.txt"
 LOCK = ".lock"
 
 
 @dataclasses.dataclass(frozen=True)
 class RunConfig:
-    """A training run. `features` and `features_depth` go to `build_feature_extractor`.
+    """A training run. `features` and `features_depth` are those of `build_feature_extractor`.
 
     `steps_per_epoch` None is the published rule, max(photos, frames) // batch. A checkpoint is
     saved every `save_every` steps, every `save_minutes` (0: never) and after each epoch; `keep` of
@@ -69,23 +69,23 @@ class RunConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a run will do: its configuration, the data it found, and the resulting numbers."""
+    """A checked run: its configuration, the report on its data, and the resulting numbers."""
 
     config: RunConfig
-    report: object
+    report: DatasetReport
     steps_per_epoch: int
 
     @property
-    def total_steps(self):
+    def total_steps(self) -> int:
         return self.steps_per_epoch * self.config.recipe.epochs
 
     @property
-    def init_steps(self):
+    def init_steps(self) -> int:
         return self.steps_per_epoch * min(self.config.recipe.init_epochs, self.config.recipe.epochs)
 
     @property
-    def discriminator_steps(self):
-        """Updates of the discriminator alone, which follow the `init_steps`."""
+    def discriminator_steps(self) -> int:
+        """Updates of the discriminator only, after the `init_steps`."""
         steps = self.steps_per_epoch * self.config.recipe.discriminator_epochs
         return min(steps, self.total_steps - self.init_steps)
 
@@ -93,12 +93,12 @@ class Plan:
         recipe, config = self.config.recipe, self.config
         initial = min(recipe.init_epochs, recipe.epochs)
         alone = self.discriminator_steps // self.steps_per_epoch
-        discriminator = f"{alone} of the discriminator alone, " if alone else ""
+        discriminator = f"{alone} of the discriminator only, " if alone else ""
         return "\n".join(
             (
                 str(self.report),
                 f"generator {recipe.arch}, features {config.features_depth} from {config.features}",
-                f"{self.steps_per_epoch} steps of {recipe.batch_size} pictures at "
+                f"{self.steps_per_epoch} steps of {recipe.batch_size} images at "
                 f"{recipe.image_size}x{recipe.image_size} per epoch: "
                 f"{initial} epochs of initialisation, {discriminator}"
                 f"{recipe.epochs - initial - alone} adversarial, {self.total_steps} steps in all",
@@ -108,20 +108,20 @@ class Plan:
 
 
 def _check_files(config):
-    """Raise `InputError` for a file that the run would miss only after its first minute."""
+    """Raise `InputError` for missing files that the run itself would notice only after a minute."""
     if config.features not in ("imagenet", "random") and not os.path.isfile(config.features):
         raise InputError(
             "features: expected imagenet, random, a .npy, .npz or Keras .h5 file, found no file at "
             f"{config.features!r}"
         )
     start = config.init_from
-    # A TensorFlow 1 checkpoint is named by the prefix of its files.
+    # The path of a TensorFlow 1 checkpoint is the prefix of its files.
     if start is not None and not (os.path.exists(start) or os.path.exists(f"{start}.index")):
         raise InputError(f"init_from: expected a generator, found nothing at {start!r}")
 
 
 def make_plan(config):
-    """Check the data of `config` and return the `Plan`; `InputError` when it cannot train."""
+    """Check the data of `config` and return the `Plan`. Raises `InputError` for unusable data."""
     _check_files(config)
     report = check_dataset(config.data)
     report.raise_if_bad()
@@ -144,9 +144,9 @@ def _refuse_links(run_dir):
 
 @contextlib.contextmanager
 def held(run_dir, worker=Worker()):  # noqa: B008, a frozen value
-    """Make `run_dir` and keep other processes from training in it: their checkpoints would mix.
+    """Create `run_dir` and lock it, so that no other process mixes its checkpoints with these.
 
-    The chief holds it for all workers. Raises `InputError` where another process does already.
+    The chief locks it for all workers. Raises `InputError` if another process has locked it.
     """
     with contextlib.ExitStack() as stack:
         if worker.is_chief:
@@ -156,24 +156,25 @@ def held(run_dir, worker=Worker()):  # noqa: B008, a frozen value
                 stack.enter_context(storage.locked(Path(run_dir) / LOCK))
             except BlockingIOError as error:
                 raise InputError(
-                    f"run_dir: expected one that nothing else trains in, received {run_dir}, "
-                    "where another process does"
+                    f"run_dir: expected a directory that no other process trains in, received "
+                    f"{run_dir}, which another process is using"
                 ) from error
         yield
 
 
 def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
-    """Make what the plan's data lacks: the edge-smoothed frames. The chief makes, others wait.
+    """Create missing edge-smoothed frames of the plan's data on the chief; other workers wait.
 
-    Only the source "images" can lack them: films are smoothed on the fly, shards hold them.
+    Only the source "images" needs this: frames of videos are smoothed on the fly, and shards
+    contain smoothed frames.
     """
     data = plan.config.data
     if data.source != "images":
         return
     if worker.is_chief:
-        made = ensure_smooth(data)
-        if made:
-            print(f"made {made} edge-smoothed frames in {data.smooth_dir}", flush=True)
+        count = ensure_smooth(data)
+        if count:
+            print(f"created {count} edge-smoothed frames in {data.smooth_dir}", flush=True)
         return
     while missing_smooth(data.style_dir, data.smooth_dir):
         time.sleep(2.0)
@@ -188,9 +189,9 @@ def phase_of(step, plan):
 
 
 def learning_rate_factor(step, plan):
-    """What the phase's learning rates are multiplied with at update number `step`, from 0.
+    """The factor of the phase's learning rates at update number `step`, from 0.
 
-    1 with the published recipe and for the discriminator alone; else a half cosine from 1 down to
+    1 with the published recipe and in the phase "discriminate"; else a half cosine from 1 down to
     the recipe's end factor.
     """
     recipe, phase = plan.config.recipe, phase_of(step, plan)

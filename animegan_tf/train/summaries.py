@@ -1,4 +1,4 @@
-"""What a run writes for people: scalars (TensorBoard and JSON lines) and sample grids."""
+"""The summaries of a run: scalars (TensorBoard and JSON lines) and sample grids."""
 
 import contextlib
 import itertools
@@ -15,7 +15,7 @@ from animegan_tf.networks.weights import SCALARS
 
 @contextlib.contextmanager
 def _os_errors():
-    """TensorBoard's writer has exceptions of its own for a full disk: raise `OSError`."""
+    """Raise `OSError` for TensorFlow's own exceptions, for example on a full disk."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -23,11 +23,10 @@ def _os_errors():
 
 
 class RunRecords:
-    """Scalars and pictures of a run in `run_dir`; `first_step` counts the updates done so far.
+    """Scalars and sample grids of a run in `run_dir`; `first_step` is the number of updates done.
 
-    What was recorded beyond `first_step`, as lines or for TensorBoard, comes from updates that were
-    lost when the run was stopped, and is dropped. Raises `OSError` when something cannot be
-    written.
+    Records beyond `first_step` belong to updates that were lost when the run was stopped; they are
+    removed. Raises `OSError` if a file cannot be written.
     """
 
     def __init__(self, run_dir, first_step):
@@ -46,14 +45,14 @@ class RunRecords:
             return
         kept = []
         for line in path.read_text("utf-8", errors="replace").splitlines():
-            # The last line of a killed run may be cut short; a line of anything else is no step's.
+            # The last line of a killed run may be truncated; lines without a step are dropped.
             with contextlib.suppress(ValueError, TypeError, KeyError):
                 if json.loads(line)["step"] <= first_step:
                     kept.append(line + "\n")
         storage.write_text(path, "".join(kept))
 
     def scalars(self, step, phase, epoch, losses, measures):
-        """Record the dicts of floats `losses` and `measures` of update number `step`, from 1."""
+        """Record `losses` and `measures` (dicts of floats) of update number `step`, from 1."""
         line = {"step": step, "epoch": epoch, "phase": phase}
         for name, value in {**losses, **measures}.items():
             line[name] = float(f"{value:.6g}")
@@ -66,9 +65,9 @@ class RunRecords:
                 tf.summary.scalar(f"monitor/{name}", value)
 
     def samples(self, step, epoch, rows):
-        """Write one grid of `rows`, each a list of uint8 RGB pictures of one height.
+        """Write a grid of `rows`, each a list of uint8 RGB images of one height.
 
-        A PNG `samples/epoch-EEEE.png`, and the same picture in TensorBoard. Returns the path.
+        A PNG file `samples/epoch-EEEE.png`, and the same image in TensorBoard. Returns the path.
         """
         grid = stack_rows(rows)
         folder = self.run_dir / "samples"
@@ -86,17 +85,17 @@ class RunRecords:
             tf.summary.text(name, text)
 
     def close(self):
-        """Write what is left and close the files."""
+        """Flush and close the files."""
         self._file.close()
         with _os_errors():
             self._writer.close()
 
 
 def _drop_lost_events(path, first_step):
-    """Take the events beyond `first_step` out of one of TensorBoard's files."""
+    """Remove the events beyond `first_step` from a TensorBoard file."""
 
     def records():
-        # A killed run's last record may be cut short. In batches, as one at a time is slow.
+        # The last record of a killed run may be truncated. Single records would be slow.
         batches = tf.data.TFRecordDataset(str(path)).ignore_errors().batch(256)
         return (record for batch in batches.as_numpy_iterator() for record in batch)
 
@@ -110,7 +109,7 @@ def _drop_lost_events(path, first_step):
 
 
 def stack_rows(rows):
-    """Stack rows of pictures (uint8 (H, W, 3) lists) into one picture, black beyond a row's end."""
+    """Stack rows (lists of uint8 (H, W, 3) images) into one image; shorter rows end in black."""
     joined = [np.concatenate(row, axis=1) for row in rows]
     width = max(row.shape[1] for row in joined)
     return np.concatenate(

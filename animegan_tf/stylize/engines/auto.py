@@ -1,9 +1,8 @@
-"""The engine that photos get unless one is named: Keras at first, LiteRT once that has paid.
+"""The default engine: starts with Keras, switches to LiteRT after about 20 s of work.
 
-A network that has worked for a while is converted for LiteRT, which is faster on most processors;
-the converted file is kept in the user's cache, where the next run finds it and begins at once,
-without TensorFlow. So are the networks for frames that films measured to be faster. Nothing of this
-happens where there is a GPU.
+The network is then converted for LiteRT, which is faster on most CPUs. The converted file is stored
+in the user's cache, so that the next run starts with it immediately, without TensorFlow. Networks
+for video frames are cached in the same way. With a GPU, only Keras is used.
 """
 
 import contextlib
@@ -26,9 +25,9 @@ from animegan_tf.stylize.engines.litert import (
     refuse_large_for_litert,
 )
 
-# Converting and trying a network takes about half of this on two cores.
+# Conversion and comparison take about half of this on two cores.
 _WORTH_SECONDS = 20.0
-# Of converted networks; each is as large as its weights.
+# Number of cached files; each is as large as its weights.
 _KEPT = 16
 # Part of their names: a change of what is converted, or how, needs another number.
 _FORMAT = 4
@@ -43,7 +42,7 @@ _GPU_PACKAGE = "tensorflow-metal"
 
 
 def is_ready(file):
-    """Whether `AutoEngine(file)` would begin without TensorFlow."""
+    """Whether `AutoEngine(file)` starts without TensorFlow."""
     if gpu_in_sight():
         return False
     kept = kept_file(file)
@@ -51,7 +50,7 @@ def is_ready(file):
 
 
 def gpu_in_sight():
-    """Whether TensorFlow may find a GPU, as far as that can be told without loading it."""
+    """Whether there may be a GPU, detected without loading TensorFlow."""
     if any(Path(name).exists() for name in _GPU_FILES):
         return True
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -60,10 +59,7 @@ def gpu_in_sight():
 
 
 def kept_file(file):
-    """Where the weights file `file` is kept converted, a `Path` that need not exist.
-
-    None for a user without a home folder.
-    """
+    """The path of the cached conversion of `file`, or None for a user without a home folder."""
     digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
     with contextlib.suppress(RuntimeError):
         return storage.user_cache() / "litert" / f"{digest[:32]}-{_FORMAT}{TFLITE_SUFFIX}"
@@ -71,11 +67,11 @@ def kept_file(file):
 
 
 class AutoEngine:
-    """`KerasEngine` or `LiteRTEngine` for the weights file `file`, whichever is ready and fits.
+    """`KerasEngine` or `LiteRTEngine` for the weights file `file`.
 
-    `quietly` is a function that gives a context in which TensorFlow or LiteRT is loaded later than
-    in the constructor; a command line may hide there what they print. Raises `InputError` for a
-    file that is no generator's.
+    `quietly` is a function that returns a context manager, used while TensorFlow or LiteRT is
+    loaded after the constructor; a command line can hide their messages. Raises `InputError` for a
+    file without a generator.
     """
 
     size = None
@@ -86,7 +82,7 @@ class AutoEngine:
         self._quietly = quietly
         self._keras = self._litert = None
         self._seconds = 0.0
-        # A training run may replace the file at any moment: its name here is that of these weights.
+        # The path depends on the contents, since a training run may replace the file at any time.
         self._kept = kept_file(file)
         if self._kept is not None and not gpu_in_sight():
             self._litert = _load_kept(self._kept)
@@ -101,7 +97,7 @@ class AutoEngine:
 
     @property
     def keras(self):
-        """The `KerasEngine`, loaded when first asked for."""
+        """The `KerasEngine`, loaded on first use."""
         if self._keras is None:
             if not self._unchanged():
                 raise InputError(f"checkpoint: {self._file} has changed since it was first read")
@@ -116,30 +112,26 @@ class AutoEngine:
 
     @property
     def model(self):
-        """The Keras model, loaded when first asked for."""
+        """The Keras model, loaded on first use."""
         return self.keras.model
 
     @property
     def multiple(self):
-        """What height and width must be multiples of."""
         return (self._litert or self._keras).multiple
 
     @property
     def match_brightness(self):
-        """See `animegan_tf.stylize.engines`."""
         return (self._litert or self._keras).match_brightness
 
     def identity(self):
-        """See `animegan_tf.stylize.engines`."""
         return (self._litert or self.keras).identity()
 
     @property
     def on_litert(self):
-        """Whether LiteRT does what fits into memory that way."""
+        """Whether LiteRT is used for images that fit into memory with it."""
         return self._litert is not None
 
     def refuse_too_large(self, height, width):
-        """Raise `InputError` for a picture that is known to be too large for the memory."""
         if not self._use_litert(height, width):
             self.keras.refuse_too_large(height, width)
 
@@ -147,12 +139,12 @@ class AutoEngine:
         if self._litert is None:
             return False
         if not self._litert.fits(height, width, _MEMORY_SHARE):
-            self._litert.release()  # Keras will want that memory
+            self._litert.release()  # Keras needs that memory
             return False
         return True
 
     def __call__(self, batch):
-        # Before the work, not after it: nobody waits for a conversion at the end of the last photo.
+        # Before the work, so that the conversion never delays the end of the last photo.
         if not self._settled and self._seconds > _WORTH_SECONDS:
             self._settled = True
             with self._quietly():
@@ -166,7 +158,7 @@ class AutoEngine:
         return result
 
     def kept_for_frames(self, height, width):
-        """The `StableLiteRT` that `keep_for_frames` kept for that size, or None."""
+        """The `StableLiteRT` that `keep_for_frames` cached for that size, or None."""
         if self._kept is None or gpu_in_sight():
             return None
         from animegan_tf.stylize.stable_litert import StableLiteRT
@@ -181,7 +173,7 @@ class AutoEngine:
         return made
 
     def keep_for_frames(self, network):
-        """Keep a `StableLiteRT` of these weights for the next film with frames of its size."""
+        """Cache a `StableLiteRT` of these weights for the next video of the same size."""
         if self._kept is not None and self._unchanged():
             with contextlib.suppress(OSError):
                 _keep(self._file_for_frames(*network.size), network.made)
@@ -190,7 +182,7 @@ class AutoEngine:
         return self._kept.with_name(f"{self._kept.stem}-{width}x{height}{TFLITE_SUFFIX}")
 
     def _converted(self):
-        """The network under LiteRT, kept for the next time, if it is equal and faster; or None."""
+        """The network converted for LiteRT and cached, if it is equal and faster; or None."""
         from animegan_tf.networks import metadata, tflite
         from animegan_tf.networks.generator import properties
 
@@ -201,7 +193,7 @@ class AutoEngine:
             if not _equal_and_faster(litert, self.keras):
                 return None
         except (InputError, RuntimeError, MemoryError, OSError):
-            return None  # Keras goes on
+            return None  # continue with Keras
         if self._kept is not None and self._unchanged():
             with contextlib.suppress(OSError):
                 _keep(self._kept, made)
@@ -209,14 +201,14 @@ class AutoEngine:
 
 
 def _load(made):
-    """The engine of what `_converted` made, as bytes."""
+    """The engine of a converted network (bytes)."""
     from animegan_tf.networks import metadata
 
     return LiteRTEngine(made, arch=metadata.read_own(made)["arch"])
 
 
 def _load_kept(path):
-    """The engine of a kept file, or None for one that is damaged."""
+    """The engine of a cached file, or None if it is damaged."""
     try:
         made = _load(_read_kept(path))
         path.touch()
@@ -248,12 +240,12 @@ def _keep(path, made):
 
 
 def _equal_and_faster(litert, keras):
-    """Whether LiteRT gives the same answer as Keras to a picture, in less time."""
+    """Whether LiteRT has the same output as Keras in less time."""
     shape = (1, _TRIED_SIDE, _TRIED_SIDE, 3)
     picture = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     if not litert.fits(*shape[1:3]):
         return False
-    # Not `<=`: nor may a difference be NaN.
+    # Written so that NaN fails too.
     if not np.abs(litert(picture) - keras(picture)).max() < _TOLERANCE:
         return False
     seconds = {litert: [], keras: []}

@@ -1,9 +1,11 @@
-"""The engine for a checkpoint: `load_engine`."""
+"""Choice of the engine for a checkpoint."""
 
 import contextlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from animegan_tf.stylize.engines.base import Engine
 from animegan_tf.stylize.engines.keras import KerasEngine
 from animegan_tf.stylize.engines.litert import TFLITE_SUFFIX, ConvertedEngine, LiteRTEngine
 from animegan_tf.stylize.engines.saved_model import SavedModelEngine, saved_model_folder
@@ -11,17 +13,25 @@ from animegan_tf.stylize.engines.trial import refuse_crashing
 from animegan_tf.stylize.options import ENGINES
 from animegan_tf.validation import check_choice
 
+if TYPE_CHECKING:
+    import keras
 
-def load_engine(checkpoint, engine="auto", strip_memory=None, quietly=contextlib.nullcontext):
+
+def load_engine(
+    checkpoint: "str | os.PathLike | keras.Model",
+    engine: str = "auto",
+    strip_memory: float | None = None,
+    quietly=contextlib.nullcontext,
+) -> Engine:
     """The engine for `checkpoint`: a model of `build_generator`, or a path.
 
-    engine: "litert" has a Keras network converted for LiteRT, "keras" leaves it to Keras; "auto" is
-        an `AutoEngine` for weights files and run directories, else Keras.
-    strip_memory: see `KerasEngine`; not for exports, nor with "litert"; with "auto" it is Keras.
+    engine: "litert" converts a Keras network for LiteRT, "keras" uses Keras; "auto" is an
+        `AutoEngine` for weights files and run directories, else Keras.
+    strip_memory: see `KerasEngine`; not for exports and "litert". With "auto" it selects Keras.
     quietly: see `AutoEngine` and `ConvertedEngine`.
 
-    A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or what
-    `animegan_tf.networks.weights.load_generator` takes. Raises `InputError` for anything else.
+    A path is a .tflite file, a SavedModel folder (or the folder of its numbered versions), or a
+    checkpoint for `animegan_tf.networks.weights.load_generator`. Raises `InputError` for others.
     """
     check_choice("engine", engine, ENGINES)
     if not isinstance(checkpoint, (str, os.PathLike)):
@@ -57,7 +67,7 @@ def is_export(checkpoint):
 
 
 def needs_tensorflow(checkpoint, engine="auto", strip_memory=None):
-    """Whether `load_engine` would load TensorFlow for these."""
+    """Whether `load_engine` loads TensorFlow for these arguments."""
     if not isinstance(checkpoint, (str, os.PathLike)):
         return True
     if Path(checkpoint).suffix == TFLITE_SUFFIX:

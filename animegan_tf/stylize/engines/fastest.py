@@ -1,4 +1,4 @@
-"""Keras or LiteRT for the frames of a film: measured on its first ones, the faster goes on."""
+"""Choice between Keras and LiteRT for video frames, by measurement on the first frames."""
 
 import functools
 import statistics
@@ -7,30 +7,28 @@ import time
 from animegan_tf.errors import InputError
 from animegan_tf.stylize.threads import Stopwatch
 
-# Converting a network and trying both takes about this long: shorter films are done without.
+# Conversion and measurement take about this long; they are skipped for shorter videos.
 _WORTH_SECONDS = 60.0
 _ROUNDS = 3
 
 
 class FastestNetwork:
-    """A Keras network for frames, with LiteRT in its place where that is asked for or faster.
-
-    `network(batch, rates)` as `animegan_tf.stylize.stable.StableNetwork`, and `memory` with it.
+    """A `FrameNetwork` on Keras, or on LiteRT if requested or faster.
 
     Attributes:
-        note: what was measured, a sentence, or None.
-        one_by_one: whether several frames at once are done one after the other, as LiteRT does.
-        watch: the `Stopwatch` of the frames' own work, without what choosing took.
+        note: a sentence about the measurement, or None.
+        one_by_one: whether the frames of a batch are processed one after the other, as by LiteRT.
+        watch: the `Stopwatch` of inference, without conversion and measurement.
     """
 
     def __init__(
         self, make_keras, make_litert, engine="auto", frames=None, on_gpu=None, cache=None
     ):
-        """make_keras: a function that makes what runs at first. make_litert: a function of (height,
-        width) that makes its equal, or raises `InputError` for frames that are too large for it.
-        engine: one of `options.ENGINES`. frames: how many there will be, None for
-        endless. on_gpu: a function that says whether Keras has a GPU. cache: an `AutoEngine`, which
-        keeps what was faster for the next film.
+        """make_keras: a function that returns the first network. make_litert: a function of
+        (height, width) that returns the equivalent LiteRT network, or raises `InputError` for
+        frames that do not fit into memory. engine: one of `options.ENGINES`. frames: their number,
+        None for endless. on_gpu: a function that returns whether Keras uses a GPU. cache: an
+        `AutoEngine`, which caches the LiteRT network for the next video.
         """
         self._make_keras, self._make, self._cache = make_keras, make_litert, cache
         self._network = self._memory = None
@@ -58,7 +56,7 @@ class FastestNetwork:
         if not self._settled:
             self._settle(batch, rates)
         size = batch.shape[1:3]
-        # Frames of a film may change their size.
+        # The frame size of a video may change.
         if self._network is None or getattr(self._network, "size", size) != size:
             self._use(self._keras)
         with self.watch:
@@ -84,7 +82,7 @@ class FastestNetwork:
                 self._settled = True
                 self._use(kept)
                 return
-        # The first call is slow whatever comes, and the second is the first to be believed.
+        # The first call includes setup; the second is the first useful measurement.
         if self._calls < 2:
             return
         self._settled = True
@@ -97,8 +95,8 @@ class FastestNetwork:
         seconds = self._compare(litert, batch, rates)
         faster = seconds[litert] < seconds[self._keras]
         self.note = (
-            f"frames are done by {'LiteRT' if faster else 'Keras'}: "
-            f"{seconds[litert]:.2g} s each, by Keras {seconds[self._keras]:.2g} s"
+            f"using {'LiteRT' if faster else 'Keras'}: a frame takes {seconds[litert]:.2g} s with "
+            f"LiteRT, {seconds[self._keras]:.2g} s with Keras"
         )
         if faster:
             self._use(litert)
@@ -106,7 +104,7 @@ class FastestNetwork:
                 self._cache.keep_for_frames(litert)
 
     def _compare(self, litert, batch, rates):
-        """Median seconds a frame of both, in turn, on frames that are then done again."""
+        """Median seconds per frame of both networks, alternating; the outputs are discarded."""
         before, taken = self._keras.memory, {self._keras: [], litert: []}
         litert.memory = before
         litert(batch, rates)

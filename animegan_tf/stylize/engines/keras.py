@@ -1,4 +1,4 @@
-"""A Keras generator as an engine."""
+"""The Keras engine."""
 
 from animegan_tf import memory
 from animegan_tf.stylize.engines import strips
@@ -6,14 +6,12 @@ from animegan_tf.stylize.engines.base import Engine, weights_digest
 
 
 class KerasEngine(Engine):
-    """A Keras generator, compiled once for all sizes. Runs on whatever device TensorFlow finds.
+    """A Keras generator, compiled once for all sizes, on TensorFlow's default device.
 
-    A picture that would not fit into memory whole is computed in strips, see `strips`; on a
-    processor only, as nothing says what a GPU has left.
+    On a CPU, images that do not fit into memory are computed in strips (see `strips`). An image
+    that does not fit even then is an `InputError`.
 
-    strip_memory: gigabytes for the network's work. With it every picture is computed in strips.
-
-    A picture that fits neither way is an `InputError`.
+    strip_memory: process all images in strips within this many gigabytes.
     """
 
     has_model = True
@@ -29,7 +27,7 @@ class KerasEngine(Engine):
         self._strip_memory = strip_memory
         self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
         self._out_of_memory = tf.errors.ResourceExhaustedError
-        # Sizes are left open: photos of many sizes would otherwise be traced one by one.
+        # With unknown sizes, so that the graph is traced only once.
         self._run = tf.function(
             lambda batch: model(batch, training=False),
             input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
@@ -43,7 +41,7 @@ class KerasEngine(Engine):
         self._strips(height, width)
 
     def _strips(self, height, width, count=1):
-        """What computes such a picture, of `count` together, in strips; None for it whole."""
+        """The `StripEngine` for `count` images of that size, or None if none is needed."""
         if self._strip_memory is not None:
             allowed = int(self._strip_memory * memory.GIGABYTE)
             return strips.fitted(self.model, height, width, allowed)

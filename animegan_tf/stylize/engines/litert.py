@@ -1,4 +1,4 @@
-"""Networks under LiteRT, on the processor: TFLite files, and generators that are converted."""
+"""The LiteRT engines on the CPU: TFLite files and converted generators."""
 
 import contextlib
 import threading
@@ -12,19 +12,19 @@ from animegan_tf.stylize.engines.base import Engine, digest, weights_digest
 from animegan_tf.stylize.guided import LIMITS
 
 TFLITE_SUFFIX = ".tflite"
-# For TFLite files of other projects, which do not say.
+# For TFLite files of other projects, which do not record it.
 _UNKNOWN_MULTIPLE = 32
 _FIRST_SIDE = 64
-# What LiteRT takes for a pixel, measured at 512x512 and 768x768: up to two and a half times what
-# Keras does, as reflection makes copies.
+# LiteRT's memory per pixel, measured at 512x512 and 768x768: up to 2.5 times that of Keras, since
+# reflection padding copies tensors.
 _LITERT_BYTES_PER_PIXEL = {"v2": 2500, "lite": 1500, "v1": 1900}
 
 
 def refuse_large_for_litert(arch, height, width, held_pixels=0, share=1.0):
-    """Raise `InputError` for a picture that would not fit into memory with LiteRT and a network.
+    """Raise `InputError` for an image that does not fit into memory with LiteRT.
 
-    held_pixels: of the picture whose memory will be given back for this one. share: how much of the
-    free memory may be taken.
+    held_pixels: pixels of the previous image, whose memory is reused. share: the fraction of free
+    memory that may be used.
     """
     free, per_pixel = memory.available(), _LITERT_BYTES_PER_PIXEL[arch]
     if free is None:
@@ -32,17 +32,17 @@ def refuse_large_for_litert(arch, height, width, held_pixels=0, share=1.0):
     needed, there = per_pixel * height * width, share * (free + per_pixel * held_pixels)
     if needed > there:
         raise InputError(
-            f"engine: litert takes {needed / memory.GIGABYTE:.1f} GB for {width}x{height}, and "
-            f"{there / memory.GIGABYTE:.1f} GB are there for it; keras takes less, and {LIMITS}"
+            f"engine: litert needs {needed / memory.GIGABYTE:.1f} GB for {width}x{height}, but "
+            f"{there / memory.GIGABYTE:.1f} GB are available; keras needs less, and {LIMITS}"
         )
 
 
 class LiteRTEngine(Engine):
-    """A TFLite file under LiteRT, on the processor. Needs no TensorFlow.
+    """A TFLite file with LiteRT on the CPU. Needs no TensorFlow.
 
-    Of any project, if it takes and gives float32 RGB (1, H, W, 3). `path` may be its bytes;
-    `multiple` is otherwise what the file says; with `arch` pictures are refused that would not fit
-    into memory. May be called by several threads.
+    Any network from float32 RGB (1, H, W, 3) to the same. `path` may also be the bytes of the file.
+    `multiple` is read from the file by default. `arch` enables the check of the available memory.
+    Thread-safe.
     """
 
     def __init__(self, path, threads=None, multiple=None, arch=None):
@@ -57,7 +57,9 @@ class LiteRTEngine(Engine):
         except OSError as error:
             raise InputError(f"checkpoint: {path}: {error.strerror or error}") from error
         except (ValueError, RuntimeError) as error:
-            raise InputError(f"checkpoint: {path} is no readable TFLite file: {error}") from error
+            raise InputError(
+                f"checkpoint: {path} is not a readable TFLite file: {error}"
+            ) from error
         height, width = self._picture_shape(path)
         self.size = None if -1 in (height, width) else (height, width)
         own = self._properties(path)
@@ -65,7 +67,7 @@ class LiteRTEngine(Engine):
         self.match_brightness = own.get("match_brightness", True)
         self._weights, self._arch = own.get("weights"), arch
         self._lock = threading.Lock()
-        # So that its delegate speaks up now, not in the middle of the user's photos.
+        # So that the delegate prints its messages now, not while photos are processed.
         self._prepare((1, *(self.size or (_FIRST_SIDE, _FIRST_SIDE)), 3))
 
     def _picture_shape(self, path):
@@ -100,12 +102,12 @@ class LiteRTEngine(Engine):
 
     def refuse_too_large(self, height, width, share=1.0):
         if self._arch is not None:
-            # LiteRT keeps the memory of the last picture's size.
+            # LiteRT keeps the memory for the last image size.
             held = self._shape[1] * self._shape[2] if self._used else 0
             refuse_large_for_litert(self._arch, height, width, held, share)
 
     def fits(self, height, width, share=1.0):
-        """Whether such a picture fits into that share of the free memory, as far as is known."""
+        """Whether an image of that size fits into this share of free memory, if known."""
         try:
             self.refuse_too_large(height, width, share)
         except InputError:
@@ -113,7 +115,7 @@ class LiteRTEngine(Engine):
         return True
 
     def release(self):
-        """Give back the memory of the last picture."""
+        """Free the memory of the last image."""
         with self._lock:
             if self._used:
                 self._prepare((1, _FIRST_SIDE, _FIRST_SIDE, 3))
@@ -131,7 +133,7 @@ class LiteRTEngine(Engine):
         return self._interpreter.get_tensor(self._made["index"])
 
     def _prepare(self, shape):
-        # A new one for each size: one that is resized keeps what its delegate had prepared.
+        # A new interpreter per size: a resized one keeps the delegate's old buffers.
         self._shape, self._used = None, False
         self._interpreter = self._new()
         self._given = self._interpreter.get_input_details()[0]
@@ -145,10 +147,10 @@ class LiteRTEngine(Engine):
 
 
 class ConvertedEngine(Engine):
-    """A Keras generator under LiteRT: converted, in some seconds, for the first picture.
+    """A Keras generator with LiteRT; it is converted, which takes some seconds, on the first call.
 
-    `quietly` is a function that gives a context for that; a command line may hide there what the
-    converter prints. May be called by several threads.
+    `quietly` is a function that returns a context manager for the conversion; a command line can
+    hide the converter's messages. Thread-safe.
     """
 
     has_model = on_litert = True

@@ -1,4 +1,4 @@
-"""A SavedModel as an engine, and where it is."""
+"""The SavedModel engine."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,12 @@ from animegan_tf.errors import InputError
 from animegan_tf.stylize.engines.base import Engine, digest
 
 _SAVED_MODEL_FILE = "saved_model.pb"
-# What an export records of its style, in the folder that TensorFlow leaves to others.
+# The style's properties, in TensorFlow's folder for additional files.
 SAVED_MODEL_PROPERTIES = Path("assets.extra", "animegan_tf.json")
 
 
 def saved_model_folder(path):
-    """The SavedModel at `path`: the folder itself, or its highest numbered one; None if neither."""
+    """The SavedModel at `path`: the folder or its highest numbered subfolder, or None."""
     path = Path(path)
     if (path / _SAVED_MODEL_FILE).is_file():
         return path
@@ -25,7 +25,7 @@ def saved_model_folder(path):
 
 
 class SavedModelEngine(Engine):
-    """A SavedModel of `animegan_tf.export` through its signature `raw`, which takes any size."""
+    """A SavedModel of `animegan_tf.export`, run by its signature `raw`, which accepts any size."""
 
     multiple = 1
 
@@ -33,15 +33,17 @@ class SavedModelEngine(Engine):
         import tensorflow as tf
 
         try:
-            # Kept whole: its signatures do not keep its variables alive.
+            # Keep the whole object: its signatures do not keep its variables alive.
             self._loaded = tf.saved_model.load(str(folder))
         except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"checkpoint: {folder} is no readable SavedModel: {error}") from error
+            raise InputError(
+                f"checkpoint: {folder} is not a readable SavedModel: {error}"
+            ) from error
         if "raw" not in self._loaded.signatures:
-            found = ", ".join(self._loaded.signatures) or "none"
+            signatures = ", ".join(self._loaded.signatures) or "none"
             raise InputError(
                 f"checkpoint: expected a SavedModel of animegan_tf.export with a signature raw, "
-                f"{folder} has {found}"
+                f"{folder} has {signatures}"
             )
         self._folder = Path(folder)
         self.match_brightness = _saved_properties(self._folder).get("match_brightness", True)
@@ -62,10 +64,10 @@ class SavedModelEngine(Engine):
 
 
 def _saved_properties(folder):
-    """What a SavedModel records of its style; {} where it does not."""
+    """The properties of the style that a SavedModel records, or {}."""
     path = folder / SAVED_MODEL_PROPERTIES
     try:
         properties = json.loads(path.read_text("utf-8")) if path.exists() else {}
     except (OSError, ValueError) as error:
-        raise InputError(f"checkpoint: {path} is no readable JSON: {error}") from error
+        raise InputError(f"checkpoint: {path} is not readable JSON: {error}") from error
     return properties if isinstance(properties, dict) else {}

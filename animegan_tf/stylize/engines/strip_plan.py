@@ -1,25 +1,25 @@
-"""What a generator computes, node by node, over strips of rows; see `strips`.
+"""The graph of a generator as nodes that compute strips of rows; see `strips`.
 
-A node stands for a layer's answer to one picture. Rows are given by the first and the one past the
-last, pictures are float32 tensors (1, H, W, C).
+A node is the output of a layer for one image, a float32 tensor (1, H, W, C). Ranges of rows are
+half-open: (start, stop).
 """
 
 import math
 
 import numpy as np
 
-# Weights of a convolution that is computed again, rather than kept, where that saves memory.
+# Maximum number of weights of a convolution that may be recomputed to save memory.
 _SMALL_KERNEL = 20_000
-# Over the most that glibc takes from its heap, 32 MiB.
+# Above the largest allocation that glibc makes from its heap, 32 MiB.
 BLOCK_BYTES = 33 * 2**20
 _SAMPLE_BYTES = 4
 
 
 class Plan:
-    """The pictures that a model makes of one of `height` x `width`, and the order to fill them in.
+    """The nodes of a model for an input of `height` x `width`, and their order of computation.
 
-    passes: the nodes that are computed from top to bottom, each once and completely. The others
-    are computed in passing, as far as a pass reads them.
+    passes: the nodes that are computed completely, once, from top to bottom. The other nodes are
+    recomputed for the rows that a pass reads.
     """
 
     def __init__(self, model, height, width):
@@ -46,10 +46,10 @@ class Plan:
         self._compute_again()
 
     def _compute_again(self):
-        """Do not keep what a small convolution makes, where that lowers the most that is kept.
+        """Recompute small convolutions instead of storing their output if that lowers peak memory.
 
-        That is the full-size skip of the lite generator and v1's last separable convolution: half
-        of what they would keep.
+        These are the full-size skip of the lite generator and v1's last separable convolution: half
+        of their stored tensors.
         """
         for node in self.passes:
             if isinstance(node, _Convolution) and node.kept:
@@ -91,7 +91,7 @@ class Plan:
         return min(node.height, max(1, int(strip_bytes / widest)))
 
     def most_at_work(self, strip_bytes):
-        """The bytes of all that a strip is computed from and through, when that is most."""
+        """Peak bytes of the tensors from which a strip is computed."""
         most = 0
         for node in self.passes:
             rows = self._rows(node, strip_bytes)
@@ -100,20 +100,20 @@ class Plan:
         return most
 
     def most_kept(self):
-        """The bytes of all that is kept, when that is most."""
+        """Peak bytes of the stored tensors."""
         kept, most = set(), 0
         for node in self.passes:
             over = {read for read in kept if self._last[read] is node}
             stays = sum(read.bytes for read in kept - over)
             made = node.bytes if node.kept or node is self.output else 0
-            # The new one grows while what it is made of is freed.
+            # The new tensor grows while its inputs are freed.
             most = max(most, stays + max(made, sum(read.bytes for read in over)))
             kept = (kept - over) | ({node} if node.kept else set())
         return most
 
 
 class _Node:
-    """A layer's answer. Asked for rows it asks those before it for the rows that it needs."""
+    """A layer's output. To compute rows, it requests the rows that it needs from its sources."""
 
     def __init__(self, layer, sources):
         self.layer = layer
@@ -132,11 +132,11 @@ class _Node:
         return math.prod(self.shape) * _SAMPLE_BYTES
 
     def needs(self, start, stop):
-        """The rows of the sources, first and past the last, for rows `start` to `stop`."""
+        """The range of the sources' rows for the rows `start` to `stop`."""
         return start, stop
 
     def compute(self, start, stop):
-        """Those rows, a tensor (1, stop - start, W, C)."""
+        """Compute the rows, a tensor (1, stop - start, W, C)."""
         return self.layer(self.read(start, stop))
 
     def read(self, start, stop):
@@ -144,11 +144,11 @@ class _Node:
         return values if len(values) > 1 else values[0]
 
     def rows(self, start, stop):
-        """`compute`, or what was kept of it."""
+        """The stored rows, or those of `compute`."""
         return self.kept.rows(start, stop) if self.kept else self.compute(start, stop)
 
     def read_rows(self, start, stop):
-        """Which kept pictures `compute` would read, with the first row of each."""
+        """{stored node that `compute` reads: first row}."""
         found = {}
         for source in self.sources:
             first, last = self.needs(start, stop)
@@ -158,7 +158,7 @@ class _Node:
         return found
 
     def bytes_through(self, start, stop):
-        """Those of the rows `start` to `stop` and of all rows that they are computed from."""
+        """Bytes of the rows `start` to `stop` and of all rows that they are computed from."""
         own = (stop - start) * self.bytes // self.height
         first, last = self.needs(start, stop)
         for source in self.sources:
@@ -167,7 +167,7 @@ class _Node:
         return own
 
     def cone(self):
-        """Every node that `compute` computes, this one included."""
+        """All nodes that `compute` computes, including this one."""
         found = {self}
         for source in self.sources:
             found |= {source} if source.kept else source.cone()
@@ -190,11 +190,11 @@ class _Photo(_Node):
         return tf.constant(self.values[:, start:stop])
 
     def forget(self, row):
-        """The caller's array stays."""
+        """The array belongs to the caller."""
 
 
 class _Pointwise(_Node):
-    """Activations and sums: a row makes a row."""
+    """Activations and sums."""
 
 
 class _Norm(_Node):
@@ -204,7 +204,7 @@ class _Norm(_Node):
 
 
 class _Convolution(_Node):
-    """Without padding of its own."""
+    """A convolution without padding."""
 
     def needs(self, start, stop):
         stride, kernel = self.layer.strides[0], self.layer.kernel_size[0]
@@ -212,7 +212,7 @@ class _Convolution(_Node):
 
 
 class _Pad(_Node):
-    """Columns are padded in every strip, rows where the picture ends."""
+    """Pads columns in each strip, and rows at the border of the image."""
 
     def _span(self, start, stop):
         top = self.layer.padding[0][0]
@@ -233,7 +233,7 @@ class _Pad(_Node):
 
 class _Upsampling(_Node):
     def needs(self, start, stop):
-        # An odd row is halfway to the next, which the last row does not have.
+        # An odd row is the mean of two rows; after the last row there is none.
         return start // 2, min(self.sources[0].height, stop // 2 + 1)
 
     def compute(self, start, stop):
@@ -260,7 +260,7 @@ _KINDS = {
 
 
 def supports(layer):
-    """Whether `layer` can be computed in strips: it is one of a generator's."""
+    """Whether `layer` can be computed in strips."""
     plain = getattr(layer, "padding", None) != "same" and (
         getattr(layer, "dilation_rate", 1) in (1, (1, 1))
     )
@@ -268,10 +268,11 @@ def supports(layer):
 
 
 class Kept:
-    """The rows of a picture (1, H, W, C) that were computed and are still to be read.
+    """The stored rows of a tensor (1, H, W, C) that will still be read.
 
-    They are in blocks so large that the C library asks the system for each and gives it back:
-    strips of TensorFlow's, freed in another order than they came, leave as much in holes again.
+    They are stored in blocks that are large enough to be allocated from, and returned to, the
+    operating system. TensorFlow's own strips, freed in another order, would fragment the heap and
+    need twice the memory.
     """
 
     def __init__(self, shape):
@@ -280,7 +281,7 @@ class Kept:
         self._blocks = {}
 
     def write(self, start, strip):
-        """Keep a strip (1, h, W, C) as the rows from `start`."""
+        """Store a strip (1, h, W, C) as the rows from `start`."""
         values = strip.numpy()[0]
         for number, low, high in self._spans(start, start + len(values)):
             if number not in self._blocks:
@@ -300,7 +301,7 @@ class Kept:
         return tf.convert_to_tensor((np.concatenate(parts) if len(parts) > 1 else parts[0])[None])
 
     def _spans(self, start, stop):
-        """Each block that has some of these rows, with the first and past the last of them."""
+        """Each block with some of these rows, and their range."""
         for number in range(start // self._block_rows, -(-stop // self._block_rows)):
             first = number * self._block_rows
             yield number, max(start, first), min(stop, first + self._block_rows)
@@ -312,10 +313,10 @@ class Kept:
 
 
 class Statistics:
-    """Mean and variance of a picture that comes in strips (1, h, W, C), per channel and of all.
+    """Mean and variance of a tensor from strips (1, h, W, C), per channel and of all channels.
 
-    Each strip's are computed about its own mean and merged in float64: Chan, Golub and LeVeque,
-    Updating formulae and a pairwise algorithm for computing sample variances, 1979.
+    The statistics of the strips are merged in float64: Chan, Golub and LeVeque, Updating formulae
+    and a pairwise algorithm for computing sample variances, 1979.
     """
 
     def __init__(self):
@@ -340,9 +341,9 @@ class Statistics:
 
 
 def _strip_moments(strip):
-    """Each channel's mean, and the sum of squared distances from it: float64 (C,).
+    """The mean of each channel, and the sum of squared deviations from it: float64 (C,).
 
-    float32 sums along a row, float64 ones of the rows.
+    Sums along a row are float32, sums of rows float64.
     """
     import tensorflow as tf
 

@@ -1,11 +1,11 @@
-"""A generator computed in horizontal strips, layer by layer: large pictures in little memory.
+"""Computes a generator in horizontal strips, layer by layer: large images in little memory.
 
-Cutting a picture into tiles would change its colours and show seams, since the norms look at the
-whole picture. Here a layer's strips are all computed before the next layer begins, each from the
-rows that its kernel wants. What a norm reads is kept, with its mean and variance over the whole
-picture; the norm itself, activations, paddings and resizings happen anew whenever rows are read, so
-their results never exist whole. What is read no more is freed while the next layer fills up. The
-numbers are those of the whole picture, but for the rounding of the statistics, which are float64.
+Independent tiles would change colours and show seams, since norms use statistics of the whole
+image. Here all strips of a layer are computed before the next layer, each from the rows that its
+kernel reads. Inputs of normalisation layers are stored, with their mean and variance over the whole
+image; everything else (norms, activations, padding, resizing) is recomputed per strip. Stored
+tensors are freed as soon as their last reader has passed. Results equal those of the whole image,
+except for the rounding of the statistics, which are float64.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ from animegan_tf.memory import GIGABYTE
 from animegan_tf.stylize.engines import strip_plan
 from animegan_tf.stylize.guided import LIMITS
 
-# Larger ones are slower, smaller ones too once most of their rows are their neighbours' as well.
+# Larger strips are slower; so are much smaller ones, since neighbours recompute the same rows.
 STRIP_BYTES = 8 * 2**20
-# Whatever the size: buffers of TensorFlow's own, and what its allocator does not give back.
+# Independent of the size: TensorFlow's buffers, and memory that its allocator does not return.
 _BASE_BYTES = 300 * 2**20
-# Measured from 640x360 to 1920x1080, a tenth added.
+# Measured from 640x360 to 1920x1080, plus 10%.
 _WHOLE_BYTES_PER_PIXEL = {"v2": 1050, "lite": 600, "v1": 1600}
 
 _shown = contextvars.ContextVar("shown", default=False)
@@ -41,21 +41,21 @@ def progress_shown():
 
 
 def supports(model):
-    """Whether `model` has only layers that can be computed in strips."""
+    """Whether all layers of `model` can be computed in strips."""
     return all(map(strip_plan.supports, model.layers))
 
 
 def whole_memory(model, height, width):
-    """The bytes that `model` takes for a whole picture of that size: measured, not exact."""
+    """The approximate number of bytes that `model` needs for a whole image of that size."""
     from animegan_tf.networks.generator import generator_arch
 
     return _BASE_BYTES + _WHOLE_BYTES_PER_PIXEL[generator_arch(model)] * height * width
 
 
 def fitted(model, height, width, available):
-    """A `StripEngine` for that size: the strips as large as is useful and as `available` allows.
+    """A `StripEngine` for that size, with strips as large as useful within `available` bytes.
 
-    available: bytes. Raises `InputError` when not even single rows fit.
+    Raises `InputError` if even single rows do not fit.
     """
     strip_bytes = STRIP_BYTES
     while True:
@@ -65,17 +65,17 @@ def fitted(model, height, width, available):
             return engine
         if not strip_bytes:
             raise InputError(
-                f"photo: {width}x{height} takes {needed / GIGABYTE:.1f} GB even in strips, and "
-                f"{available / GIGABYTE:.1f} GB are there for it; {LIMITS}"
+                f"photo: {width}x{height} needs {needed / GIGABYTE:.1f} GB even in strips, but "
+                f"{available / GIGABYTE:.1f} GB are available; {LIMITS}"
             )
         strip_bytes //= 2
 
 
 class StripEngine:
-    """A generator of `build_generator` in strips; an engine of `animegan_tf.stylize.engines`.
+    """Computes a generator of `build_generator` in strips.
 
-    strip_bytes: about what the widest picture of a strip may take; at least a row is done at once.
-    Raises `InputError` for a model with layers that a generator does not have.
+    strip_bytes: approximate size of the largest tensor of a strip; a strip has at least one row.
+    Raises `InputError` for a model with other layers.
     """
 
     size = None
@@ -107,7 +107,7 @@ class StripEngine:
             raise MemoryError(str(error)) from error
 
     def memory(self, height, width):
-        """The bytes that a picture of that size takes, estimated, beside TensorFlow itself."""
+        """Estimated memory for an image of that size in bytes, besides TensorFlow itself."""
         sides = (-(-side // self.multiple) * self.multiple for side in (height, width))
         plan = strip_plan.Plan(self._model, *sides)
         at_work = plan.most_at_work(self._strip_bytes)
