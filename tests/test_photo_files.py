@@ -59,6 +59,29 @@ def flat_tiff(bits, *pixel, photometric=2, planar=1, extra=None, kind=1):
     return tiff(tags, struct.pack(f"<{8 * count}{code}", *pixel * 8))
 
 
+def packed_tiff(bits, *pixel, photometric=1):
+    """As `flat_tiff`, with samples that are no whole bytes."""
+    row = "".join(f"{number:0{bits}b}" for number in pixel * 4)
+    row = int(row.ljust(-(-len(row) // 8) * 8, "0"), 2).to_bytes(-(-len(row) // 8), "big")
+    tags = {
+        256: (SHORT, [4]), 257: (SHORT, [2]), 258: (SHORT, [bits] * len(pixel)), 259: (SHORT, [1]),
+        262: (SHORT, [photometric]), 277: (SHORT, [len(pixel)]), 278: (SHORT, [2]),
+    }  # fmt: skip
+    return tiff(tags, row * 2)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_tiffs_of_bits_between(bits):
+    one = 2 ** (bits - 8)
+    for data, level in (
+        (packed_tiff(bits, 200 * one, 100 * one, 50 * one, photometric=2), (200, 100, 50)),
+        (packed_tiff(bits, 100 * one), 100),
+        (packed_tiff(bits, 100 * one, photometric=0), 155),
+    ):
+        rgb = images.decode_photo(data, "a").rgb
+        np.testing.assert_allclose(rgb, np.broadcast_to(level, (2, 4, 3)), atol=1)
+
+
 def encoded(image, kind, **options):
     file = io.BytesIO()
     image.save(file, kind, **options)
