@@ -111,6 +111,11 @@ def call_server(config, inputs, output_dir, *, overwrite=False, recursive=False,
     address = config.check()
     plan = photo_jobs.plan(inputs, output_dir, overwrite=overwrite, recursive=recursive)
     todo = plan.todo
+    if progress:
+        for path, reason in plan.failed:
+            photo_jobs.show_failure(path, reason)
+        for note in plan.notes:
+            _show(note)
     if not todo:
         return Report((), plan.skipped, plan.failed, notes=plan.notes)
     connection = _connect(
@@ -233,7 +238,10 @@ class _Run:
                 self._fail(one.job, error)
             else:
                 self.written.append(one.job.result)
-                self._bar.update()
+                if one.photo.damage:
+                    self._fail(one.job, f"damaged ({one.photo.damage}), done as far as it is read")
+                else:
+                    self._bar.update()
 
     def _ask(self, values):
         config = self._config
