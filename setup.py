@@ -13,7 +13,7 @@ VERSION = re.search(
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = {
     # Reading JPEG XL.
-    "jxl": ["pillow-jxl-plugin>=1.3"],
+    "jxl": ["pillow-jxl-plugin>=1.2"],
     # TFLite files in int8 and int16x8.
     "quantize": ["ai-edge-quantizer>=0.10"],
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
