@@ -15,7 +15,7 @@ EXTRAS = {
     # The charts of tools/plot_run.py and tools/evaluate.py.
     "plots": ["matplotlib>=3.8"],
     # Reading JPEG XL.
-    "jxl": ["pillow-jxl-plugin>=1.3"],
+    "jxl": ["pillow-jxl-plugin>=1.2"],
     # TFLite files in int8 and int16x8.
     "quantize": ["ai-edge-quantizer>=0.10"],
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.

@@ -3,6 +3,7 @@
 import io
 import json
 import struct
+import sys
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ from PIL import Image, ImageCms
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.images import colours
+from animegan_tf.images import colours, formats
 
 pillow_heif.register_heif_opener()
 CASES = Path(__file__).parent / "photos"
@@ -57,6 +58,29 @@ def flat_tiff(bits, *pixel, photometric=2, planar=1, extra=None, kind=1):
     if planar == 2:
         return tiff(tags, *(struct.pack(f"<8{code}", *[number] * 8) for number in pixel))
     return tiff(tags, struct.pack(f"<{8 * count}{code}", *pixel * 8))
+
+
+def packed_tiff(bits, *pixel, photometric=1):
+    """As `flat_tiff`, with samples that are no whole bytes."""
+    row = "".join(f"{number:0{bits}b}" for number in pixel * 4)
+    row = int(row.ljust(-(-len(row) // 8) * 8, "0"), 2).to_bytes(-(-len(row) // 8), "big")
+    tags = {
+        256: (SHORT, [4]), 257: (SHORT, [2]), 258: (SHORT, [bits] * len(pixel)), 259: (SHORT, [1]),
+        262: (SHORT, [photometric]), 277: (SHORT, [len(pixel)]), 278: (SHORT, [2]),
+    }  # fmt: skip
+    return tiff(tags, row * 2)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_tiffs_of_bits_between(bits):
+    one = 2 ** (bits - 8)
+    for data, level in (
+        (packed_tiff(bits, 200 * one, 100 * one, 50 * one, photometric=2), (200, 100, 50)),
+        (packed_tiff(bits, 100 * one), 100),
+        (packed_tiff(bits, 100 * one, photometric=0), 155),
+    ):
+        rgb = images.decode_photo(data, "a").rgb
+        np.testing.assert_allclose(rgb, np.broadcast_to(level, (2, 4, 3)), atol=1)
 
 
 def encoded(image, kind, **options):
@@ -246,3 +270,32 @@ def test_decoders_that_raise_anything_are_named(monkeypatch):
     monkeypatch.setattr(colours, "to_srgb", fails)
     with pytest.raises(InputError, match="a: the picture is cut short or damaged"):
         images.decode_photo(encoded(Image.new("RGB", (4, 4)), "PNG"), "a")
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"P5 4 4 255\n", "pnm"),
+        (b"P6\n# by hand\n", "pnm"),
+        (b"P1 is the first point", None),
+        (b"BMW is no bitmap, nor is this text", None),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", "avif"),
+        (b"\0\0\0\x18ftypheic", "heic"),
+        (b"\0\0\0\x18ftypisom", None),
+        (b"\xff\x0a", "jxl"),
+        (b"", None),
+    ],
+)
+def test_kinds_by_content(head, kind):
+    assert formats.kind_of(head) == kind
+
+
+def test_a_webp_of_its_beginning_alone_is_no_animation(tmp_path):
+    (tmp_path / "a.webp").write_bytes(b"RIFF\x10\0\0\0WEBPVP8X")
+    assert not formats.is_animated(tmp_path / "a.webp")
+
+
+def test_jpeg_xl_names_what_it_takes(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pillow_jxl", None)
+    with pytest.raises(InputError, match="pip install pillow-jxl-plugin"):
+        images.decode_photo(b"\xff\x0a" + bytes(40), "a.jxl")

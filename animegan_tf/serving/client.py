@@ -112,6 +112,11 @@ def call_server(
     address = config.check()
     plan = photo_jobs.plan(inputs, output_dir, overwrite=overwrite, recursive=recursive)
     todo = plan.todo
+    if progress:
+        for path, reason in plan.failed:
+            photo_jobs.show_failure(path, reason)
+        for note in plan.notes:
+            _show(note)
     if not todo:
         return Report((), plan.skipped, plan.failed, notes=plan.notes)
     connection = _connect(
@@ -232,7 +237,13 @@ class _Run:
                 self._fail(prepared.job, error)
             else:
                 self.written.append(prepared.job.result)
-                self._bar.update()
+                if prepared.photo.damage:
+                    self._fail(
+                        prepared.job,
+                        f"damaged ({prepared.photo.damage}), done as far as it is read",
+                    )
+                else:
+                    self._bar.update()
 
     def _predict(self, values):
         config = self._config
