@@ -55,8 +55,8 @@ def define_flags():
     flags.DEFINE_integer(
         "max_message_mb",
         256,
-        "Longest answer, and gRPC message. gRPC itself refuses answers over 4 MB, fewer than the pixels of a "
-        "photo of 1.4 megapixels; the server takes up to 2047.",
+        "Longest answer, and longest gRPC message. gRPC itself refuses answers over 4 MB, fewer "
+        "than the pixels of a photo of 1.4 megapixels; the server takes up to 2047.",
         lower_bound=1,
     )
     style_flags.define_delivery_flags()

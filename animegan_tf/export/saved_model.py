@@ -1,5 +1,6 @@
 """SavedModels for TF Serving: NAME/1, NAME/2, ..., each checked before it appears."""
 
+import errno
 import json
 import shutil
 import statistics
@@ -100,26 +101,41 @@ def export_saved_model(
     path = Path(output)
     new = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
-    folder = str(version or _next_version(path))
     made = path / f".{uuid.uuid4().hex}.tmp"
     try:
         _make(made, model, frozen, served, path.name)
         report = {
-            "folder": folder,
             "arch": generator_arch(model),
             "frozen": frozen,
             **served,
             "bytes": sum(file.stat().st_size for file in made.rglob("*") if file.is_file()),
             **_check(made, model, shown, input_type, encoding, match_brightness),
         }
-        storage.move(made, path / folder)
+        folder = _put(made, path, version)
     finally:
         shutil.rmtree(made, ignore_errors=True)
         if new and not any(path.iterdir()):
             path.rmdir()
     serving_files.write_configurations(path, path.name)
+    report = {"folder": folder, **report}
     storage.write_text(path / f"{folder}.report.json", json.dumps(report, indent=2) + "\n")
     return report
+
+
+def _put(made, path, version):
+    """Move an export to its number in the folder `path`, the next without one; returns its name."""
+    while True:
+        folder = str(version or _next_version(path))
+        try:
+            storage.move(made, path / folder)
+        except OSError as error:
+            # Another export was there first.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            if version is not None:
+                raise InputError(f"version: {path / folder} exists by now") from error
+        else:
+            return folder
 
 
 def _make(folder, model, frozen, served, name):

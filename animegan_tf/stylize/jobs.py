@@ -12,7 +12,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from animegan_tf import images
-from animegan_tf.errors import InputError
+from animegan_tf.errors import InputError, printable
 from animegan_tf.stylize.journal import unfinished
 from animegan_tf.stylize.options import result_suffix as film_suffix
 from animegan_tf.video.codecs import is_video
@@ -71,7 +71,8 @@ def _is_empty(path):
 def show_failure(photo, reason):
     """Print why a photo failed on the standard error stream, above a progress bar."""
     named = reason if str(photo) in reason else f"{photo}: {reason}"
-    tqdm.write(f"error: {named}", file=sys.stderr)
+    # One line for each photo, whatever its name.
+    tqdm.write("error: " + printable(named).replace("\n", "\\n"), file=sys.stderr)
 
 
 def _photos(inputs, output_dir, recursive, suffixes):
