@@ -392,6 +392,31 @@ def test_a_record_that_was_cut(tmp_path):
     assert Journal.load(journal.path) is None
 
 
+@pytest.mark.parametrize("film", ("x.partial.txt", "../b.partial.mkv", "b.partial/../a.mkv", 3))
+def test_a_record_that_names_another_file(tmp_path, film):
+    """It would be removed."""
+    journal = Journal(tmp_path / "b.partial.jsonl", {"crf": 18}, film)
+    journal.write()
+    assert Journal.load(journal.path) is None
+
+
+def test_records_that_were_changed(tmp_path):
+    journal = Journal(
+        tmp_path / "b.partial.jsonl", {"size": [4, 4], "base": "1/25"}, "b.partial.mkv"
+    )
+    journal.write()
+    journal.add({"frames": [[0, 1]] * 4, "exact_times": True, "state": {}})
+    good = journal.path.read_text()
+    random = np.random.default_rng(0)
+    pieces = ("[", "]", "{", "}", "null", '"a"', "1e999", "-1", "0", ",", "[" * 100_000)
+    for _ in range(300):
+        start, end = sorted(random.integers(0, len(good), 2))
+        end = end if random.random() < 0.3 else start + 1
+        journal.path.write_text(good[:start] + pieces[random.integers(len(pieces))] + good[end:])
+        found = Journal.load(journal.path)
+        assert found is None or [found.whole(packets) for packets in (0, 4, 10)]
+
+
 def test_two_runs_never_make_one_film(tmp_path):
     """The second is told, and touches nothing of the first's."""
     film, output, told = tmp_path / "a.mkv", tmp_path / "new" / "out.mp4", []
