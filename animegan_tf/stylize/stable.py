@@ -7,6 +7,8 @@ rate of 1 forgets what was before, as at a cut. Nothing else is blended: no pixe
 frame is in a later one.
 """
 
+import weakref
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -48,6 +50,56 @@ class _Averages:
         return tf.reshape(blended, tf.shape(value))
 
 
+class _Traced:
+    """A generator with blended statistics as one graph, which films in turn share.
+
+    Attributes:
+        run: the graph. empty: the averages before a first frame.
+    """
+
+    def __init__(self, model):
+        self._averages, self.empty, self._norms = _Averages(), {}, []
+
+        def clone(layer):
+            # Layers are shared, but for norms.
+            if not isinstance(layer, LayerNorm2D):
+                return layer
+            norm = _Norm.from_config(layer.get_config())
+            norm.averages = self._averages
+            self._norms.append((norm, layer))
+            return norm
+
+        self._model = keras.models.clone_model(model, clone_function=clone)
+        for _, layer in self._norms:
+            count = layer.gamma.shape[0] if layer.per_channel else 1
+            for kind in ("mean", "variance"):
+                self.empty[f"{layer.name}/{kind}"] = np.zeros((1, count), np.float32)
+        specs = {name: tf.TensorSpec(value.shape, tf.float32) for name, value in self.empty.items()}
+        self.run = tf.function(
+            self._trace,
+            input_signature=[
+                tf.TensorSpec([None, None, None, 3], tf.float32),
+                tf.TensorSpec([None, None], tf.float32),
+                tf.TensorSpec([None], tf.float32),
+                specs,
+            ],
+            autograph=False,
+        )
+
+    def _trace(self, batch, mix, carry, memory):
+        self._averages.begin(mix, carry, memory)
+        return self._model(batch, training=False), self._averages.after
+
+    def take_weights(self):
+        """Give the norms what those of the generator have now."""
+        for norm, layer in self._norms:
+            norm.set_weights(layer.get_weights())
+
+
+# By generator: a graph takes memory that TensorFlow never gives back.
+_TRACED = weakref.WeakKeyDictionary()
+
+
 class StableNetwork:
     """A copy of a generator for the frames of a film in order, some at a time.
 
@@ -62,41 +114,11 @@ class StableNetwork:
 
     def __init__(self, model):
         """`model`: a generator of `build_generator`, which is left as it is."""
-        self._averages, self.memory, norms = _Averages(), {}, []
-
-        def clone(layer):
-            # Layers are shared, but for norms.
-            if not isinstance(layer, LayerNorm2D):
-                return layer
-            norm = _Norm.from_config(layer.get_config())
-            norm.averages = self._averages
-            norms.append((norm, layer))
-            return norm
-
-        self._model = keras.models.clone_model(model, clone_function=clone)
-        for norm, layer in norms:
-            norm.set_weights(layer.get_weights())
-            count = layer.gamma.shape[0] if layer.per_channel else 1
-            for kind in ("mean", "variance"):
-                self.memory[f"{layer.name}/{kind}"] = np.zeros((1, count), np.float32)
-        floats = tf.TensorSpec([None, None], tf.float32)
-        self._run = tf.function(
-            self._trace,
-            input_signature=[
-                tf.TensorSpec([None, None, None, 3], tf.float32),
-                floats,
-                tf.TensorSpec([None], tf.float32),
-                {
-                    name: tf.TensorSpec(value.shape, tf.float32)
-                    for name, value in self.memory.items()
-                },
-            ],
-            autograph=False,
-        )
-
-    def _trace(self, batch, mix, carry, memory):
-        self._averages.begin(mix, carry, memory)
-        return self._model(batch, training=False), self._averages.after
+        if model not in _TRACED:
+            _TRACED[model] = _Traced(model)
+        self._traced = _TRACED[model]
+        self._traced.take_weights()
+        self.memory = dict(self._traced.empty)
 
     def __call__(self, batch, rates):
         """Raises `MemoryError` for frames too large for the device, and `InputError` for answers
@@ -104,7 +126,7 @@ class StableNetwork:
         """
         mix, carry = mixing(rates)
         try:
-            result, memory = self._run(batch, mix, carry, self.memory)
+            result, memory = self._traced.run(batch, mix, carry, self.memory)
         except tf.errors.ResourceExhaustedError as error:
             count, height, width, _ = batch.shape
             raise MemoryError(
