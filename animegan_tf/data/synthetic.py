@@ -79,7 +79,10 @@ def _require_same_settings(folder, settings):
         raise InputError(
             f"the smoke data set needs a new or empty folder, got {folder}, which holds other files"
         )
-    found = json.loads(marker.read_text(encoding="utf-8"))
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        found = "settings that cannot be read"
     if found != settings:
         raise InputError(
             f"{folder} holds a smoke data set of {found}, asked for {settings}: "
