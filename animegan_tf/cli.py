@@ -10,7 +10,7 @@ import tempfile
 
 from absl import app, flags, logging
 
-from animegan_tf.errors import InputError, TrainingError
+from animegan_tf.errors import InputError, TrainingError, printable
 
 _HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
 
@@ -106,7 +106,7 @@ def run(main, module_name, doc, groups=None):
         try:
             status = main(argv)
         except (InputError, TrainingError, OSError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {printable(error)}", file=sys.stderr)
             status = getattr(error, "exit_status", 1)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)

@@ -2,6 +2,9 @@
 
 import re
 
+# C0 and C1 but the line's end, and those that turn the direction of writing.
+_CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
 
 class InputError(ValueError):
     """A mistake in what the user passed: names the argument, what was expected, what was received.
@@ -20,6 +23,11 @@ class Stopped(TrainingError):
     def __init__(self, received, step, checkpoint):
         super().__init__(f"stopped by {received.name} after step {step}, saved in {checkpoint}")
         self.exit_status = 128 + received
+
+
+def printable(text) -> str:
+    """`text` with control characters shown as \\x1b, which a terminal would obey; lines stay."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
 
 
 def reason_of(error) -> str:

@@ -38,6 +38,11 @@ def aside(path, suffix=""):
     try:
         yield temporary
         move(temporary, path)
+    except OSError as error:
+        # A full disk is told without a name.
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -48,3 +48,12 @@ def test_a_mistake(command, tmp_path):
     assert (done.returncode, lines, loaded) == (1, [], "[]")
     assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_control_characters_are_shown_not_obeyed(capsys):
+    from animegan_tf.errors import printable
+    from animegan_tf.stylize import jobs
+
+    assert printable("a\x1b[31m\u202eb\nc\x9b") == "a\\x1b[31m\\u202eb\nc\\x9b"
+    jobs.show_failure("in/new\nline\x07.jpg", "cannot be read")
+    assert capsys.readouterr().err == "error: in/new\\nline\\x07.jpg: cannot be read\n"

@@ -216,3 +216,19 @@ def test_saved_model_cli(toy_saved_model, tmp_path):
     files = ["--inputs", f"images={tmp_path / 'photo.npy'}", "--outdir", tmp_path]
     subprocess.run([*command, *chosen, "serving_default", *files], capture_output=True, check=True)
     assert np.load(tmp_path / "images.npy").shape == (1, 256, 256, 3)
+
+
+def test_two_exports_at_once_get_two_numbers(tmp_path):
+    """The other one took the number while this one was made."""
+    (tmp_path / "models" / "1").mkdir(parents=True)
+    (tmp_path / "models" / "1" / "saved_model.pb").touch()
+    for name in ("made", "again"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").write_text(name)
+    numbers = iter((1, 2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(saved_model, "_next_version", lambda _: next(numbers))
+        assert saved_model._put(tmp_path / "made", tmp_path / "models", None) == "2"
+    with pytest.raises(InputError, match=r"version: .*2 exists by now"):
+        saved_model._put(tmp_path / "again", tmp_path / "models", 2)
+    assert (tmp_path / "models" / "2" / "saved_model.pb").read_text() == "made"

@@ -16,7 +16,7 @@ from sound_films import look, mean_errors, shifting, write_sound_film
 import animegan_tf
 from animegan_tf.errors import InputError
 from animegan_tf.stylize import making
-from animegan_tf.stylize.journal import Journal, record_path, unfinished
+from animegan_tf.stylize.journal import Journal, partial_path, record_path, unfinished
 from animegan_tf.video import animation, encoder, source, tracks, writer
 from animegan_tf.video import container as video_file
 
@@ -71,6 +71,8 @@ def interrupted(film, output, number, after=30):
         if line.strip() == str(after):
             process.send_signal(number)
     process.wait(timeout=30)
+    # A kill leaves the lock's file, which means nothing; the next run removes it.
+    partial_path(output, "lock").unlink(missing_ok=True)
     return "".join(printed)
 
 
@@ -388,3 +390,48 @@ def test_a_record_that_was_cut(tmp_path):
     assert [len(again.whole(packets)) for packets in (3, 4, 8)] == [0, 1, 2]
     journal.path.write_text("something else")
     assert Journal.load(journal.path) is None
+
+
+@pytest.mark.parametrize("film", ("x.partial.txt", "../b.partial.mkv", "b.partial/../a.mkv", 3))
+def test_a_record_that_names_another_file(tmp_path, film):
+    """It would be removed."""
+    journal = Journal(tmp_path / "b.partial.jsonl", {"crf": 18}, film)
+    journal.write()
+    assert Journal.load(journal.path) is None
+
+
+def test_records_that_were_changed(tmp_path):
+    journal = Journal(
+        tmp_path / "b.partial.jsonl", {"size": [4, 4], "base": "1/25"}, "b.partial.mkv"
+    )
+    journal.write()
+    journal.add({"frames": [[0, 1]] * 4, "exact_times": True, "state": {}})
+    good = journal.path.read_text()
+    random = np.random.default_rng(0)
+    pieces = ("[", "]", "{", "}", "null", '"a"', "1e999", "-1", "0", ",", "[" * 100_000)
+    for _ in range(300):
+        start, end = sorted(random.integers(0, len(good), 2))
+        end = end if random.random() < 0.3 else start + 1
+        journal.path.write_text(good[:start] + pieces[random.integers(len(pieces))] + good[end:])
+        found = Journal.load(journal.path)
+        assert found is None or [found.whole(packets) for packets in (0, 4, 10)]
+
+
+def test_two_runs_never_make_one_film(tmp_path):
+    """The second is told, and touches nothing of the first's."""
+    film, output, told = tmp_path / "a.mkv", tmp_path / "new" / "out.mp4", []
+    write_sound_film(film, shifting(4))
+
+    def slow(rgb):
+        if not told:
+            told.append(True)
+            with pytest.raises(InputError, match=r"output: another process is making .*out\.mp4"):
+                animegan_tf.stylize_video(film, output, slow, overwrite=True)
+        return rgb
+
+    assert animegan_tf.stylize_video(film, output, slow).frames == 4
+    assert [path.name for path in output.parent.iterdir()] == ["out.mp4"]
+    (tmp_path / "b.mkv").write_text("no film")
+    with pytest.raises(InputError, match="expected a film"):
+        animegan_tf.stylize_video(tmp_path / "b.mkv", tmp_path / "other" / "b.mp4", slow)
+    assert not (tmp_path / "other").exists()

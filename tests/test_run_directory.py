@@ -137,3 +137,12 @@ def test_links_in_a_run_directory_are_refused(tmp_path, name):
     ):
         pass
     assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", (b"\xff\xfe\x80--lr=1\n", bytes(300)))
+def test_flags_that_are_no_text_are_refused_in_words(tmp_path, content):
+    from animegan_tf.train import __main__ as command
+
+    (tmp_path / "flags.txt").write_bytes(content)
+    with pytest.raises(animegan_tf.InputError, match="was made with other flags"):
+        command._refuse_changes({}, tmp_path / "flags.txt", ())

@@ -82,6 +82,24 @@ def test_batches_make_no_difference(generator):
     np.testing.assert_allclose(apart(inputs[2:], rates[2:]), result[2:], atol=1e-5)
 
 
+def test_films_share_one_graph(generator):
+    """Each film's own would stay in memory; what was learned since is seen."""
+    first, second = StableNetwork(generator), StableNetwork(generator)
+    first(batch(2), [1, 0.5])
+    norm, before = generator.get_layer("first"), generator.get_layer("first").get_weights()
+    try:
+        norm.set_weights([value + 0.5 for value in before])
+        third = StableNetwork(generator)
+        third(batch(3)[:, :32], [1, 0.5, 1])
+        plain = generator(batch(1), training=False).numpy()
+        np.testing.assert_allclose(third(batch(1), [1]), plain, atol=1e-5)
+    finally:
+        norm.set_weights(before)
+    assert first._traced is second._traced is third._traced
+    assert third._traced.run.experimental_get_tracing_count() == 1
+    assert not np.array_equal(*(next(iter(one.memory.values())) for one in (first, second)))
+
+
 def test_averages_are_of_every_norm_layer(generator):
     """By hand, for the first layer: the rest is the same code."""
     inputs = batch(2)

@@ -35,6 +35,16 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch)
     assert [found.name for found in tmp_path.iterdir()] == ["a.txt"]
 
 
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch):
+    def full_disk(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(storage.os, "fsync", full_disk)
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.jpg'"):
+        storage.write_bytes(tmp_path / "a.jpg", b"picture")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failing_writer_leaves_nothing(tmp_path):
     with pytest.raises(KeyboardInterrupt), storage.aside(tmp_path / "x.h5", ".h5") as temporary:
         assert temporary.suffix == ".h5"

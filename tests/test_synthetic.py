@@ -92,3 +92,11 @@ def test_smooth_is_complete_and_made_again_when_a_part_is_missing(tmp_path):
     assert smoothing.ensure_smooth(config, progress=False) == 0
     (config.smooth_dir / "0001.png").unlink()
     assert smoothing.ensure_smooth(config, progress=False) == 1
+
+
+@pytest.mark.parametrize("damage", (b"", b"\xff\xfe", b"[" * 100_000))
+def test_a_damaged_marker_is_named(tmp_path, damage):
+    folder = synthetic.make_smoke_dataset(tmp_path / "a", 32, 3)
+    (folder / ".animegan_smoke.json").write_bytes(damage)
+    with pytest.raises(InputError, match="settings that cannot be read"):
+        synthetic.make_smoke_dataset(folder, 32, 3)

@@ -1,5 +1,6 @@
 """Shards: the batches of the folders, whatever the step and worker; going on, damage, refusals."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -250,3 +251,34 @@ def test_shards_without_a_group_cannot_train(config, shards):
     assert report.problems == (f"no images of smooth in {shards}",)
     with pytest.raises(InputError, match="expected those of the smooth stream"):
         pipeline.make_dataset(from_shards(config, shards))
+
+
+@pytest.mark.parametrize(
+    "change",
+    (
+        lambda shard: shard.update(file=f"../s/{shard['file']}"),
+        lambda shard: shard.update(group="train_phXto"),
+        lambda shard: shard["pictures"][0].__setitem__(1, 10**30),
+        lambda shard: shard["pictures"][0].__setitem__(2, -1),
+        lambda shard: shard["pictures"][0].__setitem__(0, 7),
+        lambda shard: shard.update(bytes="many"),
+    ),
+)
+def test_an_index_that_was_changed(shards, change):
+    index = json.loads((shards / "index.json").read_text())
+    change(index["shards"][0])
+    (shards / "index.json").write_text(json.dumps(index))
+    with pytest.raises(InputError, match=r"index\.json is damaged"):
+        tfrecords.read_index(shards)
+
+
+def test_changed_characters_in_an_index_are_named(shards):
+    good, random = (shards / "index.json").read_text(), np.random.default_rng(0)
+    for _ in range(300):
+        at, piece = random.integers(len(good)), random.choice(list('[]{}",:x019-e'))
+        (shards / "index.json").write_text(good[:at] + piece + good[at + 1 :])
+        with contextlib.suppress(InputError):
+            tfrecords.read_index(shards)
+    (shards / "index.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match=r"index\.json is damaged"):
+        tfrecords.read_index(shards)

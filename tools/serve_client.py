@@ -55,8 +55,8 @@ def define_flags():
     flags.DEFINE_integer(
         "max_message_mb",
         256,
-        "Longest output, and gRPC message. gRPC's own limit is 4 MB, less than the pixels of a "
-        "photo of 1.4 megapixels; the server's limit is 2047.",
+        "Longest response, and longest gRPC message. gRPC itself refuses responses over 4 MB, less "
+        "than the pixels of a photo of 1.4 megapixels; the limit of the server is 2047.",
         lower_bound=1,
     )
     style_flags.define_delivery_flags()

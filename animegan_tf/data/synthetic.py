@@ -80,11 +80,14 @@ def _require_same_settings(folder, settings):
             "folder: expected a new or empty one for the smoke data set, received "
             f"{folder}, which holds other files"
         )
-    existing = json.loads(marker.read_text(encoding="utf-8"))
-    if existing != settings:
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError):
+        found = "settings that cannot be read"
+    if found != settings:
         raise InputError(
             f"folder: expected a smoke data set with {settings}, received {folder} with "
-            f"{existing}: delete it or choose another folder"
+            f"{found}: delete it or choose another folder"
         )
 
 

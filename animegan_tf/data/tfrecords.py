@@ -67,11 +67,15 @@ def read_index(folder) -> dict[str, list[Record]]:
     try:
         for shard in index["shards"]:
             path = folder / shard["file"]
+            if path.parent != folder or shard["group"] not in GROUPS:
+                raise ValueError(f"{shard['file']} is no shard of this folder")
             _check_shard(path, shard["bytes"])
-            records = [Record(path, *fields) for fields in shard["pictures"]]
+            records = [_record(path, shard["bytes"], *fields) for fields in shard["pictures"]]
             groups.setdefault(shard["group"], []).extend(records)
         count = index["count"]
-    except (KeyError, TypeError) as error:
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise _not_an_index(folder) from error
     found = sum(map(len, groups.values()))
     if found != count:
@@ -92,7 +96,7 @@ def _load(folder):
         )
     try:
         index = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _not_an_index(folder) from error
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise _not_an_index(folder)
@@ -106,6 +110,13 @@ def _load(folder):
 
 def _not_an_index(folder):
     return InputError(f"tfrecords: {folder / INDEX} is damaged or has another format")
+
+
+def _record(path, size, name, offset, length, crc):
+    numbers = all(type(number) is int and number >= 0 for number in (offset, length, crc))
+    if not isinstance(name, str) or not numbers or offset + length > size:
+        raise ValueError(f"{name} is nowhere in {path.name}")
+    return Record(path, name, offset, length, crc)
 
 
 def _check_shard(path, size):

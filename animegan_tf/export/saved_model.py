@@ -1,5 +1,6 @@
 """SavedModels for TF Serving: NAME/1, NAME/2, ..., checked before they appear."""
 
+import errno
 import json
 import os
 import shutil
@@ -99,26 +100,41 @@ def export_saved_model(
     path = Path(output)
     new = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
-    folder = str(version or _next_version(path))
     temporary = path / f".{uuid.uuid4().hex}.tmp"
     try:
         _write(temporary, model, frozen, served, path.name)
         report = {
-            "folder": folder,
             "arch": generator_arch(model),
             "frozen": frozen,
             **served,
             "bytes": sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file()),
             **_check(temporary, model, photos, input_type, encoding, match_brightness),
         }
-        storage.move(temporary, path / folder)
+        folder = _put(temporary, path, version)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if new and not any(path.iterdir()):
             path.rmdir()
     serving_files.write_configurations(path, path.name)
+    report = {"folder": folder, **report}
     storage.write_text(path / f"{folder}.report.json", json.dumps(report, indent=2) + "\n")
     return report
+
+
+def _put(temporary, path, version):
+    """Move an export to its number in the folder `path`, the next without one; returns its name."""
+    while True:
+        folder = str(version or _next_version(path))
+        try:
+            storage.move(temporary, path / folder)
+        except OSError as error:
+            # Another export was there first.
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            if version is not None:
+                raise InputError(f"version: {path / folder} exists by now") from error
+        else:
+            return folder
 
 
 def _write(folder, model, frozen, served, name):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from tqdm import tqdm
 
 from animegan_tf import images
-from animegan_tf.errors import InputError
+from animegan_tf.errors import InputError, printable
 from animegan_tf.images import formats
 from animegan_tf.stylize import film, jobs
 from animegan_tf.stylize.engines import strips
@@ -152,7 +152,7 @@ def _film(stylizer, job, options, compare, overwrite, progress, written):
         written.append(report.path)
     if progress:
         for line in (*report.notes, str(report)):
-            tqdm.write(f"{job.photo}: {line}", file=sys.stderr)
+            tqdm.write(printable(f"{job.photo}: {line}"), file=sys.stderr)
     if report.problems:
         what = "; ".join(report.problems)
         raise InputError(f"{job.photo}: {what}; {job.result} has the {report.frames} frames read")

@@ -1,12 +1,14 @@
 """`stylize_video`: what is asked for one film, checked before any work."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 
+from animegan_tf import storage
 from animegan_tf.errors import InputError
 from animegan_tf.stylize.frames import FrameStylizer
-from animegan_tf.stylize.journal import Journal, record_path, unfinished
+from animegan_tf.stylize.journal import Journal, partial_path, record_path, unfinished
 from animegan_tf.stylize.making import Making
 from animegan_tf.stylize.options import VideoOptions
 from animegan_tf.video.codecs import ANIMATIONS, CONTAINERS
@@ -69,6 +71,34 @@ def run(video, output, make, options, compare=False, overwrite=False, progress=F
         raise InputError(f"video: expected a film, found nothing at {video}")
     if output.exists() and os.path.samefile(video, output):
         raise InputError(f"output: {output} is the source, which is never replaced")
+    with _alone(output):
+        return _run_alone(video, output, make, options, compare, overwrite, progress)
+
+
+@contextlib.contextmanager
+def _alone(output):
+    """Keep other processes from making `output` meanwhile: their frames would mix.
+
+    Raises `InputError` where another does. Folders are made, and stay if something comes into them.
+    """
+    made = [folder for folder in output.parents if not folder.exists()]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    lock = partial_path(output, "lock")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(storage.locked(lock))
+        except BlockingIOError as error:
+            raise InputError(f"output: another process is making {output}") from error
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                for folder in made:
+                    folder.rmdir()
+
+
+def _run_alone(video, output, make, options, compare, overwrite, progress):
     old = _interrupted(output, options, overwrite)
     keep_hdr = options.hdr == "keep"
     with open_source(video, options.container in ANIMATIONS, keep_hdr) as source:

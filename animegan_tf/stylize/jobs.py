@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from animegan_tf import images
-from animegan_tf.errors import InputError
+from animegan_tf.errors import InputError, printable
 from animegan_tf.images import formats
 from animegan_tf.stylize.journal import unfinished
 from animegan_tf.stylize.options import result_suffix as film_suffix
@@ -108,7 +108,8 @@ def show_failure(photo, reason):
 def show(photo, text, before=""):
     """Print something about a photo on the standard error stream, above a progress bar."""
     named = text if str(photo) in text else f"{photo}: {text}"
-    tqdm.write(f"{before}{named}", file=sys.stderr)
+    # One line for each photo, whatever its name.
+    tqdm.write(before + printable(named).replace("\n", "\\n"), file=sys.stderr)
 
 
 def _given(inputs):

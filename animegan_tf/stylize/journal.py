@@ -1,11 +1,27 @@
 """The journal of an interrupted video: a file with a line per finished segment."""
 
+import fractions
 import json
 import pathlib
 
 from animegan_tf import storage
 
 _VERSION = 1
+
+
+# What a file raises that is no record, or damaged.
+_NOT_OURS = (
+    *(ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError),
+    ZeroDivisionError,
+)
+
+
+def _is_segment(segment):
+    frames = segment["frames"]
+    whole = isinstance(frames, list) and isinstance(segment["state"], dict)
+    return whole and all(
+        len(frame) == 2 and all(type(number) is int for number in frame) for frame in frames
+    )
 
 
 def partial_path(output, suffix, number=1):
@@ -50,18 +66,33 @@ class Journal:
         try:
             lines = pathlib.Path(path).read_text("utf-8").splitlines()
             header = json.loads(lines[0])
-            if header["version"] != _VERSION:
-                return None
             journal = cls(path, header["job"], header["film"])
-            journal.stopped = header["stopped"]
-        except (OSError, ValueError, IndexError, KeyError, TypeError):
+            journal.stopped = bool(header["stopped"])
+            if header["version"] != _VERSION or not journal._is_sound():
+                return None
+        except (OSError, *_NOT_OURS):
             return None
         for line in lines[1:]:
             try:
-                journal.segments.append(json.loads(line))
-            except ValueError:  # the process was killed while writing
+                segment = json.loads(line)
+                if not _is_segment(segment):
+                    break
+            except _NOT_OURS:  # the kill came while it was written
                 break
+            journal.segments.append(segment)
         return journal
+
+    def _is_sound(self):
+        """Whether the job is one, and the film this result or what it is made in: it is removed."""
+        output = self.path.name.removesuffix(".partial.jsonl")
+        number, _, suffix = self.film.removeprefix(f"{output}.partial").rpartition(".")
+        in_the_making = self.film.startswith(f"{output}.partial") and number in ("", "-2")
+        if not (self.film == output or (in_the_making and suffix.isalnum())):
+            return False
+        # Others are compared with this run's.
+        size, base = self.job.get("size", [1, 1]), self.job.get("base", "0")
+        fractions.Fraction(base)
+        return isinstance(base, str) and len(size) == 2 and all(type(n) is int for n in size)
 
     @property
     def film_path(self):

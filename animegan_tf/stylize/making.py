@@ -168,7 +168,7 @@ class Making:
                     if frame.time < until:
                         self._stylizer.warm_up(frame.rgb, frame.time)
                         continue
-                    self._stylizer.restore(self._done[-1]["state"])
+                    self._restore(self._done[-1]["state"])
                     until = None
                 index += 1
                 last = index % SEGMENT == 0
@@ -261,6 +261,15 @@ class Making:
     def _copies(self, base, end):
         cut = bool(self._start)
         return lambda output: Copies(self._facts.path, output, base, end, cut)
+
+    def _restore(self, state):
+        try:
+            self._stylizer.restore(state)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise InputError(
+                f"resume: {self._record} is damaged, and nothing can go on from it; --overwrite "
+                "begins anew"
+            ) from error
 
     def _partial_name(self):
         """Another one than that of the file that is gone on from."""

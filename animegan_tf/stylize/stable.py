@@ -6,6 +6,8 @@ frame t with the rate a_t in (0, 1], average_t = a_t statistics_t + (1 - a_t) av
 of 1 restarts the average, as at a cut. Only statistics are averaged, never pixels.
 """
 
+import weakref
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -49,6 +51,56 @@ class _Averages:
         return tf.reshape(blended, tf.shape(value))
 
 
+class _Traced:
+    """A generator with blended statistics as one graph, which films in turn share.
+
+    Attributes:
+        run: the graph. empty: the averages before a first frame.
+    """
+
+    def __init__(self, model):
+        self._averages, self.empty, self._norms = _Averages(), {}, []
+
+        def clone(layer):
+            # Layers are shared, but for norms.
+            if not isinstance(layer, LayerNorm2D):
+                return layer
+            norm = _Norm.from_config(layer.get_config())
+            norm.averages = self._averages
+            self._norms.append((norm, layer))
+            return norm
+
+        self._model = keras.models.clone_model(model, clone_function=clone)
+        for _, layer in self._norms:
+            count = layer.gamma.shape[0] if layer.per_channel else 1
+            for kind in ("mean", "variance"):
+                self.empty[f"{layer.name}/{kind}"] = np.zeros((1, count), np.float32)
+        specs = {name: tf.TensorSpec(value.shape, tf.float32) for name, value in self.empty.items()}
+        self.run = tf.function(
+            self._trace,
+            input_signature=[
+                tf.TensorSpec([None, None, None, 3], tf.float32),
+                tf.TensorSpec([None, None], tf.float32),
+                tf.TensorSpec([None], tf.float32),
+                specs,
+            ],
+            autograph=False,
+        )
+
+    def _trace(self, batch, mix, carry, memory):
+        self._averages.begin(mix, carry, memory)
+        return self._model(batch, training=False), self._averages.after
+
+    def take_weights(self):
+        """Give the norms what those of the generator have now."""
+        for norm, layer in self._norms:
+            norm.set_weights(layer.get_weights())
+
+
+# By generator: a graph takes memory that TensorFlow never gives back.
+_TRACED = weakref.WeakKeyDictionary()
+
+
 class StableNetwork:
     """A `FrameNetwork` with smoothed statistics: a copy of a generator.
 
@@ -57,44 +109,14 @@ class StableNetwork:
     """
 
     def __init__(self, model):
-        """`model`: a generator of `build_generator`; it is not changed."""
-        self._averages, self.memory, norms = _Averages(), {}, []
+        """`model`: a generator of `build_generator`, which is left as it is."""
+        if model not in _TRACED:
+            _TRACED[model] = _Traced(model)
+        self._traced = _TRACED[model]
+        self._traced.take_weights()
+        self.memory = dict(self._traced.empty)
         self._generator, self._taken = model, 0
         self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
-
-        def clone(layer):
-            # All layers except norms are shared.
-            if not isinstance(layer, LayerNorm2D):
-                return layer
-            norm = _Norm.from_config(layer.get_config())
-            norm.averages = self._averages
-            norms.append((norm, layer))
-            return norm
-
-        self._model = keras.models.clone_model(model, clone_function=clone)
-        for norm, layer in norms:
-            norm.set_weights(layer.get_weights())
-            count = layer.gamma.shape[0] if layer.per_channel else 1
-            for kind in ("mean", "variance"):
-                self.memory[f"{layer.name}/{kind}"] = np.zeros((1, count), np.float32)
-        floats = tf.TensorSpec([None, None], tf.float32)
-        self._run = tf.function(
-            self._trace,
-            input_signature=[
-                tf.TensorSpec([None, None, None, 3], tf.float32),
-                floats,
-                tf.TensorSpec([None], tf.float32),
-                {
-                    name: tf.TensorSpec(value.shape, tf.float32)
-                    for name, value in self.memory.items()
-                },
-            ],
-            autograph=False,
-        )
-
-    def _trace(self, batch, mix, carry, before):
-        self._averages.begin(mix, carry, before)
-        return self._model(batch, training=False), self._averages.after
 
     def __call__(self, batch, rates):
         """Raises `MemoryError` for frames too large for the device, on a processor before any work,
@@ -103,7 +125,7 @@ class StableNetwork:
         self._refuse_too_large(*batch.shape[:3])
         mix, carry = mixing(rates)
         try:
-            result, after = self._run(batch, mix, carry, self.memory)
+            result, after = self._traced.run(batch, mix, carry, self.memory)
         except tf.errors.ResourceExhaustedError as error:
             count, height, width, _ = batch.shape
             raise MemoryError(

@@ -300,7 +300,7 @@ def _refuse_changes(now, path, allowed):
     """Raise `InputError` if the flags differ from those that the run directory was created with."""
     if not path.exists():
         return
-    before = set(path.read_text("utf-8").splitlines())
+    before = set(path.read_text("utf-8", errors="replace").splitlines())
     old = {_flag_name(line): line for line in before}
     changed = {_flag_name(line) for line in before.symmetric_difference(now.values())}
     # A flag of a newer version has no influence at its default value.
