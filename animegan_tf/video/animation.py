@@ -1,5 +1,6 @@
 """GIF and animated WebP, made from a finished film with lossless pictures."""
 
+import os
 from fractions import Fraction
 
 import av
@@ -53,7 +54,7 @@ def notes(kind, rate):
 
 def _pictures(film):
     """Yield (FFmpeg's frame, time, duration) of a film."""
-    with av.open(str(film)) as container:
+    with av.open(os.path.abspath(film)) as container:
         stream = container.streams.video[0]
         waiting, usual = None, Fraction(1, 25)
         for frame in container.decode(stream):
@@ -72,7 +73,7 @@ def _write_gif(film, path, plays):
     graph = None
     # FFmpeg's -1 is none.
     options = {"loop": str(plays - 1 or -1 if plays else 0)}
-    with av.open(str(path), "w", format="gif", options=options) as output:
+    with av.open(os.path.abspath(path), "w", format="gif", options=options) as output:
         tick = Fraction(1, 100)
         for frame, time, duration in _pictures(film):
             if graph is None:
@@ -125,7 +126,7 @@ def _palette_user(frame, palette):
 
 def _write_webp(film, path, plays):
     stream, tick = None, Fraction(1, 1000)
-    with av.open(str(path), "w", format="webp", options={"loop": str(plays)}) as output:
+    with av.open(os.path.abspath(path), "w", format="webp", options={"loop": str(plays)}) as output:
         for frame, time, duration in _pictures(film):
             if stream is None:
                 stream = _stream(output, "libwebp_anim", frame, "bgra", tick)

@@ -6,6 +6,7 @@ the file.
 
 import collections
 import dataclasses
+import os
 import pathlib
 import re
 from fractions import Fraction
@@ -19,6 +20,14 @@ from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
 
 # How the stream of a film is marked whose colours only Dolby's decoders know.
 _DOLBY_TAGS, _UNSPECIFIED = ("dvh1", "dvhe", "dav1"), 2
+# Matrix coefficients (ITU-T H.273) that FFmpeg's scaler does not know.
+_MATRICES = {
+    3: "3 (reserved)", 8: "YCgCo", 10: "BT.2020 with constant luminance", 11: "SMPTE ST 2085",
+    12: "derived from chromaticities", 13: "derived from chromaticities, constant luminance",
+    14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro",
+}  # fmt: skip
+# How texts begin that name other files to be opened, whatever they are called.
+_SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b";FFMETADATA")
 # Between frames without time stamps in a film without a frame rate.
 _STEP = Fraction(1, 25)
 # A film that ends this much before its declared end is cut short. The container's own duration may
@@ -72,7 +81,15 @@ def open_film(path):
     result's that cannot be written.
     """
     try:
-        return _opened(str(path))
+        with open(path, "rb") as file:
+            start = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    except OSError:
+        start = b""  # of which FFmpeg says more
+    if start.startswith(_SCRIPTS):
+        raise InputError(f"{path}: expected a film, received a text that names others")
+    try:
+        # What is before a colon would be taken for a protocol.
+        return _opened(os.path.abspath(path))
     except (av.error.FileNotFoundError, av.error.IsADirectoryError):
         found = "a folder" if pathlib.Path(path).is_dir() else "nothing"
         raise InputError(f"video: expected a film, found {found} at {path}") from None
@@ -178,6 +195,11 @@ class VideoFile:
             )
         if decoded is None:
             raise InputError(f"{self.path}: none of its video frames can be decoded")
+        if decoded.colorspace in _MATRICES:
+            raise InputError(
+                f"{self.path}: expected a colour matrix that can be converted, received "
+                f"{_MATRICES[decoded.colorspace]}"
+            )
         pts = stream.start_time
         if pts is None:
             pts = decoded.dts if decoded.pts is None else decoded.pts

@@ -20,6 +20,8 @@ from animegan_tf.video import tonemap
 _AREA = 0x20
 _PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
 _BT709, _UNSPECIFIED = 1, 2
+# What `Orientation` has for quarter turns counterclockwise.
+_TURNS = ((False, False, False), (True, False, True), (False, True, True), (True, True, False))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +35,13 @@ class Orientation:
     @classmethod
     def of(cls, decoded):
         """That of the display matrix of FFmpeg's frame, to the nearest quarter turn."""
-        side_data = decoded.side_data
-        if SideDataType.DISPLAYMATRIX not in side_data:
+        known = tonemap.side_data(decoded)
+        if known is None:
+            # Quarter turns alone; counterclockwise ones are above 0.
+            return cls(*_TURNS[round(decoded.rotation / 90) % 4])
+        if SideDataType.DISPLAYMATRIX not in known:
             return cls()
-        matrix = np.frombuffer(bytes(side_data[SideDataType.DISPLAYMATRIX]), np.int32)
+        matrix = np.frombuffer(bytes(known[SideDataType.DISPLAYMATRIX]), np.int32)
         a, b, _, c, d = (int(number) for number in matrix[:5])
         # The point (x, y) is shown at (a x + c y, b x + d y), as in the tkhd box of MP4.
         if abs(b) + abs(c) > abs(a) + abs(d):

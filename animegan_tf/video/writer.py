@@ -6,6 +6,7 @@ ordinary MP4 at the end).
 
 import contextlib
 import itertools
+import os
 
 import av
 
@@ -37,7 +38,7 @@ class Writer:
         self._is_mp4 = container in ("mp4", "mov")
         options = {**_OPTIONS, **(_MP4_OPTIONS if self._is_mp4 else {})}
         self._output = av.open(
-            str(path), "w", format=CONTAINERS[container], container_options=options
+            os.path.abspath(path), "w", format=CONTAINERS[container], container_options=options
         )
         self._spec, self._copies, self._last, self.frames = spec, None, None, 0
         try:
@@ -50,6 +51,8 @@ class Writer:
         spec = self._spec
         self._stream = self._output.add_stream(spec.codec.encoder, rate=spec.rate)
         spec.set_up(self._stream.codec_context)
+        if self._is_mp4 and spec.codec.encoder == "libx265":
+            self._stream.codec_context.codec_tag = "hvc1"  # Apple's players know no other
         self._copies = copies(self._output) if copies else None
         self._output.start_encoding()
         self._encoder = self._stream.codec_context
@@ -81,7 +84,7 @@ class Writer:
 
     def take(self, partial, segments):
         """Copy segments, lists of (pts, duration), from a file that a writer made before."""
-        with av.open(str(partial)) as source:
+        with av.open(os.path.abspath(partial)) as source:
             stream = source.streams.video[0]
             name = _AS_ENCODED.get(self._spec.codec.encoder)
             convert = av.bitstream.BitStreamFilterContext(name, stream) if name else None
@@ -151,7 +154,7 @@ def count_packets(path):
     """How many video packets can be read from a file, 0 when it cannot be opened."""
     count = 0
     try:
-        with av.open(str(path)) as container:
+        with av.open(os.path.abspath(path)) as container:
             for packet in container.demux(container.streams.video[0]):
                 count += bool(packet.size)
     except (av.error.FFmpegError, IndexError, OSError):

@@ -1,0 +1,72 @@
+"""Films of unusual kinds: done, or refused by name."""
+
+import av
+import numpy as np
+import pytest
+from films import scene, set_matrix, write_film
+from sound_films import look, same, shifting, write_sound_film
+
+import animegan_tf
+from animegan_tf.errors import InputError
+from animegan_tf.video import tonemap
+from animegan_tf.video.reader import VideoReader
+
+
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (0, 1, -1, 0), (0, -1, 1, 0), (-1, 0, 0, -1)])
+def test_upright_also_where_pyav_does_not_know_the_side_data(tmp_path, monkeypatch, matrix):
+    """As of spatial videos, and of MJPEG with EXIF."""
+    film = write_film(tmp_path / "a.mp4", [scene(1)] * 2)
+    set_matrix(film, *matrix)
+    with VideoReader(film) as reader:
+        expected = next(reader.frames()).rgb()
+
+    class Unknown:
+        @property
+        def side_data(self):
+            raise ValueError("29 is not a valid Type")
+
+    assert tonemap.side_data(Unknown()) is None
+    monkeypatch.setattr(tonemap, "side_data", lambda _: None)
+    with VideoReader(film) as reader:
+        np.testing.assert_array_equal(next(reader.frames()).rgb(), expected)
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov"])
+def test_hevc_is_marked_as_apple_s_players_want_it(tmp_path, container):
+    film = write_film(tmp_path / "a.mp4", shifting(5), codec="libx264")
+    report = animegan_tf.stylize_video(film, tmp_path / f"b.{container}", same, codec="hevc")
+    with av.open(str(report.path)) as result:
+        assert result.streams.video[0].codec_tag == "hvc1"
+    assert len(look(report.path).times) == 5
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "gif", "webp"])
+def test_names_with_a_colon(tmp_path, monkeypatch, suffix):
+    monkeypatch.chdir(tmp_path)
+    write_sound_film(tmp_path / "a.mp4", shifting(5), sounds=("aac",)).rename("Re:Zero - 01.mp4")
+    report = animegan_tf.stylize_video("Re:Zero - 01.mp4", f"http:x.{suffix}", same)
+    assert report.frames == 5
+    names = {"Re:Zero - 01.mp4", f"http:x.{suffix}"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+@pytest.mark.parametrize(
+    "text", ["ffconcat version 1.0\nfile b.mp4\n", "#EXTM3U\nb.ts\n", "\ufeffv=0\no=- 0 0\n"]
+)
+def test_texts_that_name_others_are_refused(tmp_path, text):
+    write_film(tmp_path / "b.mp4", shifting(3), codec="libx264")
+    (tmp_path / "a.mp4").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"a\.mp4: expected a film, received a text that names"):
+        animegan_tf.stylize_video(tmp_path / "a.mp4", tmp_path / "c.mp4", same)
+
+
+def test_a_matrix_that_cannot_be_converted_is_named(tmp_path):
+    film = tmp_path / "a.mkv"
+    with av.open(str(film), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.colorspace = 8
+        frame = av.VideoFrame(64, 48, "yuv420p")
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+    with pytest.raises(InputError, match=r"a\.mkv: expected a colour matrix .* received YCgCo"):
+        animegan_tf.stylize_video(film, tmp_path / "b.mkv", same)
