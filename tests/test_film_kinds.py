@@ -4,10 +4,11 @@ import av
 import numpy as np
 import pytest
 from films import scene, set_matrix, write_film
-from sound_films import look, same, shifting, write_sound_film
+from sound_films import done, look, mean_errors, ramp, same, shifting, write_sound_film
 
 import animegan_tf
 from animegan_tf.errors import InputError
+from animegan_tf.stylize import making
 from animegan_tf.video import tonemap
 from animegan_tf.video.reader import VideoReader
 
@@ -38,6 +39,29 @@ def test_hevc_is_marked_as_apple_s_players_want_it(tmp_path, container):
     with av.open(str(report.path)) as result:
         assert result.streams.video[0].codec_tag == "hvc1"
     assert len(look(report.path).times) == 5
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "pixels"),
+    [
+        ("hevc", "mp4", "yuv420p10le"),
+        ("av1", "mkv", "yuv420p10le"),
+        ("prores", "mov", "yuv422p10le"),
+    ],
+)
+def test_ten_bits(tmp_path, monkeypatch, codec, container, pixels):
+    monkeypatch.setattr(making, "SEGMENT", 4)
+    film = write_film(tmp_path / "a.mkv", [ramp()] * 9, codec="ffv1")
+    out = tmp_path / f"b.{container}"
+    source, result, report = done(film, out, codec=codec, bits=10)
+    assert report.frames == 9
+    with av.open(str(out)) as opened:
+        frame = next(opened.decode(video=0))
+        assert frame.format.name == pixels
+        levels = frame.reformat(format="gray16le").to_ndarray()[32, ::8].astype(float)
+    # Of a ramp every step is there.
+    assert (np.diff(levels) > 0).all()
+    assert max(mean_errors(source.pictures, result.pictures)) < 3
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "gif", "webp"])
