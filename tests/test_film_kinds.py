@@ -94,3 +94,64 @@ def test_a_matrix_that_cannot_be_converted_is_named(tmp_path):
         output.mux([*stream.encode(frame), *stream.encode(None)])
     with pytest.raises(InputError, match=r"a\.mkv: expected a colour matrix .* received YCgCo"):
         animegan_tf.stylize_video(film, tmp_path / "b.mkv", same)
+
+
+def test_the_default_one_of_two_video_tracks(tmp_path):
+    film = tmp_path / "a.mp4"
+    with av.open(str(film), "w") as output:
+        packets = []
+        for (height, width), count in (((24, 32), 6), ((96, 128), 1)):
+            stream = output.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for index in range(count):
+                frame = av.VideoFrame.from_ndarray(scene(1, height, width), "rgb24")
+                frame.pts = index
+                packets += stream.encode(frame)
+            packets += stream.encode(None)
+        output.streams.video[0].disposition = av.stream.Disposition.default
+        output.streams.video[1].disposition = av.stream.Disposition(0)
+        output.start_encoding()
+        for packet in packets:
+            output.mux(packet)
+    _, result, report = done(film, tmp_path / "b.mp4")
+    assert (report.frames, result.size) == (6, (24, 32))
+    assert report.notes == ("2 video tracks: only track 0 is done",)
+
+
+@pytest.mark.parametrize("container", ["mov", "mp4"])
+def test_metadata_of_phones(tmp_path, container):
+    plain = write_film(tmp_path / "plain.mp4", shifting(3), codec="libx264")
+    kept = {
+        "com.apple.quicktime.location.ISO6709": "+35.6586+139.7454+030.000/",
+        "com.apple.quicktime.make": "Apple",
+        "com.apple.quicktime.creationdate": "2023-05-09T13:48:30+0200",
+    }
+    film = tmp_path / "a.mov"
+    options = {"movflags": "use_metadata_tags"}
+    with av.open(str(plain)) as source, av.open(str(film), "w", options=options) as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        output.metadata.update(kept)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    _, result, _ = done(film, tmp_path / f"b.{container}")
+    assert kept.items() <= result.metadata.items()
+
+
+@pytest.mark.parametrize(("whole", "black", "white"), [(1, 16, 235), (2, 0, 255)])
+def test_gray_of_both_ranges(tmp_path, whole, black, white):
+    film = tmp_path / "a.mkv"
+    with av.open(str(film), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "gray"
+        stream.codec_context.color_range = whole
+        levels = np.full((48, 64), black, np.uint8)
+        levels[:, 32:] = white
+        frame = av.VideoFrame.from_ndarray(levels, "gray")
+        frame.color_range = whole
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+    with VideoReader(film) as reader:
+        frame = next(reader.frames())
+        assert (frame.rgb()[24, 8].tolist(), frame.rgb()[24, 56].tolist()) == ([0] * 3, [255] * 3)
+        assert (frame.gray()[24, 8], frame.gray()[24, 56]) == (0, 255)

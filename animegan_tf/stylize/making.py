@@ -266,6 +266,7 @@ class Making:
             self._container,
             spec,
             None if self._animated else self._copies(base, end),
+            facts.apple,
         )
         job["encoder"] = self._writer.extradata.hex()
         if self._done:

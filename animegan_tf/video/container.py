@@ -102,6 +102,22 @@ def open_film(path):
         ) from error
 
 
+def pictures(container):
+    """The video streams of PyAV's container, without covers of music files."""
+    cover = av.stream.Disposition.attached_pic
+    return [one for one in container.streams.video if not one.disposition & cover]
+
+
+def shown(streams):
+    """Of several video streams the default one, of those the largest."""
+    default = av.stream.Disposition.default
+
+    def rank(stream):
+        return bool(stream.disposition & default), stream.width * stream.height
+
+    return max((one for one in streams if one.codec_context is not None), key=rank)
+
+
 class VideoFile:
     """An open film.
 
@@ -167,12 +183,11 @@ class VideoFile:
         self.read_until, self._longest = Fraction(0), Fraction(0)
 
     def _pick_stream(self):
-        """The video stream with the largest picture; covers of music files do not count."""
+        """The video stream that players show; covers of music files do not count."""
         kind, path = self.container.format.name, self.path
         if kind == "image2" or kind.endswith("_pipe"):
             raise InputError(f"{path}: expected a film, received a picture")
-        cover = av.stream.Disposition.attached_pic
-        streams = [one for one in self.container.streams.video if not one.disposition & cover]
+        streams = pictures(self.container)
         if not streams:
             kinds = {
                 "a cover picture" if one.type == "video" else one.type
@@ -183,7 +198,7 @@ class VideoFile:
         streams = [stream for stream in streams if stream.codec_context is not None]
         if not streams:
             raise InputError(f"{path}: FFmpeg has no decoder for its video")
-        return max(streams, key=lambda stream: stream.width * stream.height)
+        return shown(streams)
 
     def _probe(self):
         """Decode one frame for what headers do not tell."""

@@ -28,15 +28,18 @@ class Writer:
         frames: how many pictures are in it.
     """
 
-    def __init__(self, path, container, spec, copies=None):
+    def __init__(self, path, container, spec, copies=None, apple=False):
         """Make the file.
 
         container: one of `options.CONTAINERS`.
         spec: the `encoder.Spec`.
         copies: a function from PyAV's output to the `Copies` for it.
+        apple: whether metadata have Apple's names, which MP4 and MOV hold only as such.
         """
         self._is_mp4 = container in ("mp4", "mov")
         options = {**_OPTIONS, **(_MP4_OPTIONS if self._is_mp4 else {})}
+        if self._is_mp4 and apple:
+            options["movflags"] += "+use_metadata_tags"
         self._output = av.open(
             os.path.abspath(path), "w", format=CONTAINERS[container], container_options=options
         )
