@@ -155,3 +155,26 @@ def test_gray_of_both_ranges(tmp_path, whole, black, white):
         frame = next(reader.frames())
         assert (frame.rgb()[24, 8].tolist(), frame.rgb()[24, 56].tolist()) == ([0] * 3, [255] * 3)
         assert (frame.gray()[24, 8], frame.gray()[24, 56]) == (0, 255)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_transparent_parts_of_webm_are_white(tmp_path, codec):
+    film = tmp_path / "a.webm"
+    rgba = np.zeros((48, 64, 4), np.uint8)
+    rgba[:, 32:] = (200, 30, 30, 255)
+    with av.open(str(film), "w") as output:
+        stream = output.add_stream(codec, rate=25, options={"auto-alt-ref": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"
+        stream.metadata["alpha_mode"] = "1"
+        packets = []
+        for index in range(10):
+            frame = av.VideoFrame.from_ndarray(rgba, "rgba").reformat(format="yuva420p")
+            frame.pts = index
+            packets += stream.encode(frame)
+        output.mux([*packets, *stream.encode(None)])
+    source, result, _ = done(film, tmp_path / "b.mp4")
+    assert result.times == source.times
+    assert result.pictures[5][24, 8].min() > 250
+    np.testing.assert_allclose(result.pictures[5][24, 56].astype(int), (200, 30, 30), atol=8)
+    _, part, _ = done(film, tmp_path / "c.mp4", start=0.2)
+    assert (len(part.times), part.pictures[0][24, 8].min() > 250) == (5, True)

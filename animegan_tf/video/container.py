@@ -26,6 +26,7 @@ _MATRICES = {
     12: "derived from chromaticities", 13: "derived from chromaticities, constant luminance",
     14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro",
 }  # fmt: skip
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # How texts begin that name other files to be opened, whatever they are called.
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b";FFMETADATA")
 # Between frames without time stamps in a film without a frame rate.
@@ -181,6 +182,12 @@ class VideoFile:
 
     def _begin_reading(self):
         self.read_until, self._longest = Fraction(0), Fraction(0)
+        # FFmpeg's own decoders leave out the transparency of VP8 and VP9; libvpx marks no keys.
+        self._alpha, self._keys = None, set()
+        if ("alpha_mode", "1") in {(name.lower(), a) for name, a in self.stream.metadata.items()}:
+            name = _WITH_ALPHA.get(self.stream.codec_context.name)
+            if name in av.codecs_available:
+                self._alpha = av.CodecContext.create(name, "r")
 
     def _pick_stream(self):
         """The video stream that players show; covers of music files do not count."""
@@ -312,7 +319,7 @@ class VideoFile:
                 if not packet.size:  # the picture before it once more
                     continue
             try:
-                decoded = packet.decode()
+                decoded = self._decode(packet)
             except av.error.FFmpegError:  # the decoder goes on with the next packet
                 self._count_damage()
                 if self._places:
@@ -322,6 +329,13 @@ class VideoFile:
                 if self._places:
                     frame.pts = self._places.popleft()
                 yield frame
+
+    def _decode(self, packet):
+        if self._alpha is None:
+            return packet.decode()
+        if packet.is_keyframe:
+            self._keys.add(packet.pts)
+        return self._alpha.decode(packet if packet.size else None)
 
     def _note_stamp(self, packet, stamp):
         ends = max(stamp, packet.pts or stamp) + (packet.duration or 0) - self.origin
@@ -350,7 +364,8 @@ class VideoFile:
     def frame(self, decoded):
         """The `Frame` of FFmpeg's, which comes after the `last` one."""
         interlaced = {"on": True, "off": False}.get(self._deinterlace, decoded.interlaced_frame)
-        time, key, damaged = self._time(decoded), decoded.key_frame, decoded.is_corrupt
+        time, damaged = self._time(decoded), decoded.is_corrupt
+        key = bool(decoded.key_frame) or decoded.pts in self._keys
         return Frame(decoded, self._converter, time, key, damaged, interlaced)
 
     def _count_damage(self):
