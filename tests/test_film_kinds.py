@@ -9,7 +9,7 @@ from sound_films import done, look, mean_errors, ramp, same, shifting, write_sou
 import animegan_tf
 from animegan_tf.errors import InputError
 from animegan_tf.stylize import making
-from animegan_tf.video import tonemap
+from animegan_tf.video import codecs, tonemap
 from animegan_tf.video.reader import VideoReader
 
 
@@ -178,3 +178,9 @@ def test_transparent_parts_of_webm_are_white(tmp_path, codec):
     np.testing.assert_allclose(result.pictures[5][24, 56].astype(int), (200, 30, 30), atol=8)
     _, part, _ = done(film, tmp_path / "c.mp4", start=0.2)
     assert (len(part.times), part.pictures[0][24, 8].min() > 250) == (5, True)
+
+
+@pytest.mark.parametrize("suffix", ["3g2", "asf", "dv", "f4v", "m2t", "mod", "nut", "qt", "y4m"])
+def test_suffixes_of_cameras_and_programs(suffix):
+    assert codecs.is_video(f"a.{suffix}")
+    assert codecs.is_video(f"a.{suffix.upper()}")

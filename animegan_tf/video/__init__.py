@@ -1,7 +1,7 @@
 """Films in and out, without networks: times, frames, tracks.
 
 `reader` has the frames of a film by `container` (the open file), `seek` and `frame` (one decoded
-frame, its colours and orientation); `source` reads the films to stylise, `encoder` and `writer`
+frame, its colours and orientation), HDR made SDR by `tonemap`; `source` reads the films to stylise, `encoder` and `writer`
 write the results, `tracks` takes over sound and subtitles, each a `track`. `animation` and `webp`
 are for GIF and WebP, `shots` finds cuts, `timecode` names times, `codecs` says what can be written.
 
