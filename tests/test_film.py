@@ -330,9 +330,13 @@ def test_cut_short(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"codec": "h263"}, "codec: expected one of h264, hevc, av1, vp9, ffv1, received 'h263'"),
+        (
+            {"codec": "h263"},
+            "codec: expected one of h264, hevc, av1, vp9, prores, ffv1, received 'h263'",
+        ),
         ({"codec": "vp9", "crf": 64}, "crf: expected 0 to 63 for vp9, received 64"),
         ({"codec": "ffv1"}, "container: expected one of mkv for the codec ffv1, received mp4"),
+        ({"bits": 10}, "bits: expected 8, or 10 with one of the codecs hevc, av1, prores, .* h264"),
         ({"start": 2, "end": 1}, r"end: expected later than start \(2\), received 1"),
         ({"start": "1:99"}, "start: expected seconds or h:mm:ss, received '1:99'"),
         ({"end": -1}, "end: expected seconds of at least 0, received -1"),

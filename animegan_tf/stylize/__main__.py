@@ -98,9 +98,10 @@ def _define_video_flags():
     flags.DEFINE_enum(
         "codec",
         None,
-        ["h264", "hevc", "av1", "vp9", "ffv1"],
+        ["h264", "hevc", "av1", "vp9", "prores", "ffv1"],
         "Codec of videos; ffv1 is lossless. Default: h264, in WebM vp9.",
     )
+    flags.DEFINE_integer("bits", 8, "Of each colour of films: 8, or 10 with hevc and av1.")
     flags.DEFINE_integer(
         "crf",
         None,

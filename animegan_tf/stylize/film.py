@@ -28,7 +28,7 @@ def stylize_video(
     overwrite: replace a result that exists, and begin anew where an earlier run was interrupted.
     progress: show a bar and notes on the standard error stream.
     options: the fields of `stylize.options.VideoOptions`: codec, crf, start, end, stabilize, hdr,
-        resume, engine; container, which the suffix says, only as the same.
+        bits, resume, engine; container, which the suffix says, only as the same.
 
     SIGINT and SIGTERM (in the main thread) end it early with a playable result of what was done,
     `stopped` in the report; the same call with `resume` goes on. After a kill there are

@@ -96,6 +96,7 @@ class Making:
         return {
             "source": [path.name, status.st_size, status.st_mtime_ns],
             "result": [self._options.container, self._name, self._crf, self._compare],
+            "bits": 10 if self._options.bits == 10 else None,
             "part": [str(self._start), str(self._end)],
             "stabilize": self._stylizer.stabilize,
             "hdr": "sdr" if self._facts.tone_mapped else None,
@@ -241,6 +242,7 @@ class Making:
             self._container,
             spec,
             None if self._animated else self._copies(base, end),
+            facts.apple,
         )
         job["encoder"] = self._writer.extradata.hex()
         if self._done:

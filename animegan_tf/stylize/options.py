@@ -58,6 +58,8 @@ class VideoOptions:
 
     Attributes:
         codec: one of `CODECS`; by default h264, in WebM vp9.
+        bits: of each colour in the file, 8 or 10 (hevc, av1; prores always has 10). The network's
+            results have 8; 10 keep their gradients from further rounding.
         crf: quality, smaller is better, by default the codec's (18 for h264); animations have none.
         container: "mp4", "mov", "mkv", "webm", "gif" or "webp"; by default the source's where it
             takes H.264 (WebM becomes MKV), for others MP4.
@@ -78,6 +80,7 @@ class VideoOptions:
     end: Fraction | float | str | None = None
     stabilize: bool = True
     hdr: str = "sdr"
+    bits: int = 8
     resume: bool = False
     engine: str = "auto"
 
@@ -108,8 +111,14 @@ class VideoOptions:
         name = self.codec or default_codec(container)
         codec = CODECS[name]
         if self.crf is not None and not (codec.crf is not None and 0 <= self.crf <= codec.worst):
-            expected = f"0 to {codec.worst}" if codec.crf is not None else "none (it is lossless)"
+            expected = f"0 to {codec.worst}" if codec.crf is not None else "none"
             raise InputError(f"crf: expected {expected} for {name}, received {self.crf}")
+        if self.bits != 8 and (self.bits != 10 or codec.deep is None):
+            deep = ", ".join(name for name, one in CODECS.items() if one.deep)
+            raise InputError(
+                f"bits: expected 8, or 10 with one of the codecs {deep}, received {self.bits} for "
+                f"{name}"
+            )
         return dataclasses.replace(self, start=start, end=end)
 
     def container_for(self, path):
@@ -138,6 +147,8 @@ class VideoOptions:
         """(name, `Codec`, crf) for a container; for animations those of the intermediate file."""
         name = "ffv1" if container in ANIMATIONS else self.codec or default_codec(container)
         codec = CODECS[name]
+        if self.bits == 10 and codec.deep is not None:
+            codec = dataclasses.replace(codec, pixels=codec.deep)
         return name, codec, codec.crf if self.crf is None else self.crf
 
 

@@ -13,11 +13,12 @@ class Codec:
 
     Attributes:
         encoder: FFmpeg's name.
-        crf: quality by default, smaller is better; None for a lossless codec.
+        crf: quality by default, smaller is better; None for a codec that has none.
         worst: the largest `crf`.
         containers: that may hold it.
         even: whether sides must be even: an odd one then gets a row or column more.
         pixels: FFmpeg's pixel format.
+        deep: that with 10 bits, or None.
         options: for FFmpeg.
         reorder: how many places early packets come, where the encoder does not say so itself.
     """
@@ -30,6 +31,7 @@ class Codec:
     pixels: str = "yuv420p"
     options: tuple = ()
     reorder: int = 0
+    deep: str | None = None
 
 
 CODECS = {
@@ -37,11 +39,17 @@ CODECS = {
     "hevc": Codec(
         "libx265", 20, 51, ("mp4", "mov", "mkv"), options=(("x265-params", "log-level=error"),),
         reorder=2,  # what x265 writes for its pyramid of B frames, and does not tell FFmpeg
+        deep="yuv420p10le",
     ),
-    "av1": Codec("libsvtav1", 26, 63, ("mp4", "mkv", "webm"), options=(("preset", "8"),)),
+    "av1": Codec("libsvtav1", 26, 63, ("mp4", "mkv", "webm"), options=(("preset", "8"),),
+                 deep="yuv420p10le"),
     "vp9": Codec(
         "libvpx-vp9", 22, 63, ("mp4", "mkv", "webm"), even=False,
         options=(("b", "0"), ("deadline", "good"), ("cpu-used", "4"), ("row-mt", "1")),
+    ),
+    "prores": Codec(
+        "prores_ks", None, 0, ("mov", "mkv"), pixels="yuv422p10le", deep="yuv422p10le",
+        options=(("profile", "hq"), ("vendor", "apl0")),
     ),
     "ffv1": Codec("ffv1", None, 0, ("mkv",), even=False, pixels="bgr0"),
 }  # fmt: skip

@@ -20,6 +20,15 @@ from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
 
 # How the stream of a film is marked whose colours only Dolby's decoders know.
 _DOLBY_TAGS, _UNSPECIFIED = ("dvh1", "dvhe", "dav1"), 2
+# Matrix coefficients (ITU-T H.273) that FFmpeg's scaler does not know.
+_MATRICES = {
+    3: "3 (reserved)", 8: "YCgCo", 10: "BT.2020 with constant luminance", 11: "SMPTE ST 2085",
+    12: "derived from chromaticities", 13: "derived from chromaticities, constant luminance",
+    14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro",
+}  # fmt: skip
+_WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+# How texts begin that name other files to be opened, whatever they are called.
+_SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b";FFMETADATA")
 # Between frames without time stamps in a film without a frame rate.
 _STEP = Fraction(1, 25)
 # A film that ends this much before its declared end is cut short. The container's own duration may
@@ -59,6 +68,18 @@ class VideoInfo:
         return f"{self.path.name}: {self.width}x{self.height}{rate}{length}, {kind}"
 
 
+def _names_others(path):
+    """Whether the file is a playlist or script, which FFmpeg would follow."""
+    if not pathlib.Path(path).is_file():
+        return False
+    try:
+        with open(path, "rb") as file:
+            start = file.read(64)
+    except OSError:
+        return False  # of which FFmpeg says more
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_SCRIPTS)
+
+
 def open_film(path):
     """PyAV's container for the film at `path`; closed by whoever asked for it.
 
@@ -66,6 +87,8 @@ def open_film(path):
     result's that cannot be written.
     """
     try:
+        if _names_others(path):
+            raise InputError(f"{path}: expected a film, received a text that names others")
         return open_input(path)
     except av.error.FileNotFoundError:
         raise InputError(f"video: expected a film, found nothing at {path}") from None
@@ -76,6 +99,22 @@ def open_film(path):
             f"{path}: expected a film, received something else or one damaged beyond reading "
             f"({error.strerror})"
         ) from error
+
+
+def pictures(container):
+    """The video streams of PyAV's container, without covers of music files."""
+    cover = av.stream.Disposition.attached_pic
+    return [one for one in container.streams.video if not one.disposition & cover]
+
+
+def shown(streams):
+    """Of several video streams the default one, of those the largest."""
+    default = av.stream.Disposition.default
+
+    def rank(stream):
+        return bool(stream.disposition & default), stream.width * stream.height
+
+    return max((one for one in streams if one.codec_context is not None), key=rank)
 
 
 class VideoFile:
@@ -143,14 +182,19 @@ class VideoFile:
 
     def _begin_reading(self):
         self.read_until, self._longest = Fraction(0), Fraction(0)
+        # FFmpeg's own decoders leave out the transparency of VP8 and VP9; libvpx marks no keys.
+        self._alpha, self._keys = None, set()
+        if ("alpha_mode", "1") in {(name.lower(), a) for name, a in self.stream.metadata.items()}:
+            name = _WITH_ALPHA.get(self.stream.codec_context.name)
+            if name in av.codecs_available:
+                self._alpha = av.CodecContext.create(name, "r")
 
     def _pick_stream(self):
-        """The video stream with the largest picture; covers of music files do not count."""
+        """The video stream that players show; covers of music files do not count."""
         kind, path = self.container.format.name, self.path
         if kind == "image2" or kind.endswith("_pipe"):
             raise InputError(f"{path}: expected a film, received a picture")
-        cover = av.stream.Disposition.attached_pic
-        streams = [one for one in self.container.streams.video if not one.disposition & cover]
+        streams = pictures(self.container)
         if not streams:
             kinds = {
                 "a cover picture" if one.type == "video" else one.type
@@ -161,7 +205,7 @@ class VideoFile:
         streams = [stream for stream in streams if stream.codec_context is not None]
         if not streams:
             raise InputError(f"{path}: FFmpeg has no decoder for its video")
-        return max(streams, key=lambda stream: stream.width * stream.height)
+        return shown(streams)
 
     def _probe(self):
         """Decode one frame for what headers do not tell."""
@@ -173,6 +217,11 @@ class VideoFile:
             )
         if decoded is None:
             raise InputError(f"{self.path}: none of its video frames can be decoded")
+        if decoded.colorspace in _MATRICES:
+            raise InputError(
+                f"{self.path}: expected a colour matrix that can be converted, received "
+                f"{_MATRICES[decoded.colorspace]}"
+            )
         pts = stream.start_time
         if pts is None:
             pts = decoded.dts if decoded.pts is None else decoded.pts
@@ -271,7 +320,7 @@ class VideoFile:
                 if not packet.size:  # the picture before it once more
                     continue
             try:
-                decoded = packet.decode()
+                decoded = self._decode(packet)
             except av.error.FFmpegError:  # the decoder goes on with the next packet
                 self._count_damage()
                 if self._places:
@@ -281,6 +330,13 @@ class VideoFile:
                 if self._places:
                     frame.pts = self._places.popleft()
                 yield frame
+
+    def _decode(self, packet):
+        if self._alpha is None:
+            return packet.decode()
+        if packet.is_keyframe:
+            self._keys.add(packet.pts)
+        return self._alpha.decode(packet if packet.size else None)
 
     def _note_stamp(self, packet, stamp):
         ends = max(stamp, packet.pts or stamp) + (packet.duration or 0) - self.origin
@@ -309,7 +365,8 @@ class VideoFile:
     def frame(self, decoded):
         """The `Frame` of FFmpeg's, which comes after the `last` one."""
         interlaced = {"on": True, "off": False}.get(self._deinterlace, decoded.interlaced_frame)
-        time, key, damaged = self._time(decoded), decoded.key_frame, decoded.is_corrupt
+        time, damaged = self._time(decoded), decoded.is_corrupt
+        key = bool(decoded.key_frame) or decoded.pts in self._keys
         return Frame(decoded, self._converter, time, key, damaged, interlaced)
 
     def _count_damage(self):

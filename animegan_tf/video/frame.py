@@ -20,6 +20,11 @@ from animegan_tf.video import tonemap
 _AREA = 0x20
 _PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
 _BT709, _UNSPECIFIED = 1, 2
+_LIMITED = 1
+# Levels of limited range as those of full range.
+_WHOLE = np.rint((np.arange(256) - 16) * 255 / 219).clip(0, 255).astype(np.uint8)
+# What `Orientation` has for quarter turns counterclockwise.
+_TURNS = ((False, False, False), (True, False, True), (False, True, True), (True, True, False))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +38,13 @@ class Orientation:
     @classmethod
     def of(cls, decoded):
         """That of the display matrix of FFmpeg's frame, to the nearest quarter turn."""
-        side_data = decoded.side_data
-        if SideDataType.DISPLAYMATRIX not in side_data:
+        known = tonemap.side_data(decoded)
+        if known is None:
+            # Quarter turns alone; counterclockwise ones are above 0.
+            return cls(*_TURNS[round(decoded.rotation / 90) % 4])
+        if SideDataType.DISPLAYMATRIX not in known:
             return cls()
-        matrix = np.frombuffer(bytes(side_data[SideDataType.DISPLAYMATRIX]), np.int32)
+        matrix = np.frombuffer(bytes(known[SideDataType.DISPLAYMATRIX]), np.int32)
         a, b, _, c, d = (int(number) for number in matrix[:5])
         # The point (x, y) is shown at (a x + c y, b x + d y), as in the tkhd box of MP4.
         if abs(b) + abs(c) > abs(a) + abs(d):
@@ -90,7 +98,11 @@ class Converter:
             threads=threads,
         )
         if self.tone is None:
-            return self.orientation.apply(converted.to_ndarray())
+            picture = converted.to_ndarray()
+            if decoded.color_range == _LIMITED and decoded.format.name.startswith("gray"):
+                # FFmpeg's scaler takes all gray for full range.
+                picture = cv2.LUT(picture, _WHOLE)
+            return self.orientation.apply(picture)
         rgb = self.tone(converted)
         return self.orientation.apply(
             cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) if shown == "gray" else rgb

@@ -5,14 +5,13 @@ import dataclasses
 import pathlib
 from fractions import Fraction
 
-import av
 import numpy as np
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 from animegan_tf.video import webp
-from animegan_tf.video.container import open_film
+from animegan_tf.video.container import open_film, pictures, shown
 from animegan_tf.video.frame import Converter, Orientation
 from animegan_tf.video.reader import VideoReader
 
@@ -73,6 +72,7 @@ class Facts:
         colours: the `Colours` to write results with.
         notes: what the user should know, a sentence each.
         tone_mapped: whether its frames are HDR made SDR.
+        apple: whether its metadata have Apple's names (place, make and model of a phone).
         count: how many frames the file's index says are shown, or None.
     """
 
@@ -88,6 +88,7 @@ class Facts:
     colours: Colours
     notes: tuple = ()
     tone_mapped: bool = False
+    apple: bool = False
     count: int | None = None
 
     def expected_frames(self, start, end):
@@ -132,11 +133,11 @@ class FilmSource:
         pts = decoded.dts if decoded.pts is None else decoded.pts
         orientation = Orientation.of(decoded)
         height, width = decoded.height, decoded.width
-        aspect, earliest, stream_of_packets = _streams(path)
+        aspect, earliest, transport, apple, notes = _streams(path)
         tick = Fraction(decoded.time_base)
         origin = Fraction(0) if pts is None else pts * tick - frame.time
         first = min(origin, earliest if earliest is not None else origin)
-        if not stream_of_packets:
+        if not transport:
             first = max(Fraction(0), first)
         if orientation.transposed:
             height, width, aspect = width, height, 1 / aspect
@@ -155,7 +156,8 @@ class FilmSource:
             origin=origin,
             begin=first // tick * tick,
             colours=_colours(decoded) if tone is None else _SDR,
-            notes=_notes(info, tone),
+            notes=(*notes, *_notes(info, tone)),
+            apple=apple,
             tone_mapped=tone is not None,
             count=self._reader.count,
         )
@@ -293,23 +295,23 @@ def open_source(path, square_pixels=False, keep_hdr=False):
 
 
 def _streams(path):
-    """(the sample aspect ratio of the largest video stream, when the first stream begins, whether
-    it is an MPEG transport stream)."""
+    """(the sample aspect ratio of the video, when the first stream begins, whether it is an MPEG
+    transport stream, whether it has Apple's metadata, notes)."""
     with open_film(path) as container:
-        cover = av.stream.Disposition.attached_pic
-        streams = [
-            one
-            for one in container.streams.video
-            if one.codec_context is not None and not one.disposition & cover
-        ]
-        stream = max(streams, key=lambda one: one.width * one.height)
+        streams = pictures(container)
+        stream = shown(streams)
         starts = [
             one.start_time * one.time_base
             for one in (*streams, *container.streams.audio)
             if one.start_time is not None
         ]
         aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-        return aspect, min(starts, default=None), container.format.name == "mpegts"
+        notes = ()
+        if len(streams) > 1:
+            notes = (f"{len(streams)} video tracks: only track {stream.index} is done",)
+        apple = any(name.startswith("com.apple.") for name in container.metadata)
+        transport = container.format.name == "mpegts"
+        return aspect, min(starts, default=None), transport, apple, notes
 
 
 def _colours(decoded):

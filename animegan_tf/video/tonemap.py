@@ -90,6 +90,14 @@ def to_sdr(signal, transfer, peak=_PEAK):
     return np.power(rgb.clip(0, 1), 1 / _GAMMA)
 
 
+def side_data(decoded):
+    """The side data of FFmpeg's frame, None where PyAV fails for a kind that it does not know."""
+    try:
+        return decoded.side_data
+    except ValueError:
+        return None
+
+
 def is_hdr(decoded):
     """Whether FFmpeg's frame says that it is PQ or HLG."""
     return decoded.color_trc in (PQ, HLG)
@@ -97,8 +105,7 @@ def is_hdr(decoded):
 
 def peak_of(decoded):
     """cd/m² of the brightest part, as FFmpeg's frame says, 1000 if it does not."""
-    data = decoded.side_data
-    said = 0
+    data, said = side_data(decoded) or {}, 0
     if SideDataType.CONTENT_LIGHT_LEVEL in data:
         said = struct.unpack_from("I", bytes(data[SideDataType.CONTENT_LIGHT_LEVEL]))[0]
     elif SideDataType.MASTERING_DISPLAY_METADATA in data:
@@ -116,9 +123,10 @@ def is_dolby_profile_5(decoded):
     By its RPU: profile 0 with full range, as FFmpeg tells it from the others.
     """
     kind = getattr(SideDataType, "DOVI_METADATA", None)
-    if kind is None or kind not in decoded.side_data:
+    known = side_data(decoded) or {}
+    if kind is None or kind not in known:
         return False
-    data = bytes(decoded.side_data[kind])
+    data = bytes(known[kind])
     header = data[struct.unpack_from("N", data)[0] :]
     # Its bytes (AVDOVIRpuDataHeader): the profile is the fifth, whether the range is full the 11th.
     return header[4] == 0 and header[10] == 1

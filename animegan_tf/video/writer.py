@@ -29,15 +29,18 @@ class Writer:
         frames: how many pictures are in it.
     """
 
-    def __init__(self, path, container, spec, copies=None):
+    def __init__(self, path, container, spec, copies=None, apple=False):
         """Make the file.
 
         container: one of `options.CONTAINERS`.
         spec: the `encoder.Spec`.
         copies: a function from PyAV's output to the `Copies` for it.
+        apple: whether metadata have Apple's names, which MP4 and MOV hold only as such.
         """
         self._is_mp4 = container in ("mp4", "mov")
         options = {**_OPTIONS, **(_MP4_OPTIONS if self._is_mp4 else {})}
+        if self._is_mp4 and apple:
+            options["movflags"] += "+use_metadata_tags"
         self._output = open_output(path, CONTAINERS[container], container_options=options)
         self._spec, self._copies, self._last, self.frames = spec, None, None, 0
         try:
@@ -50,6 +53,8 @@ class Writer:
         spec = self._spec
         self._stream = self._output.add_stream(spec.codec.encoder, rate=spec.rate)
         spec.set_up(self._stream.codec_context)
+        if self._is_mp4 and spec.codec.encoder == "libx265":
+            self._stream.codec_context.codec_tag = "hvc1"  # Apple's players know no other
         self._copies = copies(self._output) if copies else None
         self._output.start_encoding()
         self._encoder = self._stream.codec_context

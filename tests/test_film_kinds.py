@@ -1,0 +1,186 @@
+"""Films of unusual kinds: done, or refused by name."""
+
+import av
+import numpy as np
+import pytest
+from films import scene, set_matrix, write_film
+from sound_films import done, look, mean_errors, ramp, same, shifting, write_sound_film
+
+import animegan_tf
+from animegan_tf.errors import InputError
+from animegan_tf.stylize import making
+from animegan_tf.video import codecs, tonemap
+from animegan_tf.video.reader import VideoReader
+
+
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (0, 1, -1, 0), (0, -1, 1, 0), (-1, 0, 0, -1)])
+def test_upright_also_where_pyav_does_not_know_the_side_data(tmp_path, monkeypatch, matrix):
+    """As of spatial videos, and of MJPEG with EXIF."""
+    film = write_film(tmp_path / "a.mp4", [scene(1)] * 2)
+    set_matrix(film, *matrix)
+    with VideoReader(film) as reader:
+        expected = next(reader.frames()).rgb()
+
+    class Unknown:
+        @property
+        def side_data(self):
+            raise ValueError("29 is not a valid Type")
+
+    assert tonemap.side_data(Unknown()) is None
+    monkeypatch.setattr(tonemap, "side_data", lambda _: None)
+    with VideoReader(film) as reader:
+        np.testing.assert_array_equal(next(reader.frames()).rgb(), expected)
+
+
+@pytest.mark.parametrize("container", ["mp4", "mov"])
+def test_hevc_is_marked_as_apple_s_players_want_it(tmp_path, container):
+    film = write_film(tmp_path / "a.mp4", shifting(5), codec="libx264")
+    report = animegan_tf.stylize_video(film, tmp_path / f"b.{container}", same, codec="hevc")
+    with av.open(str(report.path)) as result:
+        assert result.streams.video[0].codec_tag == "hvc1"
+    assert len(look(report.path).times) == 5
+
+
+@pytest.mark.parametrize(
+    ("codec", "container", "pixels"),
+    [
+        ("hevc", "mp4", "yuv420p10le"),
+        ("av1", "mkv", "yuv420p10le"),
+        ("prores", "mov", "yuv422p10le"),
+    ],
+)
+def test_ten_bits(tmp_path, monkeypatch, codec, container, pixels):
+    monkeypatch.setattr(making, "SEGMENT", 4)
+    film = write_film(tmp_path / "a.mkv", [ramp()] * 9, codec="ffv1")
+    out = tmp_path / f"b.{container}"
+    source, result, report = done(film, out, codec=codec, bits=10)
+    assert report.frames == 9
+    with av.open(str(out)) as opened:
+        frame = next(opened.decode(video=0))
+        assert frame.format.name == pixels
+        levels = frame.reformat(format="gray16le").to_ndarray()[32, ::8].astype(float)
+    # Of a ramp every step is there.
+    assert (np.diff(levels) > 0).all()
+    assert max(mean_errors(source.pictures, result.pictures)) < 3
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "gif", "webp"])
+def test_names_with_a_colon(tmp_path, monkeypatch, suffix):
+    monkeypatch.chdir(tmp_path)
+    write_sound_film(tmp_path / "a.mp4", shifting(5), sounds=("aac",)).rename("Re:Zero - 01.mp4")
+    report = animegan_tf.stylize_video("Re:Zero - 01.mp4", f"http:x.{suffix}", same)
+    assert report.frames == 5
+    names = {"Re:Zero - 01.mp4", f"http:x.{suffix}"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+@pytest.mark.parametrize(
+    "text", ["ffconcat version 1.0\nfile b.mp4\n", "#EXTM3U\nb.ts\n", "\ufeffv=0\no=- 0 0\n"]
+)
+def test_texts_that_name_others_are_refused(tmp_path, text):
+    write_film(tmp_path / "b.mp4", shifting(3), codec="libx264")
+    (tmp_path / "a.mp4").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"a\.mp4: expected a film, received a text that names"):
+        animegan_tf.stylize_video(tmp_path / "a.mp4", tmp_path / "c.mp4", same)
+
+
+def test_a_matrix_that_cannot_be_converted_is_named(tmp_path):
+    film = tmp_path / "a.mkv"
+    with av.open(str(film), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.colorspace = 8
+        frame = av.VideoFrame(64, 48, "yuv420p")
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+    with pytest.raises(InputError, match=r"a\.mkv: expected a colour matrix .* received YCgCo"):
+        animegan_tf.stylize_video(film, tmp_path / "b.mkv", same)
+
+
+def test_the_default_one_of_two_video_tracks(tmp_path):
+    film = tmp_path / "a.mp4"
+    with av.open(str(film), "w") as output:
+        packets = []
+        for (height, width), count in (((24, 32), 6), ((96, 128), 1)):
+            stream = output.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for index in range(count):
+                frame = av.VideoFrame.from_ndarray(scene(1, height, width), "rgb24")
+                frame.pts = index
+                packets += stream.encode(frame)
+            packets += stream.encode(None)
+        output.streams.video[0].disposition = av.stream.Disposition.default
+        output.streams.video[1].disposition = av.stream.Disposition(0)
+        output.start_encoding()
+        for packet in packets:
+            output.mux(packet)
+    _, result, report = done(film, tmp_path / "b.mp4")
+    assert (report.frames, result.size) == (6, (24, 32))
+    assert report.notes == ("2 video tracks: only track 0 is done",)
+
+
+@pytest.mark.parametrize("container", ["mov", "mp4"])
+def test_metadata_of_phones(tmp_path, container):
+    plain = write_film(tmp_path / "plain.mp4", shifting(3), codec="libx264")
+    kept = {
+        "com.apple.quicktime.location.ISO6709": "+35.6586+139.7454+030.000/",
+        "com.apple.quicktime.make": "Apple",
+        "com.apple.quicktime.creationdate": "2023-05-09T13:48:30+0200",
+    }
+    film = tmp_path / "a.mov"
+    options = {"movflags": "use_metadata_tags"}
+    with av.open(str(plain)) as source, av.open(str(film), "w", options=options) as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        output.metadata.update(kept)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    _, result, _ = done(film, tmp_path / f"b.{container}")
+    assert kept.items() <= result.metadata.items()
+
+
+@pytest.mark.parametrize(("whole", "black", "white"), [(1, 16, 235), (2, 0, 255)])
+def test_gray_of_both_ranges(tmp_path, whole, black, white):
+    film = tmp_path / "a.mkv"
+    with av.open(str(film), "w") as output:
+        stream = output.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "gray"
+        stream.codec_context.color_range = whole
+        levels = np.full((48, 64), black, np.uint8)
+        levels[:, 32:] = white
+        frame = av.VideoFrame.from_ndarray(levels, "gray")
+        frame.color_range = whole
+        output.mux([*stream.encode(frame), *stream.encode(None)])
+    with VideoReader(film) as reader:
+        frame = next(reader.frames())
+        assert (frame.rgb()[24, 8].tolist(), frame.rgb()[24, 56].tolist()) == ([0] * 3, [255] * 3)
+        assert (frame.gray()[24, 8], frame.gray()[24, 56]) == (0, 255)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libvpx-vp9"])
+def test_transparent_parts_of_webm_are_white(tmp_path, codec):
+    film = tmp_path / "a.webm"
+    rgba = np.zeros((48, 64, 4), np.uint8)
+    rgba[:, 32:] = (200, 30, 30, 255)
+    with av.open(str(film), "w") as output:
+        stream = output.add_stream(codec, rate=25, options={"auto-alt-ref": "0"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuva420p"
+        stream.metadata["alpha_mode"] = "1"
+        packets = []
+        for index in range(10):
+            frame = av.VideoFrame.from_ndarray(rgba, "rgba").reformat(format="yuva420p")
+            frame.pts = index
+            packets += stream.encode(frame)
+        output.mux([*packets, *stream.encode(None)])
+    source, result, _ = done(film, tmp_path / "b.mp4")
+    assert result.times == source.times
+    assert result.pictures[5][24, 8].min() > 250
+    np.testing.assert_allclose(result.pictures[5][24, 56].astype(int), (200, 30, 30), atol=8)
+    _, part, _ = done(film, tmp_path / "c.mp4", start=0.2)
+    assert (len(part.times), part.pictures[0][24, 8].min() > 250) == (5, True)
+
+
+@pytest.mark.parametrize("suffix", ["3g2", "asf", "dv", "f4v", "m2t", "mod", "nut", "qt", "y4m"])
+def test_suffixes_of_cameras_and_programs(suffix):
+    assert codecs.is_video(f"a.{suffix}")
+    assert codecs.is_video(f"a.{suffix.upper()}")
