@@ -21,7 +21,7 @@ PENALIZED_GAN_TYPES = ("wgan-gp", "wgan-lp", "dragan")
 DRAGAN_NOISE = 0.5
 
 
-def gram_matrix(features):
+def gram_matrix(features: tf.Tensor) -> tf.Tensor:
     """XᵀX / (H·W·C) of each sample, X its features as (H·W, C): (N, h, w, C) to (N, C, C)."""
     features = tf.cast(features, tf.float32)
     batch, height, width, channels = tf.unstack(tf.shape(features))
@@ -80,7 +80,7 @@ def _cross_entropy(logits, label):
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=labels, logits=logits))
 
 
-def generator_adversarial_loss(gan, generated_logits):
+def generator_adversarial_loss(gan: str, generated_logits: tf.Tensor) -> tf.Tensor:
     """The generator's adversarial loss, unweighted, for a GAN type of `GAN_TYPES`."""
     check_choice("gan", gan, GAN_TYPES)
     logits = tf.cast(generated_logits, tf.float32)

@@ -76,6 +76,7 @@ SHIPPED = {
     for style in (
         ShippedStyle("thequestion", "v2", "experimental: drawings in The Question's tone"),
         ShippedStyle("thequestion-lite", "lite", "experimental: the same for phones"),
+        ShippedStyle("peppercarrot", "v2", "experimental: painted and inked like Pepper&Carrot"),
     )
 }
 

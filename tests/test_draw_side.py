@@ -126,7 +126,7 @@ def test_memory_is_that_of_the_drawn_size(monkeypatch):
 
 def test_too_large_names_draw_side(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 10**8)
-    with pytest.raises(InputError, match=r"photo: 1280x720 takes .* draw_side or max_side limits"):
+    with pytest.raises(InputError, match=r"photo: 1280x720 needs .* draw_side or max_side limits"):
         Stylizer(build_generator("lite"))(np.broadcast_to(np.uint8(7), (2160, 3840, 3)))
 
 

@@ -29,7 +29,8 @@ def test_same_numbers(arch, fixed):
     photo = noise(1, 24, 40, 3)
     copy = portable_generator(model, *((24, 40) if fixed else ()))
     # v1's eight blocks at a quarter of this size magnify what the order of sums leaves.
-    bound = 5e-5 if arch == "v1" else 1e-5
+    # Drawn weights; another processor rounds another way.
+    bound = 1e-4 if arch == "v1" else 5e-5
     np.testing.assert_allclose(copy(photo), model(photo, training=False), atol=bound)
 
 
@@ -38,7 +39,7 @@ def test_any_size_of_one_copy():
     copy = portable_generator(model)
     for height, width in ((16, 16), (32, 24), (64, 40)):
         photo = noise(1, height, width, 3)
-        np.testing.assert_allclose(copy(photo), model(photo, training=False), atol=1e-5)
+        np.testing.assert_allclose(copy(photo), model(photo, training=False), atol=5e-5)
 
 
 @pytest.mark.parametrize("padding", [((1, 1), (1, 1)), ((0, 1), (0, 1)), ((3, 3), (2, 3))])

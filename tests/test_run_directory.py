@@ -144,5 +144,5 @@ def test_flags_that_are_no_text_are_refused_in_words(tmp_path, content):
     from animegan_tf.train import __main__ as command
 
     (tmp_path / "flags.txt").write_bytes(content)
-    with pytest.raises(animegan_tf.InputError, match="was made with other flags"):
+    with pytest.raises(animegan_tf.InputError, match="was created with other flags"):
         command._refuse_changes({}, tmp_path / "flags.txt", ())

@@ -113,7 +113,7 @@ def test_headers_that_drip(rest_server, noise_photos, tmp_path):
                 return
 
     rest_server.faults.append(drip)
-    with pytest.raises(ServingError, match=r"no answer within 0.4 s"):
+    with pytest.raises(ServingError, match=r"no response within 0.4 s"):
         call(rest_server, noise_photos, tmp_path / "out", timeout=0.4)
 
 
@@ -134,7 +134,7 @@ def test_an_answer_without_end(rest_server, noise_photos, tmp_path, status):
     rest_server.faults.extend([None, None, endless])
     options = {"timeout": 20, "max_message_mb": 2}
     report = call(rest_server, noise_photos / "0.png", tmp_path / "out", **options)
-    reason = "expected an answer of at most 2 MB" if status == 200 else "the server answered 400"
+    reason = "expected an answer of at most 2 MB" if status == 200 else "the server returned 400"
     assert reason in report.failed[0][1]
     assert sum(sent) < 20 * 2**20
 
@@ -149,10 +149,10 @@ def test_an_answer_without_end(rest_server, noise_photos, tmp_path, status):
 )
 def test_answers_that_would_break_a_reader(rest_server, noise_photos, tmp_path, body):
     rest_server.faults.append(lambda handler: handler.send(200, body))
-    with pytest.raises(ServingError, match="as TensorFlow Serving answers it"):
+    with pytest.raises(ServingError, match="from TensorFlow Serving, received"):
         call(rest_server, noise_photos, tmp_path / "out")
     rest_server.faults.append(lambda handler: handler.send(400, body))
-    with pytest.raises(ServingError, match="the server answered 400"):
+    with pytest.raises(ServingError, match="the server returned 400"):
         call(rest_server, noise_photos, tmp_path / "out")
 
 

@@ -242,7 +242,7 @@ def test_other_photos_go_on(lite, free, tmp_path):
 
 @pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "4"])
 def test_other_amounts_are_refused(lite, value):
-    with pytest.raises(InputError, match="strip_memory: expected a positive number of gigabytes"):
+    with pytest.raises(InputError, match="strip_memory: expected gigabytes above 0"):
         Stylizer(lite, strip_memory=value)
 
 

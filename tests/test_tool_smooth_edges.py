@@ -43,5 +43,5 @@ def test_mistakes_are_one_line_and_status_1(frames, tmp_path):
     )
     extra = run(f"--input={frames}", f"--output={tmp_path / 'smooth'}", "surplus")
     assert extra.returncode == 1
-    assert extra.stderr.strip() == "error: arguments: expected flags alone, received 'surplus'"
+    assert extra.stderr.strip() == "error: arguments: expected flags only, received 'surplus'"
     assert not (tmp_path / "smooth").exists()

@@ -187,7 +187,7 @@ def test_a_run_from_each_source(data, toys, tmp_path, source):
         ),
         (
             ("--run_dir=r", "--source=tfrecord", "--tfrecords=none"),
-            "tfrecords: expected a folder filled by tools/make_tfrecords.py",
+            "tfrecords: expected a folder written by tools/make_tfrecords.py",
         ),
         (
             ("--run_dir=r", "--data_dir=d", "--style=s", "--video=film.mkv"),

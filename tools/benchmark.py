@@ -145,7 +145,7 @@ def _now():
 def main(argv):
     """Measure as the flags say; the exit status is 1 when a contender failed or was wrong."""
     if len(argv) > 1:
-        raise InputError(f"arguments: expected flags alone, received {argv[1]!r}")
+        raise InputError(f"arguments: expected flags only, received {argv[1]!r}")
     from benchmarks import machine, report, suites
 
     settings = _settings()

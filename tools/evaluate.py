@@ -129,7 +129,7 @@ def main(argv):
 
     cli.require_flags("photos", "output")
     if FLAGS.kid and not FLAGS.style_dir:
-        raise InputError("style_dir: expected the style's pictures for --kid, received none")
+        raise InputError("style_dir: expected the style's frames for --kid, received none")
     if FLAGS.run_dir:
         plotting.check()
     candidates = _candidates(argv[1:])

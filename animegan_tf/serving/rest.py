@@ -128,7 +128,7 @@ class RestConnection:
             return ServingError(f"{self._base}: redirects to {one_line(target)}; use that instead")
         message = _error_message(body)
         said = one_line(message or body) or one_line(error.reason)
-        text = f"{self._base}: the server answered {error.code}: {said}"
+        text = f"{self._base}: the server returned {error.code}: {said}"
         if error.code in _UNAVAILABLE:
             return Unavailable(text)
         # Other web servers return 404 too, without this message.

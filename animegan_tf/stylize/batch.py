@@ -24,13 +24,13 @@ def stylize_paths(
     inputs: Iterable[str | os.PathLike],
     output_dir: str | os.PathLike,
     *,
-    compare=False,
-    overwrite=False,
-    recursive=False,
-    progress=False,
-    video=None,
-    photo=None,
-):
+    compare: bool = False,
+    overwrite: bool = False,
+    recursive: bool = False,
+    progress: bool = False,
+    video: VideoOptions | None = None,
+    photo: PhotoOptions | None = None,
+) -> Report:
     """Stylise photos, films and folders of them into `output_dir`, and return a `Report`.
 
     stylizer: a `Stylizer`, or a function without arguments that makes one; it is called when
