@@ -4,8 +4,9 @@
 its final path. `python -m animegan_tf.export` is their command line.
 """
 
-import importlib
 from typing import TYPE_CHECKING
+
+from animegan_tf import lazy
 
 if TYPE_CHECKING:
     from animegan_tf.export.saved_model import export_saved_model
@@ -17,6 +18,4 @@ __all__ = list(_MODULE_OF)
 
 
 def __getattr__(name):
-    if name in _MODULE_OF:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return lazy.load(__name__, _MODULE_OF, name)

@@ -1,6 +1,6 @@
 """The networks: three generators, the discriminator, the VGG features. No training code."""
 
-import importlib
+from animegan_tf import lazy
 
 _MODULE_OF = {
     "build_generator": "generator",
@@ -14,6 +14,4 @@ __all__ = list(_MODULE_OF)
 
 def __getattr__(name):
     # Loaded on first use, so that inference never imports the VGG.
-    if name in _MODULE_OF:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return lazy.load(__name__, _MODULE_OF, name)
