@@ -1,24 +1,20 @@
 """Golden values, seeded weights, and small networks that several test modules share."""
 
-import contextlib
 import os
-import subprocess
-from pathlib import Path
-from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import pytest
 import seeded
+from places import GOLDEN
+from toys import exports_checked_here, toy_generator, toy_networks
 
 # The processes that run the tests, and those that they start, share the cores.
 _PROCESSES = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if _PROCESSES > 1:
     _THREADS = str(max(1, (os.cpu_count() or 1) // _PROCESSES))
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", _THREADS)
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 def pytest_collection_modifyitems(items):
@@ -43,17 +39,6 @@ def golden():
     return {name: np.load(GOLDEN / f"{name}_a.npz") for name in ("v2", "lite", "v1", "data")}
 
 
-def assign_seeded(model, u_start=None):
-    """Give `model` the golden weights; `u_start` maps the names of `u` to other starting values."""
-    from animegan_tf.networks import tf1
-
-    for name, variable in tf1.variables(model).items():
-        if u_start is not None and name.endswith("/u"):
-            variable.assign(u_start[name])
-        else:
-            variable.assign(seeded.variable(name, tuple(variable.shape)))
-
-
 @pytest.fixture(scope="session")
 def vgg19_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("vgg") / "vgg19.npy"
@@ -76,74 +61,10 @@ def four_shots(tmp_path_factory):
     return films.write_four_shots(tmp_path_factory.mktemp("film") / "four.mkv")
 
 
-def toy_features(weights, depth):
-    """Stands for `build_feature_extractor`: one seeded convolution."""
-    import keras
-
-    del weights, depth
-    inputs = keras.Input((None, None, 3))
-    kernel = keras.initializers.HeNormal(seed=1)
-    model = keras.Model(inputs, keras.layers.Conv2D(4, 3, 2, kernel_initializer=kernel)(inputs))
-    model.trainable = False
-    return model
-
-
-def toy_generator(arch, norm="published"):
-    """One convolution and a norm under names that `tf1` maps, so that a run takes seconds.
-
-    Its weights are the same each time, so that a bound in decibels holds each time or never.
-    """
-    assert norm in ("published", "layer"), norm
-    import keras
-
-    from animegan_tf.networks.layers import LayerNorm2D
-
-    def conv(channels, size, seed, name):
-        kernel = keras.initializers.GlorotUniform(seed=seed)
-        return keras.layers.Conv2D(
-            channels, size, padding="same", use_bias=False, kernel_initializer=kernel, name=name
-        )
-
-    photo = keras.Input((None, None, 3))
-    x = conv(4, 3, 7, "Conv")(photo)
-    x = LayerNorm2D(1e-12, name="LayerNorm")(x)
-    x = conv(3, 1, 8, "out_layer.Conv")(x)
-    x = keras.layers.Activation("tanh", dtype="float32")(x)
-    return keras.Model(photo, x, name=f"generator_{arch}")
-
-
-@contextlib.contextmanager
-def toy_networks():
-    """Runs of training in this process have small networks meanwhile."""
-    from animegan_tf import networks
-    from animegan_tf.networks import weights
-
-    built = {"build_feature_extractor": toy_features, "build_generator": toy_generator}
-    with (
-        mock.patch.dict(vars(networks), built),
-        mock.patch.dict(weights._PARAMETERS, {128: "lite"}),
-    ):
-        yield
-
-
 @pytest.fixture
 def toys():
     """See `toy_networks`."""
     with toy_networks():
-        yield
-
-
-@contextlib.contextmanager
-def exports_checked_here():
-    """Exports are checked in this process meanwhile, which has TensorFlow already."""
-    from animegan_tf.export import check, isolated
-
-    def run(kind, request, folder):
-        del kind, folder
-        isolated.main(request)
-        return subprocess.CompletedProcess(request, 0)
-
-    with mock.patch.object(check, "_run_python", run):
         yield
 
 

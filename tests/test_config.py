@@ -3,15 +3,14 @@
 import dataclasses
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from absl import flags
+from places import ROOT
 
 import animegan_tf
 from animegan_tf.train import __main__ as train
 
-ROOT = Path(__file__).parent.parent
 PUBLISHED = ("hayao", "paprika", "shinkai", "v1", "lite")
 
 

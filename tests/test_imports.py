@@ -6,13 +6,12 @@ import inspect
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from animegan_tf import moved
 
-ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "animegan_tf"
 
 # A part may import what stands before it. `docs/development.md` shows this list.

@@ -15,8 +15,8 @@ import pytest
 import setuptools
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from places import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 CI = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()

@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from animegan_tf import storage
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_write_replaces_at_once_and_makes_folders(tmp_path):

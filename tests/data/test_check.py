@@ -1,0 +1,152 @@
+"""The check before training, and the configuration it reads: what is found and how it is said."""
+
+import cv2
+import numpy as np
+import places
+import pytest
+
+from animegan_tf import files, images
+from animegan_tf.data import check, smoothing
+from animegan_tf.data.config import DataConfig
+from animegan_tf.errors import InputError
+
+GOLDEN = np.load(places.GOLDEN / "data_a.npz")
+
+
+def save(path, height, width, value=100):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images.write_photo(path, np.full((height, width, 3), value, np.uint8))
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two photos and two frames, 32 square, smoothed."""
+    for index in range(2):
+        save(tmp_path / "train_photo" / f"{index}.png", 32, 32)
+        save(tmp_path / "ghost" / "style" / f"{index}.png", 32, 32)
+        save(tmp_path / "ghost" / "smooth" / f"{index}.png", 32, 32)
+    return tmp_path
+
+
+def inspect(data, **options):
+    return check.check_dataset(DataConfig(data, "ghost", image_size=32, **options))
+
+
+def test_a_good_data_set(data):
+    save(data / "val" / "wide.jpg", 20, 500)
+    report = inspect(data)
+    report.raise_if_bad()
+    assert (report.problems, report.notes, report.smooth_missing) == ((), (), 0)
+    assert report.folders["val"].widths == (500, 500)
+    assert str(report).splitlines()[1].split() == [
+        "train_photo", "2", "32", "32", str(data / "train_photo"),
+    ]  # fmt: skip
+
+
+def test_wrong_sizes_are_problems_without_a_crop_alone(data):
+    save(data / "train_photo" / "big.png", 40, 64)
+    save(data / "ghost" / "style" / "small.png", 32, 16)
+    report = inspect(data)
+    assert report.problems == (
+        f"{data / 'train_photo' / 'big.png'} is 64x40: with crop='none' it must be 32x32 "
+        "(crop='random' or 'center' takes other sizes)",
+        f"{data / 'ghost' / 'style' / 'small.png'} is 16x32: with crop='none' it must be 32x32 "
+        "(crop='random' or 'center' takes other sizes)",
+    )
+    assert report.folders["train_photo"].widths == (32, 64)
+    assert report.folders["train_photo"].heights == (32, 40)
+    assert "32..64" in str(report)
+    cropped = inspect(data, crop="random")
+    assert cropped.problems == ()
+    assert cropped.notes == ("1 image(s) of style are smaller than 32 and are enlarged",)
+
+
+def test_unreadable_files_are_named_with_the_number_of_the_rest(data):
+    for index in range(13):
+        (data / "train_photo" / f"broken{index:02}.png").write_bytes(b"?")
+    report = inspect(data)
+    assert report.folders["train_photo"].count == 2
+    with pytest.raises(InputError) as caught:
+        report.raise_if_bad()
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "the data set has 13 problem(s):"
+    broken = data / "train_photo" / "broken00.png"
+    assert lines[1] == f"  cannot decode {broken}: not a picture, or damaged (1 bytes)"
+    assert (len(lines), lines[-1]) == (12, "  ... and 3 more")
+
+
+def test_val_may_hold_any_size_but_not_a_broken_file(data):
+    save(data / "val" / "a.png", 50, 20)
+    (data / "val" / "b.png").write_bytes(b"?")
+    assert [problem.split(":")[0] for problem in inspect(data).problems] == [
+        f"cannot decode {data / 'val' / 'b.png'}"
+    ]
+
+
+def test_missing_and_empty_folders(tmp_path):
+    (tmp_path / "train_photo").mkdir()
+    report = inspect(tmp_path)
+    suffixes = ", ".join(files.IMAGE_SUFFIXES)
+    assert report.problems == (
+        f"no images in {tmp_path / 'train_photo'}: expected {suffixes}",
+        f"expected a folder of pictures at {tmp_path / 'ghost' / 'style'}, found nothing",
+    )
+    assert report.folders["train_photo"].mean_bgr is None
+
+
+def test_missing_smooth_is_announced_not_refused(data):
+    (data / "ghost" / "smooth" / "1.png").unlink()
+    report = inspect(data)
+    report.raise_if_bad()
+    assert report.smooth_missing == 1
+    assert "1 smoothed frame(s) will be created" in str(report)
+
+
+def test_smooth_of_another_size_than_its_frame(data):
+    save(data / "ghost" / "style" / "big.jpg", 64, 96)
+    smoothing.smooth_folder(data / "ghost" / "style", data / "ghost" / "smooth", 32, progress=False)
+    smooth, frame = data / "ghost" / "smooth" / "big.png", data / "ghost" / "style" / "big.jpg"
+    assert inspect(data, crop="center").problems == (
+        f"{smooth} is 32x32 but its frame {frame} is 96x64: delete it, and it is created again",
+    )
+
+
+def test_mean_of_the_style_gives_the_published_color_shift(tmp_path):
+    folder = tmp_path / "ghost" / "style"
+    folder.mkdir(parents=True)
+    for index in range(3):
+        picture = GOLDEN[f"input/cartoon_{index}.png"]
+        (folder / f"{index}.png").write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+    mean = np.array(inspect(tmp_path, crop="random").folders["style"].mean_bgr)
+    np.testing.assert_allclose(mean.mean() - mean, GOLDEN["color_mean_diff_bgr"], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"style": ""}, "style: expected a folder's name, received ''"),
+        ({"data_dir": None}, "data_dir: expected a folder's name, received None"),
+        ({"image_size": 4}, "image_size: expected a whole number of at least 8, received 4"),
+        ({"batch_size": 2.0}, "batch_size: expected a whole number of at least 1, received 2.0"),
+        ({"seed": -1}, "seed: expected a whole number of at least 0, received -1"),
+        ({"crop": "centre"}, "crop: expected one of none, random, center, received 'centre'"),
+        ({"hflip": "no"}, "hflip: expected True or False, received 'no'"),
+        ({"hue": 181}, "hue: expected degrees from 0 to 180, received 181"),
+        ({"hue": "red"}, "hue: expected degrees from 0 to 180, received 'red'"),
+        ({"cache_gb": -1}, "cache_gb: expected a number of at least 0, received -1"),
+        ({"scale": (2, 1), "crop": "random"}, "scale: expected two numbers 0 < low <= high"),
+        ({"scale": (1,)}, r"scale: expected 2 numbers, received \(1,\)"),
+        ({"scale": (0.5, 1)}, "crop: expected random or center for scale=0.5,1, received none"),
+        ({"color_shift": (1, 2)}, r"color_shift: expected 3 numbers, received \(1, 2\)"),
+        ({"color_shift": (1, 2, float("nan"))}, "color_shift: expected 3 numbers, received .*nan"),
+    ],
+)
+def test_configuration_mistakes(options, message):
+    with pytest.raises(InputError, match=message):
+        DataConfig(**{"data_dir": "data", "style": "ghost", **options})
+
+
+def test_configuration_takes_lists_as_flags_give_them():
+    config = DataConfig("data", "ghost", crop="random", scale=[0.5, 1], color_shift=[1, 2, 3])
+    assert (config.scale, config.color_shift) == ((0.5, 1.0), (1.0, 2.0, 3.0))
+    assert hash(config) == hash(DataConfig(**vars(config)))

@@ -1,0 +1,53 @@
+"""The styles in checkpoints/: the files that their READMEs describe, and pictures that are sane."""
+
+import hashlib
+import shutil
+
+import numpy as np
+import pytest
+from places import ROOT
+
+import animegan_tf
+from animegan_tf import images, styles
+from animegan_tf.networks import weights
+
+FOLDERS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/generator.weights.h5"))
+
+
+def test_one_is_shipped_and_is_the_default():
+    assert styles.default() in [folder.name for folder in FOLDERS]
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_file_is_the_one_described(folder):
+    digest = hashlib.sha256((folder / "generator.weights.h5").read_bytes()).hexdigest()
+    assert digest in (folder / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_its_brightness_is_its_own(folder, tmp_path):
+    copy, other = tmp_path / "copy.weights.h5", tmp_path / "other.weights.h5"
+    shutil.copy(folder / "generator.weights.h5", copy)
+    weights.save_generator(weights.load_generator(folder), other)  # float32
+    for checkpoint in (folder, str(folder / "generator.weights.h5"), copy, other):
+        assert not animegan_tf.Stylizer(checkpoint).match_brightness
+    assert not animegan_tf.Stylizer(style=folder.name).match_brightness
+    assert animegan_tf.Stylizer(folder, match_brightness=True).match_brightness
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_the_picture_is_neither_gray_nor_off(folder):
+    photo = images.read_photo(ROOT / "docs" / "images" / "photo.jpg").rgb
+    photo = images.limit_side(photo, 512)
+    result = animegan_tf.Stylizer(style=folder.name)(photo)
+    assert result.shape == photo.shape
+    before, after = photo.astype(np.float64), result.astype(np.float64)
+    # Levels of 255: brighter, as its references are, without a tint, the picture still there.
+    change = after.mean((0, 1)) - before.mean((0, 1))
+    assert 10 < change.mean() < 45
+    assert np.abs(change - change.mean()).max() < 20
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.85
+    spread = [np.ptp(picture, axis=-1).mean() for picture in (before, after)]
+    assert spread[1] > 1.2 * spread[0]
+    # Clearly another picture.
+    assert np.abs(after - before).mean() > 4

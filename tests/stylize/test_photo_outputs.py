@@ -1,0 +1,200 @@
+"""What output files hold: format, quality, metadata, profile, alpha."""
+
+import io
+
+import numpy as np
+import pytest
+from pictures import files_in, jpeg, make_negative, negative, network, noise, photos_in, ramps
+from PIL import Image, ImageCms
+from places import TESTS
+
+from animegan_tf import images
+from animegan_tf.errors import InputError
+from animegan_tf.images import formats, metadata
+from animegan_tf.stylize.batch import stylize_paths
+from animegan_tf.stylize.options import PHOTO_FORMATS, PhotoOptions
+from animegan_tf.stylize.stylizer import Stylizer
+
+CASES = TESTS / "photos"
+
+
+@pytest.fixture(scope="module")
+def identity():
+    return network()
+
+
+def test_results_keep_the_format_of_the_content(tmp_path):
+    photos_in(tmp_path / "in", "a.png", "b.webp", "c.avif", "d.heic", "e.tif", "f.bmp")
+    data = jpeg()
+    for name in ("g.jfif", "h.png", "i.JPEG"):
+        (tmp_path / "in" / name).write_bytes(data)
+    (tmp_path / "in" / "j.jpg").write_bytes((tmp_path / "in" / "b.webp").read_bytes())
+    stylize_paths(make_negative, tmp_path / "in", tmp_path / "out")
+    assert files_in(tmp_path / "out") == [
+        "a.png", "b.webp", "c.avif", "d.heic", "e.tif", "f.bmp", "g.jfif", "h.jpg", "i.JPEG",
+        "j.webp",
+    ]  # fmt: skip
+    for path in (tmp_path / "out").iterdir():
+        kind = formats.kind_of(path.read_bytes()[:32])
+        assert path.suffix.lower() in formats.WRITTEN[kind]
+
+
+@pytest.mark.parametrize("kind", PHOTO_FORMATS)
+def test_a_format_for_all(tmp_path, kind):
+    rgb, alpha = ramps(32, 48), np.full((32, 48), 128, np.uint8)
+    images.write_photo(tmp_path / "in" / "a.png", rgb, alpha)
+    options = PhotoOptions(format=kind, quality=80)
+    (path,) = stylize_paths(make_negative, tmp_path / "in", tmp_path / "out", photo=options).written
+    assert formats.kind_of(path.read_bytes()[:32]) == kind
+    photo = images.read_photo(path)
+    if kind == "jpeg":  # on white
+        np.testing.assert_allclose(photo.rgb, 255 - rgb * (128 / 255), atol=12)
+    else:
+        np.testing.assert_allclose(photo.alpha, alpha, atol=2)
+
+
+def test_quality_and_lossy_webp(tmp_path):
+    noisy = Image.fromarray(noise(64, 64))
+    for name, options in (("lossy", {"quality": 60}), ("whole", {"lossless": True})):
+        noisy.save(tmp_path / f"{name}.webp", **options)
+    written = stylize_paths(make_negative, tmp_path / "lossy.webp", tmp_path / "out").written
+    written += stylize_paths(make_negative, tmp_path / "whole.webp", tmp_path / "out").written
+    assert [images.read_photo(path).lossy for path in written] == [True, False]
+    sizes = []
+    for quality in (30, 95):
+        options = PhotoOptions(format="jpeg", quality=quality)
+        out = tmp_path / str(quality)
+        (path,) = stylize_paths(make_negative, tmp_path / "whole.webp", out, photo=options).written
+        sizes.append(path.stat().st_size)
+    assert sizes[0] < sizes[1] / 2
+    for wrong in ({"quality": 0}, {"format": "gif"}):
+        with pytest.raises(InputError, match=f"{next(iter(wrong))}: expected"):
+            PhotoOptions(**wrong).check()
+
+
+def tagged():
+    """A JPEG with date, camera, place, XMP, IPTC, thumbnail, lying on its side."""
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0132], exif[0x0112] = "Maker", "2024:05:06 07:08:09", 6
+    exif.get_ifd(0x8769).update({0x9003: "2024:05:06 07:08:09", 0xA002: 60, 0xA003: 40})
+    exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 51.0, 29.0)})
+    xmp = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
+        b'xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description '
+        b'tiff:Orientation="6" GCamera:MotionPhoto="1" dc:title="Kept"><Container:Directory>'
+        b"<rdf:Seq/></Container:Directory></rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    iptc = b"\x1c\x02\x50\x00\x04Anna"
+    block = metadata.photoshop_block(iptc)
+    extra = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
+    return jpeg(exif=exif, xmp=xmp, extra=extra, dpi=(300, 300)), iptc
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif", "heic", "tiff"])
+def test_metadata_goes_into_results(tmp_path, kind):
+    data, iptc = tagged()
+    (tmp_path / "a.jpg").write_bytes(data)
+    options = PhotoOptions(format=kind)
+    (path,) = stylize_paths(
+        make_negative, tmp_path / "a.jpg", tmp_path / "out", photo=options
+    ).written
+    with Image.open(path) as image:
+        image.load()
+        assert image.size == (40, 60)
+        exif = image.getexif()
+        assert (exif[0x010F], exif[0x0132]) == ("Maker", "2024:05:06 07:08:09")
+        assert exif.get(0x0112, 1) == 1
+        assert exif.get_ifd(0x8769)[0x9003] == "2024:05:06 07:08:09"
+        assert (exif.get_ifd(0x8769)[0xA002], exif.get_ifd(0x8769)[0xA003]) == (40, 60)
+        assert exif.get_ifd(0x8825)[2] == (48.0, 51.0, 29.0)
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        assert "sRGB" in ImageCms.getProfileDescription(profile)
+        if kind in ("jpeg", "png", "tiff"):
+            assert round(image.info["dpi"][0]) == 300
+    told = images.read_photo(path).metadata
+    assert b'dc:title="Kept"' in told.xmp
+    for gone in (b"Orientation", b"MotionPhoto", b"Container"):
+        assert gone not in told.xmp
+    if kind in ("jpeg", "tiff"):
+        assert told.iptc == iptc
+    options = PhotoOptions(format=kind, strip_metadata=True)
+    (path,) = stylize_paths(
+        make_negative, tmp_path / "a.jpg", tmp_path / "b", photo=options
+    ).written
+    told = images.read_photo(path).metadata
+    assert (told.exif, told.xmp, told.iptc) == (None, None, None)
+
+
+def test_metadata_of_tiffs_says_nothing_about_how_they_were_stored(tmp_path):
+    exif = Image.Exif()
+    exif[0x0110], exif[0x013B] = "Camera", "Anna"
+    gray = Image.new("L", (70, 30), 99)
+    gray.save(tmp_path / "a.tif", exif=exif, compression="tiff_lzw")
+    for kind in ("jpeg", "tiff"):
+        options = PhotoOptions(format=kind)
+        out = tmp_path / kind
+        (path,) = stylize_paths(make_negative, tmp_path / "a.tif", out, photo=options).written
+        with Image.open(path) as image:
+            assert (image.getexif()[0x0110], image.getexif()[0x013B]) == ("Camera", "Anna")
+            if kind == "jpeg":
+                assert set(image.getexif()) == {0x000B, 0x0110, 0x0112, 0x013B}
+
+
+def test_the_source_s_profile_on_request(tmp_path):
+    source = Image.open(CASES / "icc_p3.jpg")
+    options = PhotoOptions(keep_profile=True)
+    (path,) = stylize_paths(
+        lambda: lambda rgb: rgb, CASES / "icc_p3.jpg", tmp_path, photo=options
+    ).written
+    with Image.open(path) as image:
+        assert image.info["icc_profile"] == source.info["icc_profile"]
+        np.testing.assert_allclose(np.asarray(image)[8, 8], np.asarray(source)[8, 8], atol=3)
+    np.testing.assert_allclose(images.read_photo(path).rgb[8, 8], (215, 93, 31), atol=3)
+
+
+@pytest.mark.parametrize("hidden", [(0, 0, 0), (255, 0, 255), (255, 255, 255)])
+def test_what_is_hidden_under_transparent_pixels_is_not_seen(tmp_path, identity, hidden):
+    rgb, alpha = ramps(64, 96), np.zeros((64, 96), np.uint8)
+    alpha[16:48, 24:70] = 255
+    results = []
+    for number, colour in enumerate((hidden, (9, 200, 30))):
+        changed = rgb.copy()
+        changed[alpha == 0] = colour
+        path = tmp_path / f"{number}.png"
+        images.write_photo(path, changed, alpha)
+        (path,) = stylize_paths(Stylizer(identity), path, tmp_path / "out").written
+        results.append(images.read_photo(path))
+    np.testing.assert_array_equal(*(one.rgb[alpha > 0] for one in results))
+    np.testing.assert_array_equal(results[0].alpha, alpha)
+
+
+def test_tiffs_with_alpha_say_so(tmp_path):
+    images.write_photo(tmp_path / "a.tif", noise(6, 9), noise(6, 9, 1)[:, :, 0])
+    with Image.open(tmp_path / "a.tif") as image:
+        assert image.tag_v2[338] == (2,)
+
+
+def test_a_damaged_jpeg_is_done_and_named(tmp_path):
+    inputs = [CASES / "damaged_middle.jpg", photos_in(tmp_path, "a.png") / "a.png"]
+    report = stylize_paths(make_negative, inputs, tmp_path / "out")
+    assert [path.name for path in report.written] == ["damaged_middle.jpg", "a.png"]
+    ((path, reason),) = report.failed
+    assert path == inputs[0] and "damaged (Corrupt JPEG data" in reason
+
+
+def test_any_exception_of_a_decoder_stops_nothing(tmp_path, monkeypatch):
+    photos = photos_in(tmp_path / "photos", "a.png", "b.webp")
+    opened = Image.open
+
+    def fails(file, *arguments, **options):
+        if file.getvalue()[:4] == b"RIFF":
+            raise AttributeError("'NoneType' object has no attribute 'dtype'")
+        return opened(file, *arguments, **options)
+
+    def make():
+        monkeypatch.setattr(Image, "open", fails)
+        return negative
+
+    report = stylize_paths(make, photos, tmp_path / "out")
+    assert [path.name for path in report.written] == ["a.png"]
+    assert "b.webp: the picture is cut short or damaged" in report.failed[0][1]
