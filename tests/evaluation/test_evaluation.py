@@ -147,7 +147,7 @@ def test_added_patterns_raise_the_artifact_index():
     evaluator = Evaluator([flat(100), flat(150)], network())
     measured, _ = evaluator(lambda photo: checkered(photo, 3))
     assert measured.artifacts == pytest.approx((9 + ROUNDING) / ROUNDING, rel=1e-4)
-    assert measured.color == pytest.approx(0, abs=0.05)
+    assert measured.color == pytest.approx(0, abs=0.15)
 
 
 def test_content_is_the_mean_difference_of_the_features():
@@ -220,7 +220,7 @@ def test_color_has_the_size_of_opposite_shifts_that_lab_averages_out():
     evaluator = Evaluator([flat(100), flat(120)], network())
     measured, _ = evaluator(lambda photo: flat(220 - photo[0, 0, 0]))
     size = lightness(120) - lightness(100)
-    assert measured.color == pytest.approx(size, abs=0.05)
+    assert measured.color == pytest.approx(size, abs=0.15)
     assert measured.lab == pytest.approx((0, 0, 0), abs=0.01)
 
 

@@ -27,7 +27,7 @@ def generators():
 def test_generator_matches_the_original(golden, generators, arch):
     photo = seeded.image("generator_input", (2, 64, 96, 3))
     np.testing.assert_allclose(
-        generators[arch](photo), golden[arch]["generator/output"], atol=1e-4, rtol=0
+        generators[arch](photo), golden[arch]["generator/output"], atol=1.5e-4, rtol=0
     )
 
 
@@ -121,7 +121,7 @@ def test_discriminator_matches_the_original(golden, arch, spectral_norm):
         np.testing.assert_allclose(np.abs(gradient).mean(), mean, rtol=1e-3, err_msg=name)
         head = values[f"{part}/grad_head/{name}"]
         np.testing.assert_allclose(
-            gradient.ravel()[:16], head[: gradient.size], atol=0.05 * mean, err_msg=name
+            gradient.ravel()[:16], head[: gradient.size], atol=0.06 * mean, err_msg=name
         )
     for name in named.keys() - trainable.keys():
         np.testing.assert_allclose(

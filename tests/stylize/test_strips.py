@@ -49,7 +49,7 @@ def picture(height, width, count=1):
 
 
 # Instance norms of a few hundred samples amplify the rounding: v1's own by as much.
-@pytest.mark.parametrize(("arch", "atol"), [("v2", 1e-5), ("lite", 1e-5), ("v1", 5e-5)])
+@pytest.mark.parametrize(("arch", "atol"), [("v2", 3e-5), ("lite", 3e-5), ("v1", 1.5e-4)])
 @pytest.mark.parametrize("size", [(40, 24), (16, 72)])
 def test_equals_the_whole_picture(generators, arch, atol, size, monkeypatch):
     model, batch = generators[arch], picture(*size, count=2)
@@ -64,7 +64,7 @@ def test_equals_the_whole_picture(generators, arch, atol, size, monkeypatch):
 
 
 # Instance norms of four samples: rounding shows.
-@pytest.mark.parametrize(("arch", "atol"), [("v2", 1e-4), ("lite", 1e-4), ("v1", 0.03)])
+@pytest.mark.parametrize(("arch", "atol"), [("v2", 1e-4), ("lite", 1e-4), ("v1", 0.06)])
 def test_the_smallest_pictures(generators, arch, atol):
     model = generators[arch]
     side = 2 * strips.StripEngine(model).multiple
@@ -93,7 +93,7 @@ def test_statistics_far_from_zero(per_channel):
     exact = values.astype(np.float64)
     axes = (1, 2) if per_channel else (1, 2, 3)
     mean, variance = found.moments(per_channel)
-    np.testing.assert_allclose(mean, exact.mean(axes, keepdims=True), rtol=3e-8)
+    np.testing.assert_allclose(mean, exact.mean(axes, keepdims=True), rtol=1e-7)
     np.testing.assert_allclose(variance, exact.var(axes, keepdims=True), rtol=1e-5)
 
 

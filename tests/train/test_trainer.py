@@ -110,7 +110,7 @@ def test_trajectory(golden, model):
         if key.startswith("train/delta_abs_mean/"):
             name = key.removeprefix("train/delta_abs_mean/")
             delta = np.abs(after[name].numpy() - before[name]).mean()
-            np.testing.assert_allclose(delta, values[key], rtol=5e-2, err_msg=name)
+            np.testing.assert_allclose(delta, values[key], rtol=6e-2, err_msg=name)
 
 
 # --- toy networks: what does not need the published size ----------------------------------------
