@@ -64,6 +64,11 @@ def read_source(image):
     return text.removeprefix(_MADE_OF) if text.startswith(_MADE_OF) else None
 
 
+def orientation(image):
+    """The orientation of an image of Pillow as in EXIF, 1 to 8; None where it is unreadable."""
+    return _whole(lambda image: image.getexif().get(_ORIENTATION), image)
+
+
 def read_metadata(image):
     """The `Metadata` of an open image of Pillow; what is damaged is left out."""
     return Metadata(
