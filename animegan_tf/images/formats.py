@@ -14,6 +14,8 @@ WRITTEN = {
     "tiff": (".tif", ".tiff"),
     "bmp": (".bmp",),
 }
+# Those that can have 16 bits.
+DEEP = ("png", "tiff")
 JPEG_SUFFIXES = WRITTEN["jpeg"]
 RESULT_SUFFIXES = tuple(suffix for suffixes in WRITTEN.values() for suffix in suffixes)
 # What counts as a photo in a folder whatever its content: what is none is named.
@@ -101,19 +103,16 @@ def head_of(path):
         return b""
 
 
-def result_suffix(path, kind=None):
+def result_suffix(path, kind=None, kinds=tuple(WRITTEN)):
     """The suffix for the result of the photo at `path`, which is written in the photo's own format.
 
     That is its own suffix where that belongs to its content, and ".png" for kinds that are not
-    written. kind: a key of `WRITTEN` that results are written as instead.
+    written. kind: a key of `WRITTEN` that results are written as instead. kinds: those keys that
+    results may be written as.
     """
     suffix = Path(path).suffix
-    head = head_of(path)
-    if kind is None:
-        kind = kind_of(head)
-    if kind is None:
-        return suffix if suffix.lower() in RESULT_SUFFIXES else ".png"
-    suffixes = WRITTEN.get(kind, (".png",))
+    kind = kind or kind_of(head_of(path)) or kind_of_suffix(suffix)
+    suffixes = WRITTEN[kind if kind in kinds else "png"]
     return suffix if suffix.lower() in suffixes else suffixes[0]
 
 

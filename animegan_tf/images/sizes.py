@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from animegan_tf.errors import InputError
-from animegan_tf.images.values import to_network
+from animegan_tf.images.values import to_network, white_of
 
 PUBLISHED_MIN_SIDE = 256
 PUBLISHED_MULTIPLE = 32
@@ -85,12 +85,13 @@ def _published_side(side):
 
 
 def preprocess_published(rgb):
-    """uint8 RGB (H, W, 3) to the published network input: float32 (1, H', W', 3) in [-1, 1].
+    """RGB levels (H, W, 3) to the published network input: float32 (1, H', W', 3) in [-1, 1].
 
     Resized bilinearly to `published_size`, in float32 as published: 8-bit would round in between.
     """
     height, width = published_size(*rgb.shape[:2])
-    resized = cv2.resize(rgb.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    levels = rgb.astype(np.float32) * np.float32(255 / white_of(rgb))
+    resized = cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)
     return to_network(resized)[None]
 
 

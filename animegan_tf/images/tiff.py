@@ -15,6 +15,8 @@ from animegan_tf.errors import InputError
 
 # Compressions of bytes: none, LZW, deflate (two numbers), PackBits, LZMA, Zstandard.
 _OF_BYTES = (1, 5, 8, 32946, 32773, 34925, 50000)
+# Those whose bytes may be of differences, as the predictor says.
+_PREDICTED = (5, 8, 32946, 34925, 50000)
 # Number of colour samples, and Pillow's mode, of each photometric interpretation.
 _COLOURS = {0: (1, "L"), 1: (1, "L"), 2: (3, "RGB"), 5: (4, "CMYK")}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
@@ -114,13 +116,15 @@ def _samples(data, tags):
     across, row = -(-width // tile), -(-tile * samples * bits // 8)
     unpacked = [_gray(data, tags, plane, planes, across * row, row) for plane in range(planes)]
     number = f"{'f' if kind == _FLOAT else 'u'}{bits // 8 if bits in _WHOLE else 2}"
+    predicted = tags.get(plugin.COMPRESSION, 1) in _PREDICTED
+    predictor = tags.get(plugin.PREDICTOR) if predicted else None
     height = unpacked[0].height
     made = np.empty((height, width, planes * samples), number.replace("f2", "f4"))
     for plane, image in enumerate(unpacked):
         stored = np.asarray(image).reshape(height, across, row)
         for first in range(0, height, _ROWS):
             part = stored[first : first + _ROWS]
-            part = _numbers(part, bits, samples, _order(data) + number, tags.get(plugin.PREDICTOR))
+            part = _numbers(part, bits, samples, _order(data) + number, predictor)
             part = part[:, :, : tile * samples].reshape(len(part), -1, samples)[:, :width]
             made[first : first + _ROWS, :, plane * samples : (plane + 1) * samples] = part
     return unpacked[0], made
@@ -151,10 +155,7 @@ def _summed(parts, samples):
 
 
 def _gray(data, tags, plane, planes, width, tile):
-    """The bytes of a plane, as an image of Pillow in gray with 8 bits that has the file's tags too.
-
-    The file gets another directory, at its end, so that what other tags point at stays in place.
-    """
+    """The bytes of a plane, as an image of Pillow in gray, that has the file's tags too."""
     offsets, counts = plugin.STRIPOFFSETS, plugin.STRIPBYTECOUNTS
     changed = {
         plugin.IMAGEWIDTH: (width,), plugin.BITSPERSAMPLE: (8,), plugin.SAMPLESPERPIXEL: (1,),
@@ -168,11 +169,14 @@ def _gray(data, tags, plane, planes, width, tile):
     for tag in (offsets, counts):
         share = len(tags[tag]) // planes
         changed[tag] = tags[tag][plane * share : (plane + 1) * share]
-    return Image.open(io.BytesIO(_with_tags(data, changed)), formats=["TIFF"])
+    return Image.open(io.BytesIO(with_tags(data, changed)), formats=["TIFF"])
 
 
-def _with_tags(data, changed):
-    """The bytes of a TIFF with other values, tuples of whole numbers; an empty one for no tag."""
+def with_tags(data, changed):
+    """The bytes of a TIFF with other values, tuples of whole numbers; an empty one for no tag.
+
+    It gets another directory, at its end, so that what other tags point at stays in place.
+    """
     order = _order(data)
     head, count, entry, word = (8, "Q", "HHQ8s", "Q") if _is_big(data) else (4, "H", "HHI4s", "I")
     (place,) = struct.unpack_from(order + word, data, head)

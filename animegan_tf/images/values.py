@@ -1,4 +1,7 @@
-"""Values of images: [-1, 1] and 8 bits, brightness, what is hidden under transparent pixels."""
+"""Values of images: [-1, 1] and levels, brightness, what is hidden under transparent pixels.
+
+Functions whose text says "levels" take uint8 (0 to 255) and uint16 (0 to 65535), and keep the type.
+"""
 
 import cv2
 import numpy as np
@@ -10,11 +13,11 @@ from animegan_tf.errors import InputError
 _PUBLISHED_LUMA = (0.114, 0.587, 0.299)
 
 
-def check_rgb(name, picture):
-    """Raise `InputError` unless `picture` is a non-empty uint8 array (H, W, 3)."""
+def check_rgb(name, picture, kinds=(np.uint8,)):
+    """Raise `InputError` unless `picture` is a non-empty array (H, W, 3) of one of the `kinds`."""
     received = type(picture).__name__
     if isinstance(picture, np.ndarray):
-        if picture.dtype == np.uint8 and picture.shape[2:] == (3,) and picture.size:
+        if picture.dtype in kinds and picture.shape[2:] == (3,) and picture.size:
             return
         received = f"{picture.dtype} {picture.shape}"
     raise InputError(
@@ -22,9 +25,15 @@ def check_rgb(name, picture):
     )
 
 
+def white_of(picture):
+    """The level of white in an array: 65535 for uint16, 255 for all other types."""
+    return 65535 if picture.dtype == np.uint16 else 255
+
+
 def to_network(rgb):
-    """RGB of 0..255, any shape, to float32 in [-1, 1]."""
-    return np.asarray(rgb, np.float32) / np.float32(127.5) - np.float32(1)
+    """RGB levels, or floats of 0 to 255, of any shape, to float32 in [-1, 1]."""
+    rgb = np.asarray(rgb)
+    return rgb.astype(np.float32) / np.float32(white_of(rgb) / 2) - np.float32(1)
 
 
 def to_uint8(values):
@@ -32,12 +41,27 @@ def to_uint8(values):
 
     (The published code truncates; a level too dark, and not the inverse.)
     """
-    scaled = (np.asarray(values, np.float32) + np.float32(1)) * np.float32(127.5)
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8)
+    return to_levels(values, np.uint8)
+
+
+def to_levels(values, kind):
+    """`to_uint8`, or the same for uint16, whichever `kind` is."""
+    white = np.iinfo(kind).max
+    scaled = (np.asarray(values, np.float32) + np.float32(1)) * np.float32(white / 2)
+    return np.rint(np.clip(scaled, 0, white)).astype(kind)
+
+
+def as_kind(picture, kind):
+    """Levels of uint8 or uint16 as those of the other, or as they are."""
+    if picture.dtype == kind:
+        return picture
+    if kind == np.uint16:
+        return picture.astype(np.uint16) * np.uint16(257)
+    return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def match_brightness(result, photo):
-    """Scale `result` so that its mean brightness is that of `photo`; both uint8 RGB (H, W, 3).
+    """Scale `result` so that its mean brightness is that of `photo`; both RGB levels (H, W, 3).
 
     Brightness is 0.114 R + 0.587 G + 0.299 B of the channels' means (the published code's weights,
     see `_PUBLISHED_LUMA`). Values are clipped and truncated, as published, so the mean may end up
@@ -52,20 +76,22 @@ def brightness_scale(result, photo):
     brightness = float(np.dot(_PUBLISHED_LUMA, cv2.mean(result)[:3]))
     if brightness == 0:
         return None
-    return float(np.dot(_PUBLISHED_LUMA, cv2.mean(photo)[:3])) / brightness
+    wanted = float(np.dot(_PUBLISHED_LUMA, cv2.mean(photo)[:3]))
+    return wanted / brightness * (white_of(result) / white_of(photo))
 
 
 def scale_levels(picture, scale):
-    """uint8 samples multiplied by `scale`, clipped and truncated."""
-    levels = np.clip(np.arange(256) * scale, 0, 255).astype(np.uint8)
-    return cv2.LUT(picture, levels)
+    """Levels multiplied by `scale`, clipped and truncated."""
+    white = white_of(picture)
+    levels = np.clip(np.arange(white + 1) * scale, 0, white).astype(picture.dtype)
+    return cv2.LUT(picture, levels) if white == 255 else levels[picture]
 
 
 def fill_transparent(rgb, alpha):
     """`rgb` with other colours where `alpha` is 0: those of the visible pixels around.
 
-    What lies there by chance is not seen, but a network would look at it. Both uint8; from coarse
-    to fine each hole gets the mean of what is visible near it, black where nothing is.
+    What lies there by chance is not seen, but a network would look at it. Both have levels. From
+    coarse to fine each hole gets the mean of what is visible near it, black where nothing is.
     """
     if alpha.all():
         return rgb
@@ -73,7 +99,7 @@ def fill_transparent(rgb, alpha):
     size = alpha.shape[::-1]
     colours = _halved(cv2.copyTo(rgb, visible).astype(np.float32))
     coarse = _filled(colours, _halved(visible.astype(np.float32)))
-    around = cv2.resize(np.rint(coarse).astype(np.uint8), size, interpolation=cv2.INTER_LINEAR)
+    around = cv2.resize(np.rint(coarse).astype(rgb.dtype), size, interpolation=cv2.INTER_LINEAR)
     return cv2.copyTo(rgb, visible, around)
 
 

@@ -1,16 +1,18 @@
 """Photos written to files, in the format of the suffix."""
 
 import io
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, PngImagePlugin
+from PIL import TiffImagePlugin as plugin
 
 from animegan_tf import storage
 from animegan_tf.errors import InputError
-from animegan_tf.images import colours, formats, metadata
-from animegan_tf.images.values import check_rgb
+from animegan_tf.images import colours, formats, metadata, tiff
+from animegan_tf.images.values import as_kind, check_rgb
 
 # Of lossy formats, 1 to 100, where none is asked for.
 QUALITIES = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90}
@@ -22,8 +24,9 @@ _SEGMENT = 65000
 
 
 def write_photo(path, rgb, alpha=None, *, told=None, profile=None, quality=None, lossless=True):
-    """Write uint8 RGB (H, W, 3), with uint8 `alpha` (H, W) if given, in the format of the suffix.
+    """Write RGB (H, W, 3), with uint8 `alpha` (H, W) if given, in the format of the suffix.
 
+    rgb: uint8, or uint16 for PNG and TIFF.
     told: the `Metadata` of the photo that it is made of; with one, the file says that it is sRGB.
     profile: bytes of an ICC profile for RGB to convert `rgb` to instead, and to say so.
     quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
@@ -39,7 +42,7 @@ def write_photo(path, rgb, alpha=None, *, told=None, profile=None, quality=None,
         known = ", ".join(formats.RESULT_SUFFIXES)
         raise InputError(f"{path}: expected one of {known}, got {suffix!r}")
     kind = formats.kind_of_suffix(suffix)
-    check_rgb("rgb", rgb)
+    check_rgb("rgb", rgb, (np.uint8, np.uint16) if kind in formats.DEEP else (np.uint8,))
     if alpha is not None and kind in _NO_ALPHA:
         raise InputError(f"{path}: JPEG has no alpha channel; name a .png file instead")
     options = {"told": told, "profile": profile, "quality": quality, "lossless": lossless}
@@ -59,16 +62,17 @@ def encode_photo(
     if told is not None:
         rgb, profile = _coloured(rgb, profile)
         options = _told(kind, told, profile, height, width)
-    if alpha is None or kind in _NO_ALPHA:
-        image = Image.fromarray(rgb)
-    else:
+    pixels = rgb
+    if alpha is not None and kind not in _NO_ALPHA:
         if alpha.dtype != np.uint8 or alpha.shape != rgb.shape[:2]:
             raise InputError(
                 f"alpha: expected uint8 {rgb.shape[:2]}, received {alpha.dtype} {alpha.shape}"
             )
-        image = Image.fromarray(np.dstack([rgb, alpha]))
-    if kind == "bmp" and image.mode == "RGBA":  # of which Pillow writes no mask for the alpha
+        pixels = np.dstack([rgb, as_kind(alpha, rgb.dtype)])
+    if kind == "bmp" and pixels is not rgb:  # of which Pillow writes no mask for the alpha
         return cv2.imencode(".bmp", np.dstack([rgb[:, :, ::-1], alpha]))[1].tobytes()
+    if rgb.dtype == np.uint16:
+        return (_deep_png if kind == "png" else _deep_tiff)(pixels, options)
     options = _compression(kind, quality, lossless) | options
     if kind == "heic":
         import pillow_heif
@@ -76,13 +80,46 @@ def encode_photo(
         pillow_heif.register_heif_opener()
     file = io.BytesIO()
     try:
-        image.save(file, _PILLOW.get(kind, kind.upper()), **options)
+        Image.fromarray(pixels).save(file, _PILLOW.get(kind, kind.upper()), **options)
     except (ValueError, OSError, RuntimeError) as error:
         suffix = Path(path).suffix.lower() or kind
         raise InputError(
             f"{path}: a picture of {width}x{height} cannot be written as {suffix} ({error})"
         ) from error
     return file.getvalue()
+
+
+def _deep_png(pixels, options):
+    """The bytes of a PNG of uint16 pixels, which OpenCV writes; the rest of it Pillow."""
+    order = [2, 1, 0, 3][: pixels.shape[2]]
+    data = cv2.imencode(".png", pixels[:, :, order], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
+    small = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(small, "PNG", **options)
+    # The signature and the header are 33 bytes; a chunk is its length, name, content and checksum.
+    small, place, told = small.getvalue(), 33, b""
+    while place < len(small):
+        end = place + 12 + int.from_bytes(small[place : place + 4], "big")
+        if small[place + 4 : place + 8] not in (b"IDAT", b"IEND"):
+            told += small[place:end]
+        place = end
+    return data[:33] + told + data[33:]
+
+
+def _deep_tiff(pixels, options):
+    """The bytes of a TIFF of uint16 pixels; for Pillow their compressed bytes are gray pixels."""
+    height, width, samples = pixels.shape
+    # Differences to the pixel on the left, which compress better.
+    steps = np.diff(pixels, axis=1, prepend=np.zeros_like(pixels[:, :1])).astype("<u2")
+    packed = np.frombuffer(zlib.compress(steps.tobytes(), 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(packed[None]).save(file, "TIFF", **{**options, "compression": None})
+    meaning = {
+        plugin.IMAGEWIDTH: (width,), plugin.IMAGELENGTH: (height,), plugin.ROWSPERSTRIP: (height,),
+        plugin.BITSPERSAMPLE: (16,) * samples, plugin.SAMPLESPERPIXEL: (samples,),
+        plugin.PHOTOMETRIC_INTERPRETATION: (2,), plugin.EXTRASAMPLES: (2,) * (samples - 3),
+        plugin.COMPRESSION: (8,), plugin.PREDICTOR: (2,),
+    }  # fmt: skip
+    return tiff.with_tags(file.getvalue(), meaning)
 
 
 def _coloured(rgb, profile):

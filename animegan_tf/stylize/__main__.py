@@ -18,6 +18,7 @@ The exit status is 1 when a photo or film could not be done, or was damaged.
 
 import dataclasses
 import os
+import shlex
 import sys
 
 from absl import flags
@@ -101,7 +102,12 @@ def _define_video_flags():
         ["h264", "hevc", "av1", "vp9", "prores", "ffv1"],
         "Codec of videos; ffv1 is lossless. Default: h264, in WebM vp9.",
     )
-    flags.DEFINE_integer("bits", 8, "Of each colour of films: 8, or 10 with hevc and av1.")
+    flags.DEFINE_integer(
+        "bits",
+        8,
+        "Bits of each colour: 8; 10 for videos, with hevc and av1; 16 for photos, which become PNG "
+        "or TIFF.",
+    )
     flags.DEFINE_integer(
         "crf",
         None,
@@ -218,16 +224,20 @@ def _options(kind):
     from animegan_tf.stylize import options
 
     kind = getattr(options, kind)
-    return kind(
-        **{field.name: FLAGS[field.name].value for field in dataclasses.fields(kind)}
-    ).check()
+    values = {field.name: FLAGS[field.name].value for field in dataclasses.fields(kind)}
+    # Only the others can have so many.
+    if values["bits"] == (16 if kind is options.VideoOptions else 10):
+        values["bits"] = 8
+    return kind(**values).check()
 
 
 def _meant(photos):
-    """The command that was meant by `in.jpg out.png`, for an error."""
-    if len(photos) == 2 and not os.path.exists(photos[1]) and os.path.splitext(photos[1])[1]:
-        return f"; for that result: animegan-stylize {photos[0]} --output={photos[1]}"
-    return ""
+    """The command that was probably meant by `in.jpg out.png` or `in.jpg folder`, for an error."""
+    *inputs, output = photos
+    is_output = not os.path.exists(output) or os.path.isdir(output)
+    if not inputs or not is_output or (len(inputs) > 1 and os.path.splitext(output)[1]):
+        return ""
+    return f"; for that output: {shlex.join(['animegan-stylize', *inputs, f'--output={output}'])}"
 
 
 def _stream(make, photos, options):
@@ -247,6 +257,8 @@ def _stream(make, photos, options):
             raise InputError(f"output: {output} exists (--overwrite replaces it)")
     if name == "-":
         data = sys.stdin.buffer.read()
+    elif not os.path.isfile(name):
+        raise InputError(f"photos: expected a photo's file or -, received {name}")
     else:
         with open(name, "rb") as file:
             data = file.read()

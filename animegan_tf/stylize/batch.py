@@ -52,7 +52,7 @@ def stylize_paths(
     """
     video, photo = (video or VideoOptions()).check(), (photo or PhotoOptions()).check()
     chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive}
-    plan = jobs.plan(inputs, output_dir, **chosen, video=video, kind=photo.format)
+    plan = jobs.plan(inputs, output_dir, **chosen, video=video, photo=photo)
     todo, failed = plan.todo, list(plan.failed)
     if progress:
         for path, reason in failed:
@@ -101,7 +101,9 @@ def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None,
     """
     options = (photo or PhotoOptions()).check()
     own = formats.kind_of(data[: formats.HEAD])
-    kind = kind or options.format or (own if own in formats.WRITTEN else "png")
+    kinds = formats.DEEP if options.bits == 16 else formats.WRITTEN
+    kind = kind or options.format or (own if own in kinds else "png")
+    dataclasses.replace(options, format=kind).check()
     source = images.decode_photo(data, name)
     for note in (*source.notes, *((f"damaged ({source.damage})",) if source.damage else ())):
         if progress:
@@ -126,7 +128,7 @@ def _photo(stylizer, job, options, compare, progress, written):
 
 def _result(stylizer, photo, options, compare, opaque):
     """RGB, alpha or None, and what else `write_photo` takes. opaque: lay it on white."""
-    rgb, alpha = _stylized(stylizer, photo, compare)
+    rgb, alpha = _stylized(stylizer, photo, compare, options.bits)
     if opaque and alpha is not None:
         rgb, alpha = images.on_white(rgb, alpha), None
     return (
@@ -167,12 +169,12 @@ def _read(path):
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
-def _stylized(stylizer, photo, compare):
+def _stylized(stylizer, photo, compare, bits):
     """RGB and alpha or None: the result with the photo's alpha, or both side by side."""
-    rgb = stylizer(photo.seen())
+    rgb = stylizer(photo.seen()) if bits == 8 else stylizer.stylized(photo.seen(), bits)
     size = rgb.shape[:2]
     alpha = None if photo.alpha is None else images.resize(photo.alpha, *size)
     if compare:
-        rgb = images.side_by_side(images.resize(photo.rgb, *size), rgb)
+        rgb = images.side_by_side(images.as_kind(images.resize(photo.rgb, *size), rgb.dtype), rgb)
         alpha = None if alpha is None else images.side_by_side(alpha, alpha)
     return rgb, alpha
