@@ -201,7 +201,8 @@ def _decoded(data, kind, path):
         number, what = tiff.pages(data), "a file of {} pages"
     if number > 1:
         notes = (what.format(number) + ", of which the first is taken",)
-    photo = _photo_of(image, pixels, orientation)
+    profile = colours.coded_profile(data, kind, image.info)
+    photo = photo_of(image, pixels, orientation, profile)
     return replace(
         photo,
         lossy=kind == "webp" and _is_lossy(data),
@@ -226,15 +227,11 @@ def _deep_jpeg2000(image, data):
     return Image.fromarray(levels[:, :, :3]), alpha
 
 
-def photo_of(image):
-    """The `Photo` of an image of Pillow: upright, in sRGB, 8 bits."""
-    return _photo_of(image, None, None)
+def photo_of(image, pixels=None, orientation=None, profile=None):
+    """The `Photo` of an image of Pillow: upright, in sRGB, 8 bits.
 
-
-def _photo_of(image, pixels, orientation):
-    """As `photo_of`. pixels: the image's colours and alpha, where Pillow does not have them.
-
-    orientation: as in EXIF, where it is not the image's.
+    pixels: colours and alpha, where Pillow's are not to be used. orientation: as in EXIF, where it
+    is not the image's. profile: the bytes of an ICC profile, for an image without one.
     """
     # A TIFF is turned and closes its file when it is loaded; others read tags behind their pixels.
     is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
@@ -242,6 +239,7 @@ def _photo_of(image, pixels, orientation):
     was_turned = is_tiff and metadata.orientation(image) in _TURNS
     image.load()
     told = told or metadata.read_metadata(image)
+    told = replace(told, profile=told.profile or profile)
     opaque, alpha = pixels or _split(image)
     turn = _TURNS.get(orientation or metadata.orientation(image))
     if turn is not None:
