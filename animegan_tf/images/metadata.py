@@ -6,13 +6,16 @@ neither a film, a depth or gain map behind it nor the tags of how its source was
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
 _EXIF_IFD, _INTEROP = ExifTags.IFD.Exif, ExifTags.IFD.Interop
 _ORIENTATION, XMP, IPTC = 0x0112, 700, 33723
 _WIDTH, _HEIGHT, _PROCESSING_SOFTWARE = 0xA002, 0xA003, 0x000B
+_MAKER_NOTE = 0x927C
+# What a segment of a JPEG has room for, about.
+_SEGMENT = 65000
 _MADE_OF = "animegan_tf, of "
 # Tags of directories below the first one.
 INNER = (_EXIF_IFD, ExifTags.IFD.GPSInfo)
@@ -101,14 +104,41 @@ def _exif(image):
     return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
-def exif_for(told, height, width):
-    """The `Image.Exif` for a result of that size made of a photo with that `Metadata`."""
+def _loaded(data):
+    """An `Image.Exif` of the bytes, None for none, with its directories below read too."""
     exif = Image.Exif()
-    if told.exif:
-        exif.load(told.exif)
+    if data:
+        exif.load(data)
     for tag in INNER:
         if tag in exif:
             exif[tag] = exif.get_ifd(tag)
+    return exif
+
+
+def fitting(told, kind):
+    """(a `Metadata` that a file of that kind has room for, a sentence for each part left out)."""
+    if kind != "jpeg":
+        return told, ()
+    changes, notes = {}, []
+    for name in ("exif", "xmp", "iptc"):
+        if len(getattr(told, name) or b"") > _SEGMENT:
+            changes[name] = None
+            notes.append(f"its {name.upper()} is larger than a JPEG can hold, and left out")
+    if "exif" in changes:
+        exif = _loaded(told.exif)
+        exif.get(_EXIF_IFD, {}).pop(_MAKER_NOTE, None)
+        shorter = exif.tobytes().removeprefix(b"Exif\0\0")
+        if len(shorter) <= _SEGMENT:
+            changes["exif"] = shorter
+            notes[0] = (
+                "its EXIF is larger than a JPEG can hold: the camera maker's notes are left out"
+            )
+    return replace(told, **changes), tuple(notes)
+
+
+def exif_for(told, height, width):
+    """The `Image.Exif` for a result of that size made of a photo with that `Metadata`."""
+    exif = _loaded(told.exif)
     inner = exif.get(_EXIF_IFD, {})
     if isinstance(inner.get(_INTEROP), int):
         inner[_INTEROP] = exif.get_ifd(_INTEROP)

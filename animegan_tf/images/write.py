@@ -19,8 +19,6 @@ QUALITIES = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90}
 # FFmpeg's and Pillow's names differ from ours here.
 _PILLOW = {"heic": "HEIF"}
 _NO_ALPHA = ("jpeg",)
-# What a JPEG's segment holds, about.
-_SEGMENT = 65000
 
 
 def write_photo(path, rgb, alpha=None, *, told=None, profile=None, quality=None, lossless=True):
@@ -145,6 +143,7 @@ def _compression(kind, quality, lossless):
 
 def _told(kind, told, profile, height, width):
     """Pillow's options for what a file says about itself."""
+    told, _ = metadata.fitting(told, kind)
     options = {"icc_profile": profile}
     exif = metadata.exif_for(told, height, width)
     if told.dpi is not None and kind in ("jpeg", "png", "tiff", "bmp"):
@@ -160,12 +159,11 @@ def _told(kind, told, profile, height, width):
         return options
     if len(exif):
         data = exif.tobytes()
-        if kind != "jpeg" or len(data) <= _SEGMENT:
-            options["exif"] = data if kind in ("jpeg", "heic") else data.removeprefix(b"Exif\0\0")
-    if kind == "jpeg" and told.iptc is not None and len(told.iptc) < _SEGMENT:
+        options["exif"] = data if kind in ("jpeg", "heic") else data.removeprefix(b"Exif\0\0")
+    if kind == "jpeg" and told.iptc is not None:
         block = metadata.photoshop_block(told.iptc)
         options["extra"] = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
-    if told.xmp is None or (kind == "jpeg" and len(told.xmp) > _SEGMENT):
+    if told.xmp is None:
         return options
     if kind == "png":
         options["pnginfo"] = PngImagePlugin.PngInfo()

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from animegan_tf import images
 from animegan_tf.errors import InputError, printable
-from animegan_tf.images import formats
+from animegan_tf.images import formats, metadata
 from animegan_tf.stylize import film, jobs
 from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.jobs import Report
@@ -105,37 +105,41 @@ def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None,
     kind = kind or options.format or (own if own in kinds else "png")
     dataclasses.replace(options, format=kind).check()
     source = images.decode_photo(data, name)
-    for note in (*source.notes, *((f"damaged ({source.damage})",) if source.damage else ())):
-        if progress:
-            jobs.show(name, note)
-    rgb, alpha, told = _result(stylizer, source, options, compare, kind == "jpeg")
+    rgb, alpha, told = _result(stylizer, source, options, compare, kind, name if progress else None)
+    if progress and source.damage:
+        jobs.show(name, f"damaged ({source.damage})")
     return images.encode_photo(kind, rgb, alpha, name, **told), source.damage is None
 
 
 def _photo(stylizer, job, options, compare, progress, written):
     """Do a photo. Raises `InputError` for damage, after what could be read of it is written."""
-    photo = _read(job.photo)
-    if progress:
-        for note in photo.notes:
-            jobs.show(job.photo, note)
-    opaque = job.result.suffix.lower() in images.JPEG_SUFFIXES
-    rgb, alpha, told = _result(stylizer, photo, options, compare, opaque)
+    photo, kind = _read(job.photo), formats.kind_of_suffix(job.result.suffix)
+    named = job.photo if progress else None
+    rgb, alpha, told = _result(stylizer, photo, options, compare, kind, named)
     images.write_photo(job.result, rgb, alpha, **told)
     written.append(job.result)
     if photo.damage:
         raise InputError(f"{job.photo}: damaged ({photo.damage}); {job.result} has what was read")
 
 
-def _result(stylizer, photo, options, compare, opaque):
-    """RGB, alpha or None, and what else `write_photo` takes. opaque: lay it on white."""
+def _result(stylizer, photo, options, compare, kind, name):
+    """RGB, alpha or None, and what else `write_photo` takes, for an output of that format.
+
+    Notes are printed under the `name`, unless it is None. JPEG gets photos with alpha on white.
+    """
+    told, notes = metadata.fitting(
+        images.Metadata() if options.strip_metadata else photo.metadata, kind
+    )
+    for note in (*photo.notes, *notes) if name is not None else ():
+        jobs.show(name, note)
     rgb, alpha = _stylized(stylizer, photo, compare, options.bits)
-    if opaque and alpha is not None:
+    if kind == "jpeg" and alpha is not None:
         rgb, alpha = images.on_white(rgb, alpha), None
     return (
         rgb,
         alpha,
         {
-            "told": images.Metadata() if options.strip_metadata else photo.metadata,
+            "told": told,
             "profile": photo.metadata.profile if options.keep_profile else None,
             "quality": options.quality,
             "lossless": not photo.lossy,

@@ -185,7 +185,9 @@ class _Found:
             raise InputError(f"photos: expected a photo or folder, found nothing at {given}")
 
     def _add(self, path, base):
-        self.photos.setdefault(os.path.realpath(path), (path, path.relative_to(base)))
+        first, _ = self.photos.setdefault(os.path.realpath(path), (path, path.relative_to(base)))
+        if os.path.abspath(first) != os.path.abspath(path):
+            self._passed_over.setdefault("other names of files", []).append(path)
 
     def _folder(self, top):
         """Add the photos in a folder, sorted; returns how many there are, with those that failed.

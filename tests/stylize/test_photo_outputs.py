@@ -127,6 +127,33 @@ def test_metadata_goes_into_results(tmp_path, kind):
     assert (told.exif, told.xmp, told.iptc) == (None, None, None)
 
 
+def test_exif_that_is_too_large_for_jpeg(tmp_path, capsys):
+    """It goes whole into other formats, without the maker's notes into JPEG, with a word."""
+    for name, tag in (("notes", 0x927C), ("comment", 0x9286)):
+        exif = Image.Exif()
+        exif[0x0110] = "Camera"
+        exif.get_ifd(0x8769).update({0x9003: "2024:05:06 07:08:09", tag: bytes(70000)})
+        Image.fromarray(ramps(30, 40)).save(tmp_path / f"{name}.webp", exif=exif)
+    for kind in ("jpeg", "png"):
+        stylize_paths(
+            make_negative, [tmp_path / "notes.webp", tmp_path / "comment.webp"], tmp_path / kind,
+            photo=PhotoOptions(format=kind), progress=True,
+        )  # fmt: skip
+        said = capsys.readouterr().err
+        assert ("notes.webp: its EXIF is larger than a JPEG can hold: the" in said) == (
+            kind == "jpeg"
+        )
+        assert ("comment.webp: its EXIF is larger than a JPEG can hold, and" in said) == (
+            kind == "jpeg"
+        )
+    for path, tags in (("jpeg/notes.jpg", 1), ("png/notes.png", 2), ("png/comment.png", 2)):
+        with Image.open(tmp_path / path) as image:
+            exif = image.getexif()
+            assert exif[0x0110] == "Camera" and len(exif.get_ifd(0x8769)) == tags
+    with Image.open(tmp_path / "jpeg" / "comment.jpg") as image:
+        assert 0x0110 not in image.getexif()
+
+
 def test_metadata_of_tiffs_says_nothing_about_how_they_were_stored(tmp_path):
     exif = Image.Exif()
     exif[0x0110], exif[0x013B] = "Camera", "Anna"

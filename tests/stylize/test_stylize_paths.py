@@ -65,7 +65,12 @@ def test_photos_are_done_once(tmp_path, monkeypatch):
     photos_in(tmp_path, "photos/a.png")
     monkeypatch.chdir(tmp_path)
     inputs = ["photos", "photos/a.png", tmp_path / "photos" / ".." / "photos" / "a.png"]
-    assert stylize_paths(make_negative, inputs, "out").written == (Path("out/a.png"),)
+    report = stylize_paths(make_negative, inputs, "out")
+    assert (report.written, report.notes) == ((Path("out/a.png"),), ())
+    (tmp_path / "photos" / "z.png").symlink_to("a.png")
+    report = stylize_paths(make_negative, "photos", "again")
+    assert report.written == (Path("again/a.png"),)
+    assert report.notes == (f"passed over, other names of files: {Path('photos/z.png')}",)
 
 
 def test_no_two_photos_share_a_result(tmp_path):
