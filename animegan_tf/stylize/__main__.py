@@ -182,6 +182,8 @@ def main(argv):
     def make():
         checkpoint = style_flags.chosen_checkpoint()
         if engines.needs_tensorflow(checkpoint, FLAGS.engine, FLAGS.strip_memory):
+            if "tensorflow" not in sys.modules:
+                print("loading TensorFlow", file=sys.stderr)
             cli.load_tensorflow()
         with cli.muted_stderr():
             made = stylizer.Stylizer(

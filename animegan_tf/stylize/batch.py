@@ -13,6 +13,7 @@ from animegan_tf import images
 from animegan_tf.errors import InputError, printable
 from animegan_tf.images import formats, metadata
 from animegan_tf.stylize import film, jobs
+from animegan_tf.stylize import progress as steps
 from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.jobs import Report
 from animegan_tf.stylize.options import PhotoOptions, VideoOptions
@@ -67,12 +68,13 @@ def stylize_paths(
 
     written, stopped = [], None
     shown = progress and not (len(todo) == 1 and todo[0].film)
-    for job in tqdm(todo, unit="photo", disable=None if shown else True):
+    bar = tqdm(todo, unit="photo", disable=None if shown else True)
+    for job in bar:
         try:
             if job.film:
                 stopped = _film(stylizer, job, video, compare, overwrite, progress, written)
             else:
-                with strips.progress_shown() if progress else contextlib.nullcontext():
+                with _steps_shown(job.photo, bar) if progress else contextlib.nullcontext():
                     _photo(stylizer, job, photo, compare, progress, written)
         except Exception as error:
             # A result that cannot be written ends the run; a name that is too long, and whatever is
@@ -91,6 +93,12 @@ def stylize_paths(
     return Report(tuple(written), plan.skipped, tuple(failed), stopped, plan.notes)
 
 
+@contextlib.contextmanager
+def _steps_shown(path, bar):
+    with strips.progress_shown(), steps.shown(path, bar):
+        yield
+
+
 def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None, progress=False):
     """Stylise the bytes of a photo's file, which errors call `name`.
 
@@ -104,11 +112,14 @@ def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None,
     kinds = formats.DEEP if options.bits == 16 else formats.WRITTEN
     kind = kind or options.format or (own if own in kinds else "png")
     dataclasses.replace(options, format=kind).check()
-    source = images.decode_photo(data, name)
-    rgb, alpha, told = _result(stylizer, source, options, compare, kind, name if progress else None)
-    if progress and source.damage:
-        jobs.show(name, f"damaged ({source.damage})")
-    return images.encode_photo(kind, rgb, alpha, name, **told), source.damage is None
+    bar = tqdm(total=1, unit="photo", leave=False, disable=None if progress else True)
+    with bar, _steps_shown(name, bar) if progress else contextlib.nullcontext():
+        source, named = images.decode_photo(data, name), name if progress else None
+        rgb, alpha, told = _result(stylizer, source, options, compare, kind, named)
+        if progress and source.damage:
+            jobs.show(name, f"damaged ({source.damage})")
+        steps.step("writing")
+        return images.encode_photo(kind, rgb, alpha, name, **told), source.damage is None
 
 
 def _photo(stylizer, job, options, compare, progress, written):
@@ -116,6 +127,7 @@ def _photo(stylizer, job, options, compare, progress, written):
     photo, kind = _read(job.photo), formats.kind_of_suffix(job.result.suffix)
     named = job.photo if progress else None
     rgb, alpha, told = _result(stylizer, photo, options, compare, kind, named)
+    steps.step("writing")
     images.write_photo(job.result, rgb, alpha, **told)
     written.append(job.result)
     if photo.damage:

@@ -15,6 +15,7 @@ import numpy as np
 from animegan_tf import images, styles
 from animegan_tf.errors import InputError
 from animegan_tf.recipes import MAX_ENLARGED_PIXELS, TRAINED_SIDE
+from animegan_tf.stylize import progress
 from animegan_tf.stylize.guided import LIMITS, Delivery
 from animegan_tf.stylize.kinds import unpacked
 from animegan_tf.stylize.options import DRAW_SIDE
@@ -158,9 +159,12 @@ class Stylizer:
         photo = images.limit_side(photo, self.max_side)
         drawn = self.shrink(photo)
         self._refuse_too_large(drawn)
+        progress.step(f"drawing at {drawn.shape[1]}x{drawn.shape[0]}")
         result = self.finish(self.network(self.prepare(drawn)), drawn, kind)
         if self.match_brightness:
             result = images.match_brightness(result, photo)
+        if drawn is not photo:
+            progress.step(f"enlarging to {photo.shape[1]}x{photo.shape[0]}")
         return self.delivery.finish(photo, drawn, result)
 
     def shrink(self, photo: np.ndarray) -> np.ndarray:

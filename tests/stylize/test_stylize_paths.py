@@ -2,6 +2,8 @@
 
 import errno
 import os
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from places import TESTS
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.stylize import progress
 from animegan_tf.stylize.batch import stylize_paths
 from animegan_tf.stylize.options import PhotoOptions
 from animegan_tf.stylize.stylizer import Stylizer
@@ -200,6 +203,24 @@ def test_nothing_is_printed_unless_asked(tmp_path, capfd):
     (photos / "b.jpg").write_bytes(b"")
     assert stylize_paths(make_negative, [photos], tmp_path / "out").failed
     assert capfd.readouterr() == ("", "")
+
+
+def test_long_steps_are_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_LONG", 1)
+    path = photos_in(tmp_path, "a.png") / "a.png"
+
+    def slowly(rgb):
+        progress.step("drawing at 9x6")
+        time.sleep(2.2)
+        return 255 - rgb
+
+    stylize_paths(lambda: slowly, path, tmp_path / "out", progress=True)
+    assert capsys.readouterr().err == (f"{path}: drawing at 9x6, which takes more than 1 seconds\n")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    stylize_paths(lambda: slowly, path, tmp_path / "again", progress=True)
+    shown = capsys.readouterr().err
+    assert shown.count(f"00:01<?, ?photo/s, {path}: drawing at 9x6") == 1
+    assert "takes more" not in shown
 
 
 def test_a_photo_that_vanishes_is_named(tmp_path):
