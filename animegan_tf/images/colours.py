@@ -39,14 +39,14 @@ _COMPENSATED = ImageCms.Flags.BLACKPOINTCOMPENSATION
 
 
 @functools.cache
-def srgb_profile():
+def srgb_profile() -> bytes:
     """The bytes of an sRGB profile, the same ones each time."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     data[24:36] = bytes.fromhex("07e8 0001 0001 0000 0000 0000")  # when it was made
     return bytes(data)
 
 
-def coded_profile(data, kind, info):
+def coded_profile(data: bytes, kind: str | None, info: dict) -> bytes | None:
     """The bytes of a profile for a file without one, None where its colours are sRGB.
 
     data, kind: of the file, see `formats.kind_of`. info: Pillow's of its image.
@@ -129,7 +129,7 @@ def _profile(primaries, white, curve):
     return bytes(data)
 
 
-def to_srgb(image, profile):
+def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bool, str | None]:
     """(the RGB `image` of Pillow in sRGB, whether its numbers changed, a note or None).
 
     image: of mode RGB, L, CMYK or LAB. profile: bytes of its ICC profile, or None. One that is
@@ -156,7 +156,7 @@ def to_srgb(image, profile):
     return image.convert("RGB"), image.mode == "CMYK", note
 
 
-def from_srgb(rgb, profile):
+def from_srgb(rgb: np.ndarray, profile: bytes) -> np.ndarray | None:
     """uint8 sRGB (H, W, 3) as the numbers of another RGB profile; None if it is not one."""
     try:
         target = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -62,7 +62,7 @@ _BRANDS = {
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 
-def kind_of(head):
+def kind_of(head: bytes) -> str | None:
     """The kind of image whose file begins with `head`, 32 bytes or all there are; None if none.
 
     A key of `WRITTEN`, or "gif", "jpeg2000", "pnm", "psd", "jxl" or "raw". (Raw photos that are
@@ -84,12 +84,12 @@ def kind_of(head):
     return None
 
 
-def kind_of_suffix(suffix):
+def kind_of_suffix(suffix: str) -> str | None:
     """The key of `WRITTEN` that results with that suffix are written as, or None."""
     return next((kind for kind, known in WRITTEN.items() if suffix.lower() in known), None)
 
 
-def head_of(path):
+def head_of(path: str | os.PathLike) -> bytes:
     """The first bytes of the file at `path`, for `kind_of`; b"" when it cannot be read.
 
     Of a pipe too, which gives its bytes only once.
@@ -103,7 +103,9 @@ def head_of(path):
         return b""
 
 
-def result_suffix(path, kind=None, kinds=tuple(WRITTEN)):
+def result_suffix(
+    path: str | os.PathLike, kind: str | None = None, kinds: tuple[str, ...] = tuple(WRITTEN)
+) -> str:
     """The suffix for the result of the photo at `path`, which is written in the photo's own format.
 
     That is its own suffix where that belongs to its content, and ".png" for kinds that are not
@@ -116,7 +118,7 @@ def result_suffix(path, kind=None, kinds=tuple(WRITTEN)):
     return suffix if suffix.lower() in suffixes else suffixes[0]
 
 
-def is_animated(path):
+def is_animated(path: str | os.PathLike) -> bool:
     """Whether the file at `path` is a GIF or WebP of several frames, whatever its name."""
     head = head_of(path)
     if kind_of(head) == "webp":  # a flag

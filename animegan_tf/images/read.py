@@ -1,4 +1,4 @@
-"""Photos read from files and bytes: upright, in sRGB, 8 bits, with alpha and what they say."""
+"""Photos read from files and bytes: upright, in sRGB, 8 bits, with alpha and metadata."""
 
 import contextlib
 import io
@@ -25,7 +25,7 @@ _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "PSD", "ICO",
     "QOI", "SGI", "PCX", "SUN", "DDS", "HEIF", "JXL",
 )  # fmt: skip
-# As OpenCV, which this library read photos with before.
+# Larger images are refused.
 _MOST_PIXELS = 2**30
 _DNG_VERSION, _SUB_IFDS, _PHOTOMETRIC = 50706, 330, 262
 # Colour filter array, and linear raw.
@@ -50,7 +50,7 @@ _LOCK = threading.RLock()
 class Photo:
     """`rgb`: uint8 (H, W, 3), upright, in sRGB. `alpha`: uint8 (H, W), 255 for opaque, or None.
 
-    plain: whether any decoder of the file gives these numbers: it is stored upright, in sRGB.
+    plain: whether the file stores these values: upright, in sRGB.
     lossy: whether it is a WebP that was compressed with loss.
     metadata: a `Metadata`.
     notes: what the user should know, a sentence each. damage: what is broken in it, or None.
@@ -64,30 +64,30 @@ class Photo:
     notes: tuple = ()
     damage: str | None = None
 
-    def seen(self):
+    def seen(self) -> np.ndarray:
         """`rgb` as a network should see it: without what lies hidden under transparent pixels."""
         return self.rgb if self.alpha is None else fill_transparent(self.rgb, self.alpha)
 
 
-def read_photo(path):
-    """Read a picture file as a `Photo`, turned upright as it says and converted to sRGB.
+def read_photo(path: str | os.PathLike) -> Photo:
+    """Read an image file as a `Photo`, turned upright and converted to sRGB.
 
-    What it is is decided by its content, whatever its name. Gray, palette and CMYK pictures become
-    RGB, 16-bit samples 8-bit ones, floats are taken for 0 to 1; of an animation the first frame is
-    read. Raises `InputError` with the path for a file that is no picture, cut short or a raw photo,
-    `OSError` when it cannot be opened. A JPEG that is damaged inside is read as far as it goes and
-    says so in `damage`.
+    The format is that of the content, whatever the name. Gray, palette and CMYK images become RGB,
+    all samples 8-bit ones; floats are taken for 0 to 1, or to 255 if they exceed 1. Of an animation
+    or several pages the first is read. A JPEG that is damaged inside is read as far as possible,
+    and its `damage` is set. Raises `InputError` with the path for a file that is no image, is cut
+    short or is a raw photo, and `OSError` when it cannot be opened.
     """
     return decode_photo(Path(path).read_bytes(), path)
 
 
-def decode_photo(data, path):
+def decode_photo(data: bytes, path: str | os.PathLike) -> Photo:
     """`read_photo` for the bytes of a file, which errors call `path`."""
     if not data:
-        raise InputError(f"{path}: expected a picture, received an empty file")
+        raise InputError(f"{path}: expected an image, received an empty file")
     kind = formats.kind_of(data[: formats.HEAD])
     with warnings.catch_warnings():
-        # About tags; what matters of it is said here.
+        # About tags; those that matter are reported below.
         warnings.simplefilter("ignore")
         lines = []
         try:
@@ -98,22 +98,22 @@ def decode_photo(data, path):
                 raise
             raise InputError(f"{path}: {error}") from error
         except MemoryError as error:
-            raise InputError(f"{path}: the picture does not fit into memory") from error
+            raise InputError(f"{path}: the image does not fit into memory") from error
         except Exception as error:  # decoders raise all kinds for damaged files
             reason = lines[-1] if lines else str(error) or type(error).__name__
-            raise InputError(f"{path}: the picture is cut short or damaged ({reason})") from error
+            raise InputError(f"{path}: the image is cut short or damaged ({reason})") from error
 
 
-def digest_of(path):
-    """A text that stands for the content of a photo's file; None if it cannot be read."""
+def digest_of(path: str | os.PathLike) -> str | None:
+    """A hash of the content of a photo's file; None if it cannot be read."""
     try:
         return metadata.digest(Path(path).read_bytes())
     except OSError:
         return None
 
 
-def source_of(path):
-    """The `digest_of` the photo that the result at `path` was made of; None where it is unknown."""
+def source_of(path: str | os.PathLike) -> str | None:
+    """The `digest_of` the photo whose output is at `path`; None where it is unknown."""
     try:
         return metadata.read_source(_open(Path(path).read_bytes(), path))
     except Exception:  # it may be anything
@@ -129,7 +129,7 @@ def _open(data, path):
     except UnidentifiedImageError:
         return None
     except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: the picture cannot be decoded: {error}") from error
+        raise InputError(f"{path}: the image cannot be decoded: {error}") from error
 
 
 def _known():
@@ -190,7 +190,7 @@ def _decoded(data, kind, path):
         image = _open(data, path)
     if image is None:
         raise InputError(
-            f"{path}: expected a picture in a format that Pillow reads (JPEG, PNG, WebP, HEIC, "
+            f"{path}: expected an image in a format that Pillow reads (JPEG, PNG, WebP, HEIC, "
             f"AVIF, TIFF, BMP and others), received {len(data)} bytes of something else or damaged"
         )
     if kind == "jpeg2000":
@@ -227,7 +227,12 @@ def _deep_jpeg2000(image, data):
     return Image.fromarray(levels[:, :, :3]), alpha
 
 
-def photo_of(image, pixels=None, orientation=None, profile=None):
+def photo_of(
+    image: Image.Image,
+    pixels: tuple | None = None,
+    orientation: int | None = None,
+    profile: bytes | None = None,
+) -> Photo:
     """The `Photo` of an image of Pillow: upright, in sRGB, 8 bits.
 
     pixels: colours and alpha, where Pillow's are not to be used. orientation: as in EXIF, where it
@@ -235,22 +240,22 @@ def photo_of(image, pixels=None, orientation=None, profile=None):
     """
     # A TIFF is turned and closes its file when it is loaded; others read tags behind their pixels.
     is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
-    told = metadata.read_metadata(image) if is_tiff else None
+    described = metadata.read_metadata(image) if is_tiff else None
     was_turned = is_tiff and metadata.orientation(image) in _TURNS
     image.load()
-    told = told or metadata.read_metadata(image)
-    told = replace(told, profile=told.profile or profile)
+    described = described or metadata.read_metadata(image)
+    described = replace(described, profile=described.profile or profile)
     opaque, alpha = pixels or _split(image)
     turn = _TURNS.get(orientation or metadata.orientation(image))
     if turn is not None:
         opaque = opaque.transpose(turn)
         alpha = None if alpha is None else np.array(Image.fromarray(alpha).transpose(turn))
-    rgb, converted, note = colours.to_srgb(opaque, told.profile)
+    rgb, converted, note = colours.to_srgb(opaque, described.profile)
     return Photo(
         np.array(rgb),
         alpha,
         plain=turn is None and not was_turned and not converted,
-        metadata=told,
+        metadata=described,
         notes=(note,) if note else (),
     )
 

@@ -12,7 +12,7 @@ PUBLISHED_MIN_SIDE = 256
 PUBLISHED_MULTIPLE = 32
 
 
-def resize(picture, height, width):
+def resize(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resize (H, W) or (H, W, 3): bilinear, averaging over the covered pixels to shrink."""
     if picture.shape[:2] == (height, width):
         return picture
@@ -22,7 +22,7 @@ def resize(picture, height, width):
     )
 
 
-def limit_side(picture, max_side):
+def limit_side(picture: np.ndarray, max_side: int | None) -> np.ndarray:
     """Shrink so that the longer side is at most `max_side`, keeping the aspect ratio.
 
     Never enlarges; `max_side=None` is no limit.
@@ -34,7 +34,7 @@ def limit_side(picture, max_side):
     return resize(picture, max(1, round(height * scale)), max(1, round(width * scale)))
 
 
-def enlarged_size(height, width, min_side, max_pixels):
+def enlarged_size(height: int, width: int, min_side: int, max_pixels: int) -> tuple[int, int]:
     """The size at which the short side is `min_side`, the aspect ratio kept; never smaller.
 
     Enlarging stops at `max_pixels`: 4000x2 would otherwise become 512000x256.
@@ -45,7 +45,7 @@ def enlarged_size(height, width, min_side, max_pixels):
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
-def pad_to_multiple(picture, multiple, at_least=1):
+def pad_to_multiple(picture: np.ndarray, multiple: int, at_least: int = 1) -> np.ndarray:
     """Pad (H, W, 3) at the bottom and right by reflection to multiples of `multiple`.
 
     The sides are also made `at_least` that long; a reflection longer than the picture goes back
@@ -56,13 +56,13 @@ def pad_to_multiple(picture, multiple, at_least=1):
     return pad_to_size(picture, *sides)
 
 
-def pad_to_size(picture, height, width):
+def pad_to_size(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """Pad (H, W, 3) at the bottom and right by reflection to exactly that size, not smaller."""
     bottom, right = height - picture.shape[0], width - picture.shape[1]
     return cv2.copyMakeBorder(picture, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
 
 
-def size_within(height, width, within_height, within_width):
+def size_within(height: int, width: int, within_height: int, within_width: int) -> tuple[int, int]:
     """The largest size of that aspect ratio within another, each side at least 1."""
     scale = min(within_height / height, within_width / width)
     sides = ((height, within_height), (width, within_width))
@@ -73,7 +73,7 @@ def _up_to_multiple(size, multiple):
     return -(-size // multiple) * multiple
 
 
-def published_size(height, width):
+def published_size(height: int, width: int) -> tuple[int, int]:
     """The size at which the published code runs: a side below 256 becomes 256, any other the next
     lower multiple of 32. Each side by itself, so the aspect ratio may change.
     """
@@ -84,7 +84,7 @@ def _published_side(side):
     return max(PUBLISHED_MIN_SIDE, side - side % PUBLISHED_MULTIPLE)
 
 
-def preprocess_published(rgb):
+def preprocess_published(rgb: np.ndarray) -> np.ndarray:
     """RGB levels (H, W, 3) to the published network input: float32 (1, H', W', 3) in [-1, 1].
 
     Resized bilinearly to `published_size`, in float32 as published: 8-bit would round in between.
@@ -95,7 +95,7 @@ def preprocess_published(rgb):
     return to_network(resized)[None]
 
 
-def side_by_side(left, right):
+def side_by_side(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Two pictures of the same size and kind, (H, W) or (H, W, 3), as one: (H, 2 W, ...)."""
     if left.shape != right.shape:
         raise InputError(

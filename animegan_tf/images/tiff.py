@@ -37,7 +37,7 @@ def directory(data, place=None):
     return tags
 
 
-def pages(data):
+def pages(data: bytes) -> int:
     """How many images a TIFF holds, without smaller copies and masks of others."""
     tags, places, count = directory(data), set(), 1
     while tags.next and tags.next not in places:
@@ -57,7 +57,9 @@ def is_unusual(tags):
     return bits != {8} or samples != count or tags.get(plugin.PLANAR_CONFIGURATION, 1) == 2
 
 
-def read(data, tags):
+def read(
+    data: bytes, tags: plugin.ImageFileDirectory_v2
+) -> tuple[Image.Image, Image.Image, np.ndarray | None]:
     """(image that has the file's tags, image of its colours, alpha or None).
 
     The colours have 8 bits, in mode L, RGB or CMYK; alpha is uint8 (H, W). Neither is turned
@@ -83,7 +85,7 @@ def read(data, tags):
     return described, Image.fromarray(colours[:, :, 0] if count == 1 else colours, mode), alpha
 
 
-def levels(numbers, white):
+def levels(numbers: np.ndarray, white: int) -> np.ndarray:
     """Numbers from 0 to `white`, of any type, as uint8, rounded."""
     if numbers.dtype in (np.uint8, np.uint16):
         table = (np.arange(white + 1, dtype=np.uint32) * 255 + white // 2) // white

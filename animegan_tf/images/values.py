@@ -3,6 +3,8 @@
 Functions whose text says "levels" take uint8 (0 to 255) and uint16 (0 to 65535), and keep the type.
 """
 
+from collections.abc import Iterable, Sequence
+
 import cv2
 import numpy as np
 
@@ -13,7 +15,7 @@ from animegan_tf.errors import InputError
 _PUBLISHED_LUMA = (0.114, 0.587, 0.299)
 
 
-def check_rgb(name, picture, kinds=(np.uint8,)):
+def check_rgb(name: str, picture: np.ndarray, kinds: Iterable[type] = (np.uint8,)) -> None:
     """Raise `InputError` unless `picture` is a non-empty array (H, W, 3) of one of the `kinds`."""
     received = type(picture).__name__
     if isinstance(picture, np.ndarray):
@@ -25,18 +27,18 @@ def check_rgb(name, picture, kinds=(np.uint8,)):
     )
 
 
-def white_of(picture):
+def white_of(picture: np.ndarray) -> int:
     """The level of white in an array: 65535 for uint16, 255 for all other types."""
     return 65535 if picture.dtype == np.uint16 else 255
 
 
-def to_network(rgb):
+def to_network(rgb: np.ndarray) -> np.ndarray:
     """RGB levels, or floats of 0 to 255, of any shape, to float32 in [-1, 1]."""
     rgb = np.asarray(rgb)
     return rgb.astype(np.float32) / np.float32(white_of(rgb) / 2) - np.float32(1)
 
 
-def to_uint8(values):
+def to_uint8(values: np.ndarray) -> np.ndarray:
     """Floats in [-1, 1], any shape, to uint8, clipped and rounded: the inverse of `to_network`.
 
     (The published code truncates; a level too dark, and not the inverse.)
@@ -44,14 +46,14 @@ def to_uint8(values):
     return to_levels(values, np.uint8)
 
 
-def to_levels(values, kind):
+def to_levels(values: np.ndarray, kind: type) -> np.ndarray:
     """`to_uint8`, or the same for uint16, whichever `kind` is."""
     white = np.iinfo(kind).max
     scaled = (np.asarray(values, np.float32) + np.float32(1)) * np.float32(white / 2)
     return np.rint(np.clip(scaled, 0, white)).astype(kind)
 
 
-def as_kind(picture, kind):
+def as_kind(picture: np.ndarray, kind: type) -> np.ndarray:
     """Levels of uint8 or uint16 as those of the other, or as they are."""
     if picture.dtype == kind:
         return picture
@@ -60,7 +62,7 @@ def as_kind(picture, kind):
     return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def match_brightness(result, photo):
+def match_brightness(result: np.ndarray, photo: np.ndarray) -> np.ndarray:
     """Scale `result` so that its mean brightness is that of `photo`; both RGB levels (H, W, 3).
 
     Brightness is 0.114 R + 0.587 G + 0.299 B of the channels' means (the published code's weights,
@@ -71,7 +73,7 @@ def match_brightness(result, photo):
     return result.copy() if scale is None else scale_levels(result, scale)
 
 
-def brightness_scale(result, photo):
+def brightness_scale(result: np.ndarray, photo: np.ndarray) -> float | None:
     """The factor by which `match_brightness` scales; None for an all-black result."""
     brightness = float(np.dot(_PUBLISHED_LUMA, cv2.mean(result)[:3]))
     if brightness == 0:
@@ -80,14 +82,14 @@ def brightness_scale(result, photo):
     return wanted / brightness * (white_of(result) / white_of(photo))
 
 
-def scale_levels(picture, scale):
+def scale_levels(picture: np.ndarray, scale: float) -> np.ndarray:
     """Levels multiplied by `scale`, clipped and truncated."""
     white = white_of(picture)
     levels = np.clip(np.arange(white + 1) * scale, 0, white).astype(picture.dtype)
     return cv2.LUT(picture, levels) if white == 255 else levels[picture]
 
 
-def fill_transparent(rgb, alpha):
+def fill_transparent(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """`rgb` with other colours where `alpha` is 0: those of the visible pixels around.
 
     What lies there by chance is not seen, but a network would look at it. Both have levels. From
@@ -119,7 +121,7 @@ def _filled(weighted, weights):
     return weighted + (1 - weights)[:, :, None] * around.reshape(weighted.shape)
 
 
-def on_white(rgb, alpha):
+def on_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """uint8 (H, W, 3) with an `alpha` laid on white."""
     if (alpha == 255).all():
         return rgb
@@ -127,12 +129,12 @@ def on_white(rgb, alpha):
     return ((rgb * alpha + 255 * (255 - alpha) + 127) // 255).astype(np.uint8)
 
 
-def luma(rgb):
+def luma(rgb: np.ndarray) -> np.ndarray:
     """float32 (H, W), levels of 0..255."""
     return np.asarray(rgb, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
-def even_choice(items, count):
+def even_choice(items: Sequence, count: int) -> list:
     """Up to `count` of a list, at even steps, the first and the last among them."""
     if len(items) <= count:
         return list(items)

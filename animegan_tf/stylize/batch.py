@@ -115,20 +115,20 @@ def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None,
     bar = tqdm(total=1, unit="photo", leave=False, disable=None if progress else True)
     with bar, _steps_shown(name, bar) if progress else contextlib.nullcontext():
         source, named = images.decode_photo(data, name), name if progress else None
-        rgb, alpha, told = _result(stylizer, source, options, compare, kind, named)
+        rgb, alpha, chosen = _result(stylizer, source, options, compare, kind, named)
         if progress and source.damage:
             jobs.show(name, f"damaged ({source.damage})")
         steps.step("writing")
-        return images.encode_photo(kind, rgb, alpha, name, **told), source.damage is None
+        return images.encode_photo(kind, rgb, alpha, name, **chosen), source.damage is None
 
 
 def _photo(stylizer, job, options, compare, progress, written):
     """Do a photo. Raises `InputError` for damage, after what could be read of it is written."""
     photo, kind = _read(job.photo), formats.kind_of_suffix(job.result.suffix)
     named = job.photo if progress else None
-    rgb, alpha, told = _result(stylizer, photo, options, compare, kind, named)
+    rgb, alpha, chosen = _result(stylizer, photo, options, compare, kind, named)
     steps.step("writing")
-    images.write_photo(job.result, rgb, alpha, **told)
+    images.write_photo(job.result, rgb, alpha, **chosen)
     written.append(job.result)
     if photo.damage:
         raise InputError(f"{job.photo}: damaged ({photo.damage}); {job.result} has what was read")
@@ -139,7 +139,7 @@ def _result(stylizer, photo, options, compare, kind, name):
 
     Notes are printed under the `name`, unless it is None. JPEG gets photos with alpha on white.
     """
-    told, notes = metadata.fitting(
+    kept, notes = metadata.fitting(
         images.Metadata() if options.strip_metadata else photo.metadata, kind
     )
     for note in (*photo.notes, *notes) if name is not None else ():
@@ -151,7 +151,7 @@ def _result(stylizer, photo, options, compare, kind, name):
         rgb,
         alpha,
         {
-            "told": told,
+            "metadata": kept,
             "profile": photo.metadata.profile if options.keep_profile else None,
             "quality": options.quality,
             "lossless": not photo.lossy,

@@ -79,7 +79,7 @@ class Delivery:
         return blend(photo, result, self.strength)
 
 
-def enlarge(photo, small_photo, small_result):
+def enlarge(photo: np.ndarray, small_photo: np.ndarray, small_result: np.ndarray) -> np.ndarray:
     """Upsample `small_result`, the output for `small_photo`, to the size of `photo`.
 
     photo: (H, W, 3). small_photo, small_result: (h, w, 3), not larger.
@@ -112,14 +112,14 @@ def enlarge(photo, small_photo, small_result):
     return result
 
 
-def blend(photo, result, strength):
+def blend(photo: np.ndarray, result: np.ndarray, strength: float) -> np.ndarray:
     """Mix images (H, W, 3): `strength` (0 to 1) of the result, the rest of the photo."""
     if strength == 1:
         return result
     return cv2.addWeighted(result, strength, images.as_kind(photo, result.dtype), 1 - strength, 0)
 
 
-def keep_chroma(photo, result):
+def keep_chroma(photo: np.ndarray, result: np.ndarray) -> np.ndarray:
     """The result with the photo's colours: L of the result, a and b of the photo in CIE Lab.
 
     Both (H, W, 3) sRGB. Colours outside sRGB are clipped.

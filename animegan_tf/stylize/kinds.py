@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -13,13 +14,16 @@ from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 
+# What a `Stylizer` takes, and returns, but for an array for a path.
+Kind = np.ndarray | Image.Image | bytes | str | os.PathLike | list
+
 _EXPECTED = (
     "an array (height, width), (height, width, 3) or (height, width, 4) of uint8, uint16 or of "
     "floats in [0, 1], a batch of them, a path, the bytes of a file or an image of Pillow"
 )
 
 
-def unpacked(photo):
+def unpacked(photo: Kind) -> tuple[images.Photo, Callable[[np.ndarray, np.ndarray | None], Kind]]:
     """(`Photo`, function from RGB and alpha to the kind of `photo`). Raises `InputError`."""
     if isinstance(photo, (str, os.PathLike)):
         return images.read_photo(photo), _array
@@ -48,8 +52,8 @@ def _encoded(data):
     kind = kind if kind in formats.WRITTEN else "png"
 
     def back(rgb, alpha):
-        told = {"told": photo.metadata, "lossless": not photo.lossy}
-        return images.encode_photo(kind, rgb, alpha, "photo", **told)
+        options = {"metadata": photo.metadata, "lossless": not photo.lossy}
+        return images.encode_photo(kind, rgb, alpha, "photo", **options)
 
     return photo, back
 

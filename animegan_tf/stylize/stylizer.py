@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import keras
 
     from animegan_tf.stylize.engines.base import Engine
+    from animegan_tf.stylize.kinds import Kind
 
 SIZINGS = ("photo", "published")
 _KINDS = {8: np.uint8, 16: np.uint16}
@@ -127,8 +128,8 @@ class Stylizer:
         height, width = self.engine.size
         return f"{width}x{height} only: photos are resized to fit it, padded, and resized back"
 
-    def __call__(self, photo):
-        """The result of a photo, of the same kind and, but for `max_side` and "published", size.
+    def __call__(self, photo: "Kind") -> "Kind":
+        """The output for a photo, of the same kind and, but for `max_side` and "published", size.
 
         photo: an array (H, W, 3), (H, W, 4) with alpha or (H, W) in gray, of uint8, uint16 or
             floats in [0, 1], which keep more than 8 bits; a batch (N, H, W, C) of them; an image of
@@ -137,7 +138,7 @@ class Stylizer:
             Pillow are turned upright and are sRGB then.
 
         Raises `InputError` for other kinds, a file that is no photo, one that is too large for the
-        memory there is, or a network that answers with NaN, `MemoryError` when the device runs out
+        memory there is, or a network whose output has NaN, `MemoryError` when the device runs out
         of it, and `OSError` for a path that cannot be read.
         """
         if isinstance(photo, np.ndarray) and photo.ndim == 4 and len(photo):

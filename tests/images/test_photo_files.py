@@ -218,7 +218,7 @@ def test_decoders_that_raise_anything_are_named(monkeypatch):
 
     monkeypatch.setattr(Image.Image, "getexif", fails)
     monkeypatch.setattr(colours, "to_srgb", fails)
-    with pytest.raises(InputError, match="a: the picture is cut short or damaged"):
+    with pytest.raises(InputError, match="a: the image is cut short or damaged"):
         images.decode_photo(encoded(Image.new("RGB", (4, 4)), "PNG"), "a")
 
 

@@ -131,6 +131,6 @@ def test_the_first_of_several_pages_is_read_with_a_word(tmp_path):
 
 def test_what_libtiff_says_is_the_reason(capfd):
     broken = tiff_of(noise(64, 64).astype(np.uint16), packed=True, rows=64)
-    with pytest.raises(InputError, match=r"a\.tif: the picture is cut short or damaged \(ZIP"):
+    with pytest.raises(InputError, match=r"a\.tif: the image is cut short or damaged \(ZIP"):
         images.decode_photo(broken[:40] + bytes(600) + broken[640:], "a.tif")
     assert capfd.readouterr().err == ""

@@ -213,7 +213,7 @@ def test_16_bits(tmp_path, suffix, with_alpha):
     exif[0x0110] = "Camera"
     exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
     told = images.Metadata(exif=exif.tobytes()[6:], xmp=b"<x/>", dpi=(300, 300))
-    images.write_photo(tmp_path / f"a{suffix}", rgb, alpha, told=told)
+    images.write_photo(tmp_path / f"a{suffix}", rgb, alpha, metadata=told)
     stylizer = Stylizer(network(lambda x: x * 0.1), match_brightness=False)
     options = PhotoOptions(bits=16)
     (path,) = stylize_paths(
@@ -283,4 +283,4 @@ def test_any_exception_of_a_decoder_stops_nothing(tmp_path, monkeypatch):
 
     report = stylize_paths(make, photos, tmp_path / "out")
     assert [path.name for path in report.written] == ["a.png"]
-    assert "b.webp: the picture is cut short or damaged" in report.failed[0][1]
+    assert "b.webp: the image is cut short or damaged" in report.failed[0][1]

@@ -157,7 +157,7 @@ def test_a_damaged_photo_is_named_and_gives_status_1(run, photos, weights, tmp_p
     out = tmp_path / "out"
     status, printed, _ = run(photos, f"--output={out}", f"--checkpoint={weights}")
     assert status == 1
-    assert f"error: {photos / 'aa.jpg'}: expected a picture" in printed.err
+    assert f"error: {photos / 'aa.jpg'}: expected an image" in printed.err
     assert printed.out == f"2 written to {out}, 1 failed\n"
 
 
@@ -311,7 +311,7 @@ def test_end_to_end(photos, tmp_path):
     assert answer.stdout == f"3 written to {out}, 1 failed\n"
     errors = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
-    assert "c.jpg: expected a picture" in errors[0]
+    assert "c.jpg: expected an image" in errors[0]
     assert "OpenCV(" not in answer.stderr
     assert images.read_photo(out / "größe.jpg").rgb.shape == (259, 301, 3)
     assert images.read_photo(out / "a.png").rgb.shape == (6, 9, 3)

@@ -178,9 +178,9 @@ def test_unreadable_files_are_named_and_the_rest_goes_on(tmp_path, capsys):
     report = stylize_paths(make_negative, [photos], tmp_path / "out", progress=True)
     assert files_in(tmp_path / "out") == ["a.png", "d.png"]
     assert [path.name for path, _ in report.failed] == ["b.jpg", "c.heic"]
-    assert "expected a picture in a format" in report.failed[0][1]
+    assert "expected an image in a format" in report.failed[0][1]
     errors = capsys.readouterr().err
-    assert f"error: {photos / 'b.jpg'}: expected a picture" in errors
+    assert f"error: {photos / 'b.jpg'}: expected an image" in errors
     assert "c.heic" in errors
 
 
