@@ -1,11 +1,11 @@
 """Images: files in and out, sizes, padding, [-1, 1] and 8 bits, brightness. No TensorFlow.
 
 Unless a name says otherwise an image is uint8 RGB, (height, width, 3), and an alpha channel is an
-image of its own, uint8 (height, width). Sizes are given as (height, width). What the network sees
+image of its own, uint8 (height, width). Sizes are given as (height, width). The network's input
 is float32 RGB in [-1, 1].
 
-`formats` says what a file is; `read` reads it, with `colours` (profiles to sRGB) and `metadata`;
-`write` writes results. `values` and `sizes` are for arrays.
+`formats` says what a file is; `read` reads it, with `colours` (to sRGB), `tiff` and `metadata`;
+`write` writes outputs. `values` and `sizes` are for arrays.
 """
 
 from typing import TYPE_CHECKING

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-# The kinds that results are written as, each with its suffixes, the usual one first.
+# The kinds that outputs can have, each with its suffixes, the usual one first.
 WRITTEN = {
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "png": (".png",),
@@ -18,7 +18,7 @@ WRITTEN = {
 DEEP = ("png", "tiff")
 JPEG_SUFFIXES = WRITTEN["jpeg"]
 RESULT_SUFFIXES = tuple(suffix for suffixes in WRITTEN.values() for suffix in suffixes)
-# What counts as a photo in a folder whatever its content: what is none is named.
+# Files of these suffixes in a folder are photos; those that are not are reported.
 PHOTO_SUFFIXES = (*RESULT_SUFFIXES, ".jp2", ".ppm", ".pgm", ".jxl")
 
 RAW_SUFFIXES = (
@@ -85,7 +85,7 @@ def kind_of(head: bytes) -> str | None:
 
 
 def kind_of_suffix(suffix: str) -> str | None:
-    """The key of `WRITTEN` that results with that suffix are written as, or None."""
+    """The key of `WRITTEN` for files with that suffix, or None."""
     return next((kind for kind, known in WRITTEN.items() if suffix.lower() in known), None)
 
 
@@ -106,11 +106,10 @@ def head_of(path: str | os.PathLike) -> bytes:
 def result_suffix(
     path: str | os.PathLike, kind: str | None = None, kinds: tuple[str, ...] = tuple(WRITTEN)
 ) -> str:
-    """The suffix for the result of the photo at `path`, which is written in the photo's own format.
+    """The suffix of the output for the photo at `path`, by default in the photo's own format.
 
-    That is its own suffix where that belongs to its content, and ".png" for kinds that are not
-    written. kind: a key of `WRITTEN` that results are written as instead. kinds: those keys that
-    results may be written as.
+    The photo's suffix if it belongs to the format, and ".png" for kinds that are not written.
+    kind: a key of `WRITTEN`, the format instead. kinds: the keys that are allowed.
     """
     suffix = Path(path).suffix
     kind = kind or kind_of(head_of(path)) or kind_of_suffix(suffix)

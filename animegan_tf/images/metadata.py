@@ -137,7 +137,7 @@ def fitting(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
 
 
 def exif_for(metadata: Metadata, height: int, width: int) -> Image.Exif:
-    """The `Image.Exif` for a result of that size made of a photo with that `Metadata`."""
+    """The `Image.Exif` for an output of that size from a photo with that `Metadata`."""
     exif = _loaded(metadata.exif)
     inner = exif.get(_EXIF_IFD, {})
     if isinstance(inner.get(_INTEROP), int):

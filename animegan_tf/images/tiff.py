@@ -4,6 +4,7 @@ Pillow unpacks their bytes, as if these were gray pixels of 8 bits; what the byt
 byte order, samples) is decided here.
 """
 
+import contextlib
 import io
 import struct
 
@@ -40,10 +41,11 @@ def directory(data, place=None):
 def pages(data: bytes) -> int:
     """How many images a TIFF holds, without smaller copies and masks of others."""
     tags, places, count = directory(data), set(), 1
-    while tags.next and tags.next not in places:
-        places.add(tags.next)
-        tags = directory(data, tags.next)
-        count += not tags.get(_SUBFILE, 0) & 0b101
+    with contextlib.suppress(Exception):  # damaged behind the first
+        while tags.next and tags.next not in places:
+            places.add(tags.next)
+            tags = directory(data, tags.next)
+            count += not tags.get(_SUBFILE, 0) & 0b101
     return count
 
 

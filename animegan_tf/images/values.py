@@ -10,26 +10,26 @@ import numpy as np
 
 from animegan_tf.errors import InputError
 
-# The published code takes the luma weights of RGB to its channels in the order B, G, R, of photo
-# and result alike. It is kept, since the reference values have it; written here for R, G, B.
+# The published code applies the luma weights of RGB to channels in the order B, G, R, of photo and
+# output alike. Kept, as the reference values depend on it; written here in the order R, G, B.
 _PUBLISHED_LUMA = (0.114, 0.587, 0.299)
 
 
-def check_rgb(name: str, picture: np.ndarray, kinds: Iterable[type] = (np.uint8,)) -> None:
-    """Raise `InputError` unless `picture` is a non-empty array (H, W, 3) of one of the `kinds`."""
-    received = type(picture).__name__
-    if isinstance(picture, np.ndarray):
-        if picture.dtype in kinds and picture.shape[2:] == (3,) and picture.size:
+def check_rgb(name: str, image: np.ndarray, kinds: Iterable[type] = (np.uint8,)) -> None:
+    """Raise `InputError` unless `image` is a non-empty array (H, W, 3) of one of the `kinds`."""
+    received = type(image).__name__
+    if isinstance(image, np.ndarray):
+        if image.dtype in kinds and image.shape[2:] == (3,) and image.size:
             return
-        received = f"{picture.dtype} {picture.shape}"
+        received = f"{image.dtype} {image.shape}"
     raise InputError(
         f"{name}: expected a uint8 RGB array of shape (height, width, 3), received {received}"
     )
 
 
-def white_of(picture: np.ndarray) -> int:
+def white_of(image: np.ndarray) -> int:
     """The level of white in an array: 65535 for uint16, 255 for all other types."""
-    return 65535 if picture.dtype == np.uint16 else 255
+    return 65535 if image.dtype == np.uint16 else 255
 
 
 def to_network(rgb: np.ndarray) -> np.ndarray:
@@ -53,13 +53,13 @@ def to_levels(values: np.ndarray, kind: type) -> np.ndarray:
     return np.rint(np.clip(scaled, 0, white)).astype(kind)
 
 
-def as_kind(picture: np.ndarray, kind: type) -> np.ndarray:
+def as_kind(image: np.ndarray, kind: type) -> np.ndarray:
     """Levels of uint8 or uint16 as those of the other, or as they are."""
-    if picture.dtype == kind:
-        return picture
+    if image.dtype == kind:
+        return image
     if kind == np.uint16:
-        return picture.astype(np.uint16) * np.uint16(257)
-    return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return image.astype(np.uint16) * np.uint16(257)
+    return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def match_brightness(result: np.ndarray, photo: np.ndarray) -> np.ndarray:
@@ -67,14 +67,14 @@ def match_brightness(result: np.ndarray, photo: np.ndarray) -> np.ndarray:
 
     Brightness is 0.114 R + 0.587 G + 0.299 B of the channels' means (the published code's weights,
     see `_PUBLISHED_LUMA`). Values are clipped and truncated, as published, so the mean may end up
-    lower. The sizes may differ. An all-black result is returned as it is.
+    lower. The sizes may differ. An all-black output is returned unchanged.
     """
     scale = brightness_scale(result, photo)
     return result.copy() if scale is None else scale_levels(result, scale)
 
 
 def brightness_scale(result: np.ndarray, photo: np.ndarray) -> float | None:
-    """The factor by which `match_brightness` scales; None for an all-black result."""
+    """The factor by which `match_brightness` scales; None for an all-black output."""
     brightness = float(np.dot(_PUBLISHED_LUMA, cv2.mean(result)[:3]))
     if brightness == 0:
         return None
@@ -82,11 +82,11 @@ def brightness_scale(result: np.ndarray, photo: np.ndarray) -> float | None:
     return wanted / brightness * (white_of(result) / white_of(photo))
 
 
-def scale_levels(picture: np.ndarray, scale: float) -> np.ndarray:
+def scale_levels(image: np.ndarray, scale: float) -> np.ndarray:
     """Levels multiplied by `scale`, clipped and truncated."""
-    white = white_of(picture)
-    levels = np.clip(np.arange(white + 1) * scale, 0, white).astype(picture.dtype)
-    return cv2.LUT(picture, levels) if white == 255 else levels[picture]
+    white = white_of(image)
+    levels = np.clip(np.arange(white + 1) * scale, 0, white).astype(image.dtype)
+    return cv2.LUT(image, levels) if white == 255 else levels[image]
 
 
 def fill_transparent(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:

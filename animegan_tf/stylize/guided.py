@@ -136,16 +136,16 @@ def keep_chroma(photo: np.ndarray, result: np.ndarray) -> np.ndarray:
     return made
 
 
-def _bands(picture):
+def _bands(image):
     """Slices of rows."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     step = max(1, _BAND_PIXELS // width)
     return [slice(first, min(height, first + step)) for first in range(0, height, step)]
 
 
-def _planes(picture):
+def _planes(image):
     """Levels (H, W, C) to float32 (C, H, W) in [0, 1]."""
-    return np.stack(cv2.split(picture)).astype(np.float32) / np.float32(images.white_of(picture))
+    return np.stack(cv2.split(image)).astype(np.float32) / np.float32(images.white_of(image))
 
 
 def _picture(planes, kind):
