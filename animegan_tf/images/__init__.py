@@ -1,11 +1,11 @@
 """Images: files in and out, sizes, padding, [-1, 1] and 8 bits, brightness. No TensorFlow.
 
 Unless a name says otherwise an image is uint8 RGB, (height, width, 3), and an alpha channel is an
-image of its own, uint8 (height, width). Sizes are given as (height, width). What the network sees
+image of its own, uint8 (height, width). Sizes are given as (height, width). The network's input
 is float32 RGB in [-1, 1].
 
-`formats` says what a file is; `read` reads it, with `colours` (profiles to sRGB) and `metadata`;
-`write` writes results. `values` and `sizes` are for arrays.
+`formats` says what a file is; `read` reads it, with `colours` (to sRGB), `tiff` and `metadata`;
+`write` writes outputs. `values` and `sizes` are for arrays.
 """
 
 from typing import TYPE_CHECKING
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         size_within,
     )
     from animegan_tf.images.values import (
+        as_kind,
         brightness_scale,
         check_rgb,
         even_choice,
@@ -50,8 +51,10 @@ if TYPE_CHECKING:
         match_brightness,
         on_white,
         scale_levels,
+        to_levels,
         to_network,
         to_uint8,
+        white_of,
     )
     from animegan_tf.images.write import encode_photo, write_photo
 
@@ -61,8 +64,8 @@ _NAMES = {
     "read": "Photo decode_photo digest_of photo_of read_photo source_of",
     "sizes": "PUBLISHED_MIN_SIDE PUBLISHED_MULTIPLE enlarged_size limit_side pad_to_multiple "
     "pad_to_size preprocess_published published_size resize side_by_side size_within",
-    "values": "brightness_scale check_rgb even_choice fill_transparent luma match_brightness "
-    "on_white scale_levels to_network to_uint8",
+    "values": "as_kind brightness_scale check_rgb even_choice fill_transparent luma "
+    "match_brightness on_white scale_levels to_levels to_network to_uint8 white_of",
     "write": "encode_photo write_photo",
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names.split()}

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-# The kinds that results are written as, each with its suffixes, the usual one first.
+# The kinds that outputs can have, each with its suffixes, the usual one first.
 WRITTEN = {
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "png": (".png",),
@@ -14,9 +14,11 @@ WRITTEN = {
     "tiff": (".tif", ".tiff"),
     "bmp": (".bmp",),
 }
+# Those that can have 16 bits.
+DEEP = ("png", "tiff")
 JPEG_SUFFIXES = WRITTEN["jpeg"]
 RESULT_SUFFIXES = tuple(suffix for suffixes in WRITTEN.values() for suffix in suffixes)
-# What counts as a photo in a folder whatever its content: what is none is named.
+# Files of these suffixes in a folder are photos; those that are not are reported.
 PHOTO_SUFFIXES = (*RESULT_SUFFIXES, ".jp2", ".ppm", ".pgm", ".jxl")
 
 RAW_SUFFIXES = (
@@ -60,7 +62,7 @@ _BRANDS = {
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 
-def kind_of(head):
+def kind_of(head: bytes) -> str | None:
     """The kind of image whose file begins with `head`, 32 bytes or all there are; None if none.
 
     A key of `WRITTEN`, or "gif", "jpeg2000", "pnm", "psd", "jxl" or "raw". (Raw photos that are
@@ -82,12 +84,12 @@ def kind_of(head):
     return None
 
 
-def kind_of_suffix(suffix):
-    """The key of `WRITTEN` that results with that suffix are written as, or None."""
+def kind_of_suffix(suffix: str) -> str | None:
+    """The key of `WRITTEN` for files with that suffix, or None."""
     return next((kind for kind, known in WRITTEN.items() if suffix.lower() in known), None)
 
 
-def head_of(path):
+def head_of(path: str | os.PathLike) -> bytes:
     """The first bytes of the file at `path`, for `kind_of`; b"" when it cannot be read.
 
     Of a pipe too, which gives its bytes only once.
@@ -101,23 +103,21 @@ def head_of(path):
         return b""
 
 
-def result_suffix(path, kind=None):
-    """The suffix for the result of the photo at `path`, which is written in the photo's own format.
+def result_suffix(
+    path: str | os.PathLike, kind: str | None = None, kinds: tuple[str, ...] = tuple(WRITTEN)
+) -> str:
+    """The suffix of the output for the photo at `path`, by default in the photo's own format.
 
-    That is its own suffix where that belongs to its content, and ".png" for kinds that are not
-    written. kind: a key of `WRITTEN` that results are written as instead.
+    The photo's suffix if it belongs to the format, and ".png" for kinds that are not written.
+    kind: a key of `WRITTEN`, the format instead. kinds: the keys that are allowed.
     """
     suffix = Path(path).suffix
-    head = head_of(path)
-    if kind is None:
-        kind = kind_of(head)
-    if kind is None:
-        return suffix if suffix.lower() in RESULT_SUFFIXES else ".png"
-    suffixes = WRITTEN.get(kind, (".png",))
+    kind = kind or kind_of(head_of(path)) or kind_of_suffix(suffix)
+    suffixes = WRITTEN[kind if kind in kinds else "png"]
     return suffix if suffix.lower() in suffixes else suffixes[0]
 
 
-def is_animated(path):
+def is_animated(path: str | os.PathLike) -> bool:
     """Whether the file at `path` is a GIF or WebP of several frames, whatever its name."""
     head = head_of(path)
     if kind_of(head) == "webp":  # a flag

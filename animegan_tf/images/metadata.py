@@ -1,18 +1,21 @@
-"""What photos say about themselves besides their pixels: EXIF, XMP, IPTC, resolution.
+"""Metadata of photos: EXIF, XMP, IPTC, resolution.
 
-A result gets them too, but for what is no longer so: it is upright, without a thumbnail, and has
-neither a film, a depth or gain map behind it nor the tags of how its source was stored.
+Outputs get what still holds: they are upright, without thumbnail, motion photo, depth and gain map,
+and without the tags about how the photo's pixels were stored.
 """
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
 _EXIF_IFD, _INTEROP = ExifTags.IFD.Exif, ExifTags.IFD.Interop
 _ORIENTATION, XMP, IPTC = 0x0112, 700, 33723
 _WIDTH, _HEIGHT, _PROCESSING_SOFTWARE = 0xA002, 0xA003, 0x000B
+_MAKER_NOTE = 0x927C
+# What a segment of a JPEG has room for, about.
+_SEGMENT = 65000
 _MADE_OF = "animegan_tf, of "
 # Tags of directories below the first one.
 INNER = (_EXIF_IFD, ExifTags.IFD.GPSInfo)
@@ -37,12 +40,12 @@ _STALE_XMP = tuple(
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a result gets of its photo.
+    """What an output takes over from its photo.
 
     exif: bytes from the TIFF header on, upright and without a thumbnail. xmp, iptc: bytes. dpi:
-    dots an inch, (across, down). profile: the ICC profile that the photo was stored with; results
-    are sRGB and do not get it. source: a text that stands for the photo's file, by which its
-    result is known among others. Each is None where there is none.
+    dots per inch, (horizontal, vertical). profile: the photo's ICC profile; outputs are sRGB and do
+    not get it. source: hash of the photo's file, by which its output is recognised. Each may be
+    None.
     """
 
     exif: bytes | None = None
@@ -53,18 +56,23 @@ class Metadata:
     source: str | None = None
 
 
-def digest(data):
-    """A text that stands for a file's bytes."""
+def digest(data: bytes) -> str:
+    """A hash of a file's bytes, as text."""
     return hashlib.sha256(data).hexdigest()[:16]
 
 
-def read_source(image):
+def read_source(image: Image.Image) -> str | None:
     """The `source` of the `Metadata` that an image was written with, or None."""
     text = str(image.getexif().get(_PROCESSING_SOFTWARE, ""))
     return text.removeprefix(_MADE_OF) if text.startswith(_MADE_OF) else None
 
 
-def read_metadata(image):
+def orientation(image: Image.Image) -> int | None:
+    """The orientation of an image of Pillow as in EXIF, 1 to 8; None where it is unreadable."""
+    return _whole(lambda image: image.getexif().get(_ORIENTATION), image)
+
+
+def read_metadata(image: Image.Image) -> Metadata:
     """The `Metadata` of an open image of Pillow; what is damaged is left out."""
     return Metadata(
         exif=_whole(_exif, image),
@@ -96,21 +104,48 @@ def _exif(image):
     return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
-def exif_for(told, height, width):
-    """The `Image.Exif` for a result of that size made of a photo with that `Metadata`."""
+def _loaded(data):
+    """An `Image.Exif` of the bytes, None for none, with its directories below read too."""
     exif = Image.Exif()
-    if told.exif:
-        exif.load(told.exif)
+    if data:
+        exif.load(data)
     for tag in INNER:
         if tag in exif:
             exif[tag] = exif.get_ifd(tag)
+    return exif
+
+
+def fitting(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
+    """(a `Metadata` that a file of that kind has room for, a sentence for each part left out)."""
+    if kind != "jpeg":
+        return metadata, ()
+    changes, notes = {}, []
+    for name in ("exif", "xmp", "iptc"):
+        if len(getattr(metadata, name) or b"") > _SEGMENT:
+            changes[name] = None
+            notes.append(f"its {name.upper()} is larger than a JPEG can hold, and left out")
+    if "exif" in changes:
+        exif = _loaded(metadata.exif)
+        exif.get(_EXIF_IFD, {}).pop(_MAKER_NOTE, None)
+        shorter = exif.tobytes().removeprefix(b"Exif\0\0")
+        if len(shorter) <= _SEGMENT:
+            changes["exif"] = shorter
+            notes[0] = (
+                "its EXIF is larger than a JPEG can hold: the camera maker's notes are left out"
+            )
+    return replace(metadata, **changes), tuple(notes)
+
+
+def exif_for(metadata: Metadata, height: int, width: int) -> Image.Exif:
+    """The `Image.Exif` for an output of that size from a photo with that `Metadata`."""
+    exif = _loaded(metadata.exif)
     inner = exif.get(_EXIF_IFD, {})
     if isinstance(inner.get(_INTEROP), int):
         inner[_INTEROP] = exif.get_ifd(_INTEROP)
     if _WIDTH in inner or _HEIGHT in inner:
         inner[_WIDTH], inner[_HEIGHT] = width, height
-    if told.source:
-        exif[_PROCESSING_SOFTWARE] = _MADE_OF + told.source
+    if metadata.source:
+        exif[_PROCESSING_SOFTWARE] = _MADE_OF + metadata.source
     return exif
 
 
@@ -132,7 +167,7 @@ def _iptc(image):
     return (image.info.get("photoshop") or {}).get(0x0404) or None
 
 
-def photoshop_block(iptc):
+def photoshop_block(iptc: bytes) -> bytes:
     """IPTC records as the content of a JPEG's APP13 segment."""
     padded = iptc + bytes(len(iptc) % 2)
     size = len(iptc).to_bytes(4, "big")

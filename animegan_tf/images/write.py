@@ -1,35 +1,55 @@
 """Photos written to files, in the format of the suffix."""
 
 import io
+import os
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, PngImagePlugin
+from PIL import TiffImagePlugin as plugin
 
 from animegan_tf import storage
 from animegan_tf.errors import InputError
-from animegan_tf.images import colours, formats, metadata
-from animegan_tf.images.values import check_rgb
+from animegan_tf.images import colours, formats, tiff
+from animegan_tf.images.metadata import (
+    INNER,
+    IPTC,
+    XMP,
+    Metadata,
+    exif_for,
+    fitting,
+    photoshop_block,
+)
+from animegan_tf.images.values import as_kind, check_rgb
 
-# Of lossy formats, 1 to 100, where none is asked for.
+# Default quality of lossy formats, 1 to 100.
 QUALITIES = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90}
-# FFmpeg's and Pillow's names differ from ours here.
+# Pillow's names of formats where they differ.
 _PILLOW = {"heic": "HEIF"}
 _NO_ALPHA = ("jpeg",)
-# What a JPEG's segment holds, about.
-_SEGMENT = 65000
 
 
-def write_photo(path, rgb, alpha=None, *, told=None, profile=None, quality=None, lossless=True):
-    """Write uint8 RGB (H, W, 3), with uint8 `alpha` (H, W) if given, in the format of the suffix.
+def write_photo(
+    path: str | os.PathLike,
+    rgb: np.ndarray,
+    alpha: np.ndarray | None = None,
+    *,
+    metadata: Metadata | None = None,
+    profile: bytes | None = None,
+    quality: int | None = None,
+    lossless: bool = True,
+) -> None:
+    """Write sRGB (H, W, 3), with `alpha` (H, W) unless it is None, in the format of the suffix.
 
-    told: the `Metadata` of the photo that it is made of; with one, the file says that it is sRGB.
-    profile: bytes of an ICC profile for RGB to convert `rgb` to instead, and to say so.
+    rgb: uint8, or uint16 for PNG and TIFF. alpha: uint8.
+    metadata: that of the photo; with one, the file also gets the profile of sRGB.
+    profile: bytes of an RGB ICC profile to convert `rgb` to, in place of sRGB; for uint8 only.
     quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
     lossless: whether a WebP without a `quality` is compressed without loss.
 
-    The file appears whole or not at all; one of that name is replaced, missing folders are made.
+    The file appears whole or not at all and replaces an existing one; missing folders are made.
     Raises `InputError` for arrays of another kind, a suffix that cannot be written, alpha in JPEG,
     a size that the format cannot hold; `OSError` from the file system.
     """
@@ -37,38 +57,49 @@ def write_photo(path, rgb, alpha=None, *, told=None, profile=None, quality=None,
     suffix = path.suffix.lower()
     if suffix not in formats.RESULT_SUFFIXES:
         known = ", ".join(formats.RESULT_SUFFIXES)
-        raise InputError(f"{path}: expected one of {known}, got {suffix!r}")
+        raise InputError(f"{path}: expected one of {known}, received {suffix!r}")
     kind = formats.kind_of_suffix(suffix)
-    check_rgb("rgb", rgb)
+    check_rgb("rgb", rgb, (np.uint8, np.uint16) if kind in formats.DEEP else (np.uint8,))
     if alpha is not None and kind in _NO_ALPHA:
         raise InputError(f"{path}: JPEG has no alpha channel; name a .png file instead")
-    options = {"told": told, "profile": profile, "quality": quality, "lossless": lossless}
+    options = {"metadata": metadata, "profile": profile, "quality": quality, "lossless": lossless}
     data = encode_photo(kind, rgb, alpha, path, **options)
     storage.write_bytes(path, data)
 
 
 def encode_photo(
-    kind, rgb, alpha=None, path="image", *, told=None, profile=None, quality=None, lossless=True
-):
+    kind: str,
+    rgb: np.ndarray,
+    alpha: np.ndarray | None = None,
+    path: str | os.PathLike = "image",
+    *,
+    metadata: Metadata | None = None,
+    profile: bytes | None = None,
+    quality: int | None = None,
+    lossless: bool = True,
+) -> bytes:
     """The bytes that `write_photo` writes, in a format of `formats.WRITTEN`; errors call it `path`.
 
     JPEG leaves `alpha` out.
     """
     height, width = rgb.shape[:2]
     options = {}
-    if told is not None:
+    if profile is not None and rgb.dtype != np.uint8:
+        raise InputError("profile: expected None for 16 bits, received one")
+    if metadata is not None:
         rgb, profile = _coloured(rgb, profile)
-        options = _told(kind, told, profile, height, width)
-    if alpha is None or kind in _NO_ALPHA:
-        image = Image.fromarray(rgb)
-    else:
+        options = _metadata_options(kind, metadata, profile, height, width)
+    pixels = rgb
+    if alpha is not None and kind not in _NO_ALPHA:
         if alpha.dtype != np.uint8 or alpha.shape != rgb.shape[:2]:
             raise InputError(
                 f"alpha: expected uint8 {rgb.shape[:2]}, received {alpha.dtype} {alpha.shape}"
             )
-        image = Image.fromarray(np.dstack([rgb, alpha]))
-    if kind == "bmp" and image.mode == "RGBA":  # of which Pillow writes no mask for the alpha
+        pixels = np.dstack([rgb, as_kind(alpha, rgb.dtype)])
+    if kind == "bmp" and pixels is not rgb:  # of which Pillow writes no mask for the alpha
         return cv2.imencode(".bmp", np.dstack([rgb[:, :, ::-1], alpha]))[1].tobytes()
+    if rgb.dtype == np.uint16:
+        return (_deep_png if kind == "png" else _deep_tiff)(pixels, options)
     options = _compression(kind, quality, lossless) | options
     if kind == "heic":
         import pillow_heif
@@ -76,13 +107,46 @@ def encode_photo(
         pillow_heif.register_heif_opener()
     file = io.BytesIO()
     try:
-        image.save(file, _PILLOW.get(kind, kind.upper()), **options)
+        Image.fromarray(pixels).save(file, _PILLOW.get(kind, kind.upper()), **options)
     except (ValueError, OSError, RuntimeError) as error:
         suffix = Path(path).suffix.lower() or kind
         raise InputError(
-            f"{path}: a picture of {width}x{height} cannot be written as {suffix} ({error})"
+            f"{path}: an image of {width}x{height} cannot be written as {suffix} ({error})"
         ) from error
     return file.getvalue()
+
+
+def _deep_png(pixels, options):
+    """The bytes of a PNG of uint16 pixels, which OpenCV writes; the rest of it Pillow."""
+    order = [2, 1, 0, 3][: pixels.shape[2]]
+    data = cv2.imencode(".png", pixels[:, :, order], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
+    small = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(small, "PNG", **options)
+    # The signature and the header are 33 bytes; a chunk is its length, name, content and checksum.
+    small, place, ancillary = small.getvalue(), 33, b""
+    while place < len(small):
+        end = place + 12 + int.from_bytes(small[place : place + 4], "big")
+        if small[place + 4 : place + 8] not in (b"IDAT", b"IEND"):
+            ancillary += small[place:end]
+        place = end
+    return data[:33] + ancillary + data[33:]
+
+
+def _deep_tiff(pixels, options):
+    """The bytes of a TIFF of uint16 pixels; for Pillow their compressed bytes are gray pixels."""
+    height, width, samples = pixels.shape
+    # Differences to the pixel on the left, which compress better.
+    steps = np.diff(pixels, axis=1, prepend=np.zeros_like(pixels[:, :1])).astype("<u2")
+    packed = np.frombuffer(zlib.compress(steps.tobytes(), 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(packed[None]).save(file, "TIFF", **{**options, "compression": None})
+    meaning = {
+        plugin.IMAGEWIDTH: (width,), plugin.IMAGELENGTH: (height,), plugin.ROWSPERSTRIP: (height,),
+        plugin.BITSPERSAMPLE: (16,) * samples, plugin.SAMPLESPERPIXEL: (samples,),
+        plugin.PHOTOMETRIC_INTERPRETATION: (2,), plugin.EXTRASAMPLES: (2,) * (samples - 3),
+        plugin.COMPRESSION: (8,), plugin.PREDICTOR: (2,),
+    }  # fmt: skip
+    return tiff.with_tags(file.getvalue(), meaning)
 
 
 def _coloured(rgb, profile):
@@ -106,33 +170,33 @@ def _compression(kind, quality, lossless):
     return options if kind in QUALITIES else {}
 
 
-def _told(kind, told, profile, height, width):
+def _metadata_options(kind, metadata, profile, height, width):
     """Pillow's options for what a file says about itself."""
+    metadata, _ = fitting(metadata, kind)
     options = {"icc_profile": profile}
-    exif = metadata.exif_for(told, height, width)
-    if told.dpi is not None and kind in ("jpeg", "png", "tiff", "bmp"):
-        options["dpi"] = told.dpi
+    exif = exif_for(metadata, height, width)
+    if metadata.dpi is not None and kind in ("jpeg", "png", "tiff", "bmp"):
+        options["dpi"] = metadata.dpi
     if kind == "tiff":
-        for tag, value in ((metadata.XMP, told.xmp), (metadata.IPTC, told.iptc)):
+        for tag, value in ((XMP, metadata.xmp), (IPTC, metadata.iptc)):
             if value is not None:
                 exif[tag] = value
         options["tiffinfo"] = exif
         # Which libtiff, that compresses, does not write from here.
-        if any(tag in exif for tag in metadata.INNER):
+        if any(tag in exif for tag in INNER):
             options["compression"] = None
         return options
     if len(exif):
         data = exif.tobytes()
-        if kind != "jpeg" or len(data) <= _SEGMENT:
-            options["exif"] = data if kind in ("jpeg", "heic") else data.removeprefix(b"Exif\0\0")
-    if kind == "jpeg" and told.iptc is not None and len(told.iptc) < _SEGMENT:
-        block = metadata.photoshop_block(told.iptc)
+        options["exif"] = data if kind in ("jpeg", "heic") else data.removeprefix(b"Exif\0\0")
+    if kind == "jpeg" and metadata.iptc is not None:
+        block = photoshop_block(metadata.iptc)
         options["extra"] = b"\xff\xed" + (len(block) + 2).to_bytes(2, "big") + block
-    if told.xmp is None or (kind == "jpeg" and len(told.xmp) > _SEGMENT):
+    if metadata.xmp is None:
         return options
     if kind == "png":
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt("XML:com.adobe.xmp", told.xmp.decode("utf-8", "replace"))
+        options["pnginfo"].add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
     elif kind != "bmp":
-        options["xmp"] = told.xmp
+        options["xmp"] = metadata.xmp
     return options

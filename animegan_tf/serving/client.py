@@ -278,7 +278,7 @@ class _Run:
         if unchanged and _suffix_fits(output, result):
             storage.write_bytes(result, output)
         else:
-            images.write_photo(result, rgb, alpha, told=prepared.photo.metadata)
+            images.write_photo(result, rgb, alpha, metadata=prepared.photo.metadata)
 
     def _fail(self, job, error):
         self.failed.append((job.photo, str(error)))

@@ -7,17 +7,18 @@
     animegan-stylize --camera=0
     python -m animegan_tf.stylize holiday.jpg --output=anime --checkpoint=runs/hayao
 
-Arguments are photos, films, GIFs, animated WebPs and folders of them. The results go into --output
-under the photos' names, at the photos' size, with their date, place and camera; films keep their
-sound, subtitles, chapters and time stamps. - stands for standard input and output. Results that
-exist are left as they are, and photos are never written over. The style is the one that ships with
-this project, another by name (--list_styles shows them), or one's own --checkpoint. Ctrl-C leaves a
-film that can be played with what was done; --resume goes on with it, and with one that was killed.
-The exit status is 1 when a photo or film could not be done, or was damaged.
+Arguments are photos, videos, GIFs, animated WebPs and folders of them. Outputs go into --output
+under the names of the photos, at their size, with their date, place and camera; videos keep their
+sound, subtitles, chapters and timestamps. - is standard input or output. Existing outputs are kept,
+and photos are never overwritten. The style is the one that ships with this project, another by name
+(--list_styles shows them), or your own --checkpoint. Ctrl-C leaves a playable video of what was
+done; --resume continues it, also after a crash. The exit status is 1 if a photo or video failed or
+was damaged.
 """
 
 import dataclasses
 import os
+import shlex
 import sys
 
 from absl import flags
@@ -33,8 +34,8 @@ def _define_flags():
     flags.DEFINE_string(
         "output",
         None,
-        "Folder for the results, made if missing; for one photo or film also the result's own "
-        "name, such as out.png, or - for standard output. Required.",
+        "Folder for the outputs, created if missing; for a single photo or video also the name of "
+        "the output, such as out.png, or - for standard output. Required.",
     )
     style_flags.define_style_flags(
         "a run directory of training, a .weights.h5 file, a TensorFlow 1 checkpoint (its folder, "
@@ -76,13 +77,13 @@ def _define_photo_flags():
         "format",
         None,
         ["jpeg", "png", "webp", "avif", "heic", "tiff", "bmp"],
-        "What results of photos are written as. Default: the photo's own format, or PNG.",
+        "Format of the outputs of photos. Default: the photo's own format, or PNG.",
     )
     flags.DEFINE_integer(
         "quality",
         None,
-        "Of results in JPEG, WebP, AVIF and HEIC, 1 to 100. Default: 95, AVIF and HEIC 90; a WebP "
-        "is lossless where the photo's was.",
+        "Quality of outputs in JPEG, WebP, AVIF and HEIC, 1 to 100. Default: 95, AVIF and HEIC 90; "
+        "a WebP is lossless if the photo is.",
     )
     flags.DEFINE_bool(
         "strip_metadata", False, "Leave out the photos' date, place, camera and other tags."
@@ -90,7 +91,7 @@ def _define_photo_flags():
     flags.DEFINE_bool(
         "keep_profile",
         False,
-        "Write results in the photos' own colour profile, such as Display P3, instead of sRGB.",
+        "Write outputs in the photos' own colour profile, such as Display P3, instead of sRGB.",
     )
 
 
@@ -101,7 +102,12 @@ def _define_video_flags():
         ["h264", "hevc", "av1", "vp9", "prores", "ffv1"],
         "Codec of videos; ffv1 is lossless. Default: h264, in WebM vp9.",
     )
-    flags.DEFINE_integer("bits", 8, "Of each colour of films: 8, or 10 with hevc and av1.")
+    flags.DEFINE_integer(
+        "bits",
+        8,
+        "Bits of each colour: 8; 10 for videos, with hevc and av1; 16 for photos, which become PNG "
+        "or TIFF.",
+    )
     flags.DEFINE_integer(
         "crf",
         None,
@@ -126,7 +132,7 @@ def _define_video_flags():
         "hdr",
         "sdr",
         ["sdr", "keep"],
-        "HDR films (PQ, HLG, Dolby Vision but profile 5) are tone-mapped to SDR (BT.709), or keep "
+        "HDR videos (PQ, HLG, Dolby Vision but profile 5) are tone-mapped to SDR (BT.709), or keep "
         "their colours as they are stored, which are pale to the network.",
     )
     flags.DEFINE_enum(
@@ -176,6 +182,8 @@ def main(argv):
     def make():
         checkpoint = style_flags.chosen_checkpoint()
         if engines.needs_tensorflow(checkpoint, FLAGS.engine, FLAGS.strip_memory):
+            if "tensorflow" not in sys.modules:
+                print("loading TensorFlow", file=sys.stderr)
             cli.load_tensorflow()
         with cli.muted_stderr():
             made = stylizer.Stylizer(
@@ -218,16 +226,20 @@ def _options(kind):
     from animegan_tf.stylize import options
 
     kind = getattr(options, kind)
-    return kind(
-        **{field.name: FLAGS[field.name].value for field in dataclasses.fields(kind)}
-    ).check()
+    values = {field.name: FLAGS[field.name].value for field in dataclasses.fields(kind)}
+    # Only the others can have so many.
+    if values["bits"] == (16 if kind is options.VideoOptions else 10):
+        values["bits"] = 8
+    return kind(**values).check()
 
 
 def _meant(photos):
-    """The command that was meant by `in.jpg out.png`, for an error."""
-    if len(photos) == 2 and not os.path.exists(photos[1]) and os.path.splitext(photos[1])[1]:
-        return f"; for that result: animegan-stylize {photos[0]} --output={photos[1]}"
-    return ""
+    """The command that was probably meant by `in.jpg out.png` or `in.jpg folder`, for an error."""
+    *inputs, output = photos
+    is_output = not os.path.exists(output) or os.path.isdir(output)
+    if not inputs or not is_output or (len(inputs) > 1 and os.path.splitext(output)[1]):
+        return ""
+    return f"; for that output: {shlex.join(['animegan-stylize', *inputs, f'--output={output}'])}"
 
 
 def _stream(make, photos, options):
@@ -247,6 +259,8 @@ def _stream(make, photos, options):
             raise InputError(f"output: {output} exists (--overwrite replaces it)")
     if name == "-":
         data = sys.stdin.buffer.read()
+    elif not os.path.isfile(name):
+        raise InputError(f"photos: expected a photo's file or -, received {name}")
     else:
         with open(name, "rb") as file:
             data = file.read()

@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from animegan_tf import images
 from animegan_tf.errors import InputError, printable
-from animegan_tf.images import formats
+from animegan_tf.images import formats, metadata
 from animegan_tf.stylize import film, jobs
+from animegan_tf.stylize import progress as steps
 from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.jobs import Report
 from animegan_tf.stylize.options import PhotoOptions, VideoOptions
@@ -52,7 +53,7 @@ def stylize_paths(
     """
     video, photo = (video or VideoOptions()).check(), (photo or PhotoOptions()).check()
     chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive}
-    plan = jobs.plan(inputs, output_dir, **chosen, video=video, kind=photo.format)
+    plan = jobs.plan(inputs, output_dir, **chosen, video=video, photo=photo)
     todo, failed = plan.todo, list(plan.failed)
     if progress:
         for path, reason in failed:
@@ -67,12 +68,13 @@ def stylize_paths(
 
     written, stopped = [], None
     shown = progress and not (len(todo) == 1 and todo[0].film)
-    for job in tqdm(todo, unit="photo", disable=None if shown else True):
+    bar = tqdm(todo, unit="photo", disable=None if shown else True)
+    for job in bar:
         try:
             if job.film:
                 stopped = _film(stylizer, job, video, compare, overwrite, progress, written)
             else:
-                with strips.progress_shown() if progress else contextlib.nullcontext():
+                with _steps_shown(job.photo, bar) if progress else contextlib.nullcontext():
                     _photo(stylizer, job, photo, compare, progress, written)
         except Exception as error:
             # A result that cannot be written ends the run; a name that is too long, and whatever is
@@ -91,6 +93,12 @@ def stylize_paths(
     return Report(tuple(written), plan.skipped, tuple(failed), stopped, plan.notes)
 
 
+@contextlib.contextmanager
+def _steps_shown(path, bar):
+    with strips.progress_shown(), steps.shown(path, bar):
+        yield
+
+
 def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None, progress=False):
     """Stylise the bytes of a photo's file, which errors call `name`.
 
@@ -101,39 +109,49 @@ def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None,
     """
     options = (photo or PhotoOptions()).check()
     own = formats.kind_of(data[: formats.HEAD])
-    kind = kind or options.format or (own if own in formats.WRITTEN else "png")
-    source = images.decode_photo(data, name)
-    for note in (*source.notes, *((f"damaged ({source.damage})",) if source.damage else ())):
-        if progress:
-            jobs.show(name, note)
-    rgb, alpha, told = _result(stylizer, source, options, compare, kind == "jpeg")
-    return images.encode_photo(kind, rgb, alpha, name, **told), source.damage is None
+    kinds = formats.DEEP if options.bits == 16 else formats.WRITTEN
+    kind = kind or options.format or (own if own in kinds else "png")
+    dataclasses.replace(options, format=kind).check()
+    bar = tqdm(total=1, unit="photo", leave=False, disable=None if progress else True)
+    with bar, _steps_shown(name, bar) if progress else contextlib.nullcontext():
+        source, named = images.decode_photo(data, name), name if progress else None
+        rgb, alpha, chosen = _result(stylizer, source, options, compare, kind, named)
+        if progress and source.damage:
+            jobs.show(name, f"damaged ({source.damage})")
+        steps.step("writing")
+        return images.encode_photo(kind, rgb, alpha, name, **chosen), source.damage is None
 
 
 def _photo(stylizer, job, options, compare, progress, written):
     """Do a photo. Raises `InputError` for damage, after what could be read of it is written."""
-    photo = _read(job.photo)
-    if progress:
-        for note in photo.notes:
-            jobs.show(job.photo, note)
-    opaque = job.result.suffix.lower() in images.JPEG_SUFFIXES
-    rgb, alpha, told = _result(stylizer, photo, options, compare, opaque)
-    images.write_photo(job.result, rgb, alpha, **told)
+    photo, kind = _read(job.photo), formats.kind_of_suffix(job.result.suffix)
+    named = job.photo if progress else None
+    rgb, alpha, chosen = _result(stylizer, photo, options, compare, kind, named)
+    steps.step("writing")
+    images.write_photo(job.result, rgb, alpha, **chosen)
     written.append(job.result)
     if photo.damage:
         raise InputError(f"{job.photo}: damaged ({photo.damage}); {job.result} has what was read")
 
 
-def _result(stylizer, photo, options, compare, opaque):
-    """RGB, alpha or None, and what else `write_photo` takes. opaque: lay it on white."""
-    rgb, alpha = _stylized(stylizer, photo, compare)
-    if opaque and alpha is not None:
+def _result(stylizer, photo, options, compare, kind, name):
+    """RGB, alpha or None, and what else `write_photo` takes, for an output of that format.
+
+    Notes are printed under the `name`, unless it is None. JPEG gets photos with alpha on white.
+    """
+    kept, notes = metadata.fitting(
+        images.Metadata() if options.strip_metadata else photo.metadata, kind
+    )
+    for note in (*photo.notes, *notes) if name is not None else ():
+        jobs.show(name, note)
+    rgb, alpha = _stylized(stylizer, photo, compare, options.bits)
+    if kind == "jpeg" and alpha is not None:
         rgb, alpha = images.on_white(rgb, alpha), None
     return (
         rgb,
         alpha,
         {
-            "told": images.Metadata() if options.strip_metadata else photo.metadata,
+            "metadata": kept,
             "profile": photo.metadata.profile if options.keep_profile else None,
             "quality": options.quality,
             "lossless": not photo.lossy,
@@ -167,12 +185,12 @@ def _read(path):
         raise InputError(f"{path}: {error.strerror or error}") from error
 
 
-def _stylized(stylizer, photo, compare):
+def _stylized(stylizer, photo, compare, bits):
     """RGB and alpha or None: the result with the photo's alpha, or both side by side."""
-    rgb = stylizer(photo.seen())
+    rgb = stylizer(photo.seen()) if bits == 8 else stylizer.stylized(photo.seen(), bits)
     size = rgb.shape[:2]
     alpha = None if photo.alpha is None else images.resize(photo.alpha, *size)
     if compare:
-        rgb = images.side_by_side(images.resize(photo.rgb, *size), rgb)
+        rgb = images.side_by_side(images.as_kind(images.resize(photo.rgb, *size), rgb.dtype), rgb)
         alpha = None if alpha is None else images.side_by_side(alpha, alpha)
     return rgb, alpha

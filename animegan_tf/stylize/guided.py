@@ -2,7 +2,8 @@
 
 A network draws lines of the same width in pixels at any size; in large photos they are hardly
 visible, at many times the cost. `Delivery` processes photos at a working size; outputs are then
-upsampled with the photo as the guide, so that edges stay sharp. Images are uint8 RGB (H, W, 3).
+upsampled with the photo as the guide, so that edges stay sharp. Images are RGB (H, W, 3), uint8 or
+uint16; functions return the type of the network's result.
 
 Source: He and Sun, Fast Guided Filter, 2015, with a colour guide and the residual of the working
 size added.
@@ -78,10 +79,10 @@ class Delivery:
         return blend(photo, result, self.strength)
 
 
-def enlarge(photo, small_photo, small_result):
+def enlarge(photo: np.ndarray, small_photo: np.ndarray, small_result: np.ndarray) -> np.ndarray:
     """Upsample `small_result`, the output for `small_photo`, to the size of `photo`.
 
-    photo: uint8 (H, W, 3). small_photo, small_result: uint8 (h, w, 3), not larger.
+    photo: (H, W, 3). small_photo, small_result: (h, w, 3), not larger.
 
     In each window at the small size, the output is approximated by a linear function of the photo's
     colours. The smoothed, upsampled functions are applied to the large photo; the upsampled
@@ -99,7 +100,7 @@ def enlarge(photo, small_photo, small_result):
     lost = target - offsets - np.einsum("ckhw,khw->chw", slopes, guide)
     functions = np.concatenate([slopes.reshape(-1, *guide.shape[1:]), offsets])
     functions, lost = _Enlarged(functions, photo), _Enlarged(lost, photo, cv2.INTER_CUBIC)
-    result = np.empty_like(photo)
+    result = np.empty(photo.shape, small_result.dtype)
     for rows in _bands(photo):
         colours, function = _planes(photo[rows]), functions[rows]
         made = function[9:] + lost[rows]
@@ -107,49 +108,51 @@ def enlarge(photo, small_photo, small_result):
             for colour in range(3):
                 slope = function[3 * channel + colour]
                 cv2.accumulateProduct(colours[colour], slope, made[channel])
-        result[rows] = _picture(made)
+        result[rows] = _picture(made, result.dtype)
     return result
 
 
-def blend(photo, result, strength):
-    """Mix uint8 (H, W, 3) images: `strength` (0 to 1) of the result, the rest of the photo."""
+def blend(photo: np.ndarray, result: np.ndarray, strength: float) -> np.ndarray:
+    """Mix images (H, W, 3): `strength` (0 to 1) of the result, the rest of the photo."""
     if strength == 1:
         return result
-    return cv2.addWeighted(result, strength, photo, 1 - strength, 0)
+    return cv2.addWeighted(result, strength, images.as_kind(photo, result.dtype), 1 - strength, 0)
 
 
-def keep_chroma(photo, result):
+def keep_chroma(photo: np.ndarray, result: np.ndarray) -> np.ndarray:
     """The result with the photo's colours: L of the result, a and b of the photo in CIE Lab.
 
-    Both uint8 (H, W, 3) sRGB. Colours outside sRGB are clipped.
+    Both (H, W, 3) sRGB. Colours outside sRGB are clipped.
     """
     made = np.empty_like(result)
     for rows in _bands(result):
         light, colour = (
-            cv2.cvtColor(one[rows].astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+            cv2.cvtColor(one[rows].astype(np.float32) / images.white_of(one), cv2.COLOR_RGB2Lab)
             for one in (result, photo)
         )
         colour[..., 0] = light[..., 0]
         rgb = cv2.cvtColor(colour, cv2.COLOR_Lab2RGB)
-        made[rows] = np.rint(np.clip(rgb, 0, 1) * 255)
+        made[rows] = np.rint(np.clip(rgb, 0, 1) * images.white_of(made))
     return made
 
 
-def _bands(picture):
+def _bands(image):
     """Slices of rows."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     step = max(1, _BAND_PIXELS // width)
     return [slice(first, min(height, first + step)) for first in range(0, height, step)]
 
 
-def _planes(picture):
-    """uint8 (H, W, C) to float32 (C, H, W) in [0, 1]."""
-    return np.stack(cv2.split(picture)).astype(np.float32) / np.float32(255)
+def _planes(image):
+    """Levels (H, W, C) to float32 (C, H, W) in [0, 1]."""
+    return np.stack(cv2.split(image)).astype(np.float32) / np.float32(images.white_of(image))
 
 
-def _picture(planes):
-    """The inverse, clipped."""
-    return cv2.merge([cv2.convertScaleAbs(cv2.max(plane, 0), alpha=255) for plane in planes])
+def _picture(planes, kind):
+    """The inverse, clipped, as levels of that type."""
+    if kind == np.uint8:
+        return cv2.merge([cv2.convertScaleAbs(cv2.max(plane, 0), alpha=255) for plane in planes])
+    return np.rint(np.clip(cv2.merge(list(planes)), 0, 1) * np.iinfo(kind).max).astype(kind)
 
 
 def _linear_functions(guide, target):

@@ -1,5 +1,6 @@
 """Plans which photos and videos to process, and the paths of their outputs. No TensorFlow."""
 
+import dataclasses
 import glob
 import itertools
 import os
@@ -7,7 +8,6 @@ import re
 import signal
 import stat
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -16,6 +16,7 @@ from animegan_tf import images
 from animegan_tf.errors import InputError, printable
 from animegan_tf.images import formats
 from animegan_tf.stylize.journal import unfinished
+from animegan_tf.stylize.options import PhotoOptions
 from animegan_tf.stylize.options import result_suffix as film_suffix
 from animegan_tf.video.codecs import is_video
 from animegan_tf.video.timecode import VIDEO_SUFFIXES
@@ -24,7 +25,7 @@ from animegan_tf.video.timecode import VIDEO_SUFFIXES
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Report:
     """The result of a run: outputs written, existing outputs that were kept, failures.
 
@@ -40,7 +41,7 @@ class Report:
     notes: tuple = ()
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Job:
     """A photo or video, and the path of its output."""
 
@@ -49,7 +50,7 @@ class Job:
     film: bool = False
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Plan:
     """A list of `Job`; results that exist and stay; `failed` and `notes` as in `Report`."""
 
@@ -59,15 +60,16 @@ class Plan:
     notes: tuple
 
 
-def plan(inputs, output, *, compare=False, overwrite=False, recursive=False, video=None, kind=None):
+def plan(
+    inputs, output, *, compare=False, overwrite=False, recursive=False, video=None, photo=None
+):
     """What there is to do: a `Plan`.
 
     The arguments are those of `animegan_tf.stylize_paths`, but that without `video` folders are
-    looked through for photos alone; kind: the format of results, by default the photos' own.
-    Raises `InputError` for missing inputs, folders without photos, and results that would replace
-    one of the photos.
+    looked through for photos alone. Raises `InputError` for missing inputs, folders without photos,
+    and results that would replace one of the photos.
     """
-    inputs = _given(inputs)
+    inputs, options = _given(inputs), photo or PhotoOptions()
     if not str(output or ""):
         raise InputError("output: expected a folder for the results, received nothing")
     found = _Found(output, recursive, video is not None)
@@ -75,14 +77,14 @@ def plan(inputs, output, *, compare=False, overwrite=False, recursive=False, vid
         found.look_at(given)
     photos = list(found.photos.values())
     output = Path(output)
-    if _names_a_file(inputs, output, kind):
-        ((photo, _),) = photos
-        jobs = [Job(photo, output, _is_film(photo, video))]
+    if _names_a_file(inputs, output, options):
+        ((path, _),) = photos
+        jobs = [Job(path, output, _is_film(path, video))]
         if jobs[0].film == (output.suffix.lower() in formats.RESULT_SUFFIXES):
             what = "a film's" if jobs[0].film else "a photo's"
-            raise InputError(f"output: expected {what} suffix for {photo}, received {output}")
+            raise InputError(f"output: expected {what} suffix for {path}, received {output}")
     else:
-        jobs = _jobs(photos, output, compare, video, kind)
+        jobs = _jobs(photos, output, compare, video, options)
     _refuse_replacing_photos(jobs)
     todo = [job for job in jobs if overwrite or _to_do(job)]
     waiting = {job.result for job in todo}
@@ -131,7 +133,7 @@ def _given(inputs):
     return paths
 
 
-def _names_a_file(inputs, output, kind):
+def _names_a_file(inputs, output, options):
     """Whether `output` is the result's own name, not a folder; raises `InputError` for mistakes."""
     if output.is_dir():
         return False
@@ -145,8 +147,11 @@ def _names_a_file(inputs, output, kind):
         raise InputError(
             f"output: expected a folder for the results of more than one photo, received {output}"
         )
-    if kind is not None and suffix not in formats.WRITTEN[kind]:
-        raise InputError(f"format: expected the one of {output}, received {kind}")
+    kind = formats.kind_of_suffix(suffix)
+    if options.format is not None and kind != options.format:
+        raise InputError(f"format: expected the one of {output}, received {options.format}")
+    if kind is not None:
+        dataclasses.replace(options, format=kind).check()
     return True
 
 
@@ -180,7 +185,9 @@ class _Found:
             raise InputError(f"photos: expected a photo or folder, found nothing at {given}")
 
     def _add(self, path, base):
-        self.photos.setdefault(os.path.realpath(path), (path, path.relative_to(base)))
+        first, _ = self.photos.setdefault(os.path.realpath(path), (path, path.relative_to(base)))
+        if os.path.abspath(first) != os.path.abspath(path):
+            self._passed_over.setdefault("other names of files", []).append(path)
 
     def _folder(self, top):
         """Add the photos in a folder, sorted; returns how many there are, with those that failed.
@@ -237,11 +244,14 @@ def _is_film(path, video):
     return video is not None and is_video(path)
 
 
-def _jobs(photos, output_dir, compare, video, kind):
+def _jobs(photos, output_dir, compare, video, options):
     """A `Job` for each photo or film, no two with the same result."""
     moving = {path: _is_film(path, video) for path, _ in photos}
+    kinds = formats.DEEP if options.bits == 16 else tuple(formats.WRITTEN)
     suffixes = {
-        path: film_suffix(path, video) if moving[path] else formats.result_suffix(path, kind)
+        path: film_suffix(path, video)
+        if moving[path]
+        else formats.result_suffix(path, options.format, kinds)
         for path, _ in photos
     }
     names = {path: _Names(relative, suffixes[path], compare) for path, relative in photos}
@@ -257,7 +267,7 @@ def _jobs(photos, output_dir, compare, video, kind):
     return [Job(path, output_dir / results[path], moving[path]) for path, _ in photos]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class _Names:
     """The names that a photo's result may have, below the output folder: a.png, a-2.png, …"""
 

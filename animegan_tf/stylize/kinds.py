@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -13,13 +14,16 @@ from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 
+# What a `Stylizer` takes, and returns, but for an array for a path.
+Kind = np.ndarray | Image.Image | bytes | str | os.PathLike | list
+
 _EXPECTED = (
-    "an array (height, width), (height, width, 3) or (height, width, 4) of uint8 or of floats in "
-    "[0, 1], a batch of them, a path, the bytes of a file or an image of Pillow"
+    "an array (height, width), (height, width, 3) or (height, width, 4) of uint8, uint16 or of "
+    "floats in [0, 1], a batch of them, a path, the bytes of a file or an image of Pillow"
 )
 
 
-def unpacked(photo):
+def unpacked(photo: Kind) -> tuple[images.Photo, Callable[[np.ndarray, np.ndarray | None], Kind]]:
     """(`Photo`, function from RGB and alpha to the kind of `photo`). Raises `InputError`."""
     if isinstance(photo, (str, os.PathLike)):
         return images.read_photo(photo), _array
@@ -48,8 +52,8 @@ def _encoded(data):
     kind = kind if kind in formats.WRITTEN else "png"
 
     def back(rgb, alpha):
-        told = {"told": photo.metadata, "lossless": not photo.lossy}
-        return images.encode_photo(kind, rgb, alpha, "photo", **told)
+        options = {"metadata": photo.metadata, "lossless": not photo.lossy}
+        return images.encode_photo(kind, rgb, alpha, "photo", **options)
 
     return photo, back
 
@@ -65,16 +69,16 @@ def _pillow(image):
 
 
 def _from_array(array):
-    """Gray, RGB or RGBA; uint8 or floats in [0, 1]."""
+    """Gray, RGB or RGBA; uint8, uint16 or floats in [0, 1], which become uint16."""
     levels = array
     if array.dtype.kind == "f":
         if not (array.min() >= 0 and array.max() <= 1):  # also for NaN
             raise InputError(
                 f"photo: expected floats in [0, 1], received {array.min():g} to {array.max():g}"
             )
-        levels = np.rint(array * 255).astype(np.uint8)
+        levels = np.rint(array * 65535.0).astype(np.uint16)
     channels = 1 if array.ndim == 2 else array.shape[2]
-    if levels.dtype != np.uint8 or channels not in (1, 3, 4):
+    if levels.dtype not in (np.uint8, np.uint16) or channels not in (1, 3, 4):
         raise InputError(f"photo: expected {_EXPECTED}, received {_described(array)}")
     alpha = np.ascontiguousarray(levels[:, :, 3]) if channels == 4 else None
     if channels == 1:
@@ -89,6 +93,6 @@ def _from_array(array):
         if channels == 1:
             made = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
             made = made.reshape(*made.shape, *array.shape[2:])
-        return (made / 255).astype(array.dtype) if array.dtype.kind == "f" else made
+        return (made / 65535).astype(array.dtype) if array.dtype.kind == "f" else made
 
     return images.Photo(rgb, alpha), back

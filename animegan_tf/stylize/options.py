@@ -36,15 +36,25 @@ class PhotoOptions:
             WebP is compressed without loss where the photo's was.
         strip_metadata: leave out what the photo says about its date, place and camera.
         keep_profile: convert the result back to the photo's colour profile, instead of sRGB.
+        bits: of each colour, 8 or 16. With 16 the network's output is not rounded to 8 bits;
+            outputs are PNG or TIFF, by default PNG unless the photo is a TIFF.
     """
 
     format: str | None = None
     quality: int | None = None
     strip_metadata: bool = False
     keep_profile: bool = False
+    bits: int = 8
 
     def check(self):
         """Raise `InputError` for what cannot be; returns the options."""
+        if self.bits not in (8, 16):
+            raise InputError(f"bits: expected 8 or 16 for photos, received {self.bits}")
+        if self.bits == 16 and self.format not in (None, *formats.DEEP):
+            deep = " and ".join(formats.DEEP)
+            raise InputError(f"bits: expected 8, or 16 for {deep}, received 16 for {self.format}")
+        if self.bits == 16 and self.keep_profile:
+            raise InputError("keep_profile: expected 8 bits with it, received 16")
         if self.format is not None:
             check_choice("format", self.format, PHOTO_FORMATS)
         if self.quality is not None and not 1 <= self.quality <= 100:

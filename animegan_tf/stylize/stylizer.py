@@ -15,6 +15,7 @@ import numpy as np
 from animegan_tf import images, styles
 from animegan_tf.errors import InputError
 from animegan_tf.recipes import MAX_ENLARGED_PIXELS, TRAINED_SIDE
+from animegan_tf.stylize import progress
 from animegan_tf.stylize.guided import LIMITS, Delivery
 from animegan_tf.stylize.kinds import unpacked
 from animegan_tf.stylize.options import DRAW_SIDE
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     import keras
 
     from animegan_tf.stylize.engines.base import Engine
+    from animegan_tf.stylize.kinds import Kind
 
 SIZINGS = ("photo", "published")
+_KINDS = {8: np.uint8, 16: np.uint16}
 
 # In units of the network's multiple: its innermost reflection padding, 1, needs a side of 2.
 _MIN_PADDED_MULTIPLES = 2
@@ -125,16 +128,17 @@ class Stylizer:
         height, width = self.engine.size
         return f"{width}x{height} only: photos are resized to fit it, padded, and resized back"
 
-    def __call__(self, photo):
-        """The result of a photo, of the same kind and, but for `max_side` and "published", size.
+    def __call__(self, photo: "Kind") -> "Kind":
+        """The output for a photo, of the same kind and, but for `max_side` and "published", size.
 
-        photo: an array (H, W, 3), (H, W, 4) with alpha or (H, W) in gray, uint8 or floats in
-            [0, 1]; a batch (N, H, W, C) of them; an image of Pillow; the bytes of a file, in whose
-            format the result is; a path, whose result is uint8 (H, W, 3), or (H, W, 4) where it has
-            alpha; a list of these. Files and images of Pillow are turned upright and are sRGB then.
+        photo: an array (H, W, 3), (H, W, 4) with alpha or (H, W) in gray, of uint8, uint16 or
+            floats in [0, 1], which keep more than 8 bits; a batch (N, H, W, C) of them; an image of
+            Pillow; the bytes of a file, in whose format the result is; a path, whose result is
+            uint8 (H, W, 3), or (H, W, 4) where it has alpha; a list of these. Files and images of
+            Pillow are turned upright and are sRGB then.
 
         Raises `InputError` for other kinds, a file that is no photo, one that is too large for the
-        memory there is, or a network that answers with NaN, `MemoryError` when the device runs out
+        memory there is, or a network whose output has NaN, `MemoryError` when the device runs out
         of it, and `OSError` for a path that cannot be read.
         """
         if isinstance(photo, np.ndarray) and photo.ndim == 4 and len(photo):
@@ -142,18 +146,26 @@ class Stylizer:
         if isinstance(photo, (list, tuple)):
             return [self(one) for one in photo]
         source, back = unpacked(photo)
-        rgb, alpha = self._stylized(source.seen()), source.alpha
+        rgb, alpha = self.stylized(source.seen()), source.alpha
         return back(rgb, None if alpha is None else images.resize(alpha, *rgb.shape[:2]))
 
-    def _stylized(self, photo):
-        """uint8 RGB (H, W, 3) to uint8 RGB."""
-        images.check_rgb("photo", photo)
+    def stylized(self, photo: np.ndarray, bits: int | None = None) -> np.ndarray:
+        """The output for an RGB photo (H, W, 3), uint8 or uint16.
+
+        bits: 8 or 16, of the output; by default the photo's. 16 bits are not rounded to 8 in
+            between. Raises as a call does.
+        """
+        images.check_rgb("photo", photo, _KINDS.values())
+        kind = photo.dtype if bits is None else _KINDS[bits]
         photo = images.limit_side(photo, self.max_side)
         drawn = self.shrink(photo)
         self._refuse_too_large(drawn)
-        result = self.finish(self.network(self.prepare(drawn)), drawn)
+        progress.step(f"drawing at {drawn.shape[1]}x{drawn.shape[0]}")
+        result = self.finish(self.network(self.prepare(drawn)), drawn, kind)
         if self.match_brightness:
             result = images.match_brightness(result, photo)
+        if drawn is not photo:
+            progress.step(f"enlarging to {photo.shape[1]}x{photo.shape[0]}")
         return self.delivery.finish(photo, drawn, result)
 
     def shrink(self, photo: np.ndarray) -> np.ndarray:
@@ -179,12 +191,15 @@ class Stylizer:
         padded = images.pad_to_multiple(inner, multiple, at_least=_MIN_PADDED_MULTIPLES * multiple)
         return images.to_network(padded)[None]
 
-    def finish(self, output: np.ndarray, photo: np.ndarray) -> np.ndarray:
-        """Convert the network's output (1, H', W', 3) to uint8 RGB of the size of `photo`."""
+    def finish(self, output: np.ndarray, photo: np.ndarray, kind: type = np.uint8) -> np.ndarray:
+        """Convert the network's output (1, H', W', 3) to RGB of the size of `photo`.
+
+        kind: its type, uint8 or uint16.
+        """
         if self.sizing == "published":
-            return images.to_uint8(output[0])
+            return images.to_levels(output[0], kind)
         height, width = self._inner_size(photo)
-        return images.resize(images.to_uint8(output[0, :height, :width]), *photo.shape[:2])
+        return images.resize(images.to_levels(output[0, :height, :width], kind), *photo.shape[:2])
 
     def _inner_size(self, photo):
         """The size of the photo in the network's input, without padding."""

@@ -78,6 +78,10 @@ class Negative:
     def __call__(self, rgb):
         return 255 - rgb
 
+    def stylized(self, rgb, bits):
+        assert bits == 16
+        return (255 - rgb).astype("uint16") * 257 + 1
+
 
 def without_styles(monkeypatch):
     """Make `animegan-stylize` use `Negative`, and know no style."""

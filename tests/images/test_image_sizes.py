@@ -95,5 +95,5 @@ def test_side_by_side():
     both = images.side_by_side(left, right)
     np.testing.assert_array_equal(both[:, :4], left)
     np.testing.assert_array_equal(both[:, 4:], right)
-    with pytest.raises(InputError, match="expected pictures of one size"):
+    with pytest.raises(InputError, match="expected images of one size"):
         images.side_by_side(left, right[:2])

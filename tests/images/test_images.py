@@ -87,7 +87,7 @@ def test_damaged_exif_is_upright(tmp_path, exif):
     for data in (jpeg_with_exif(pixels, exif), png_with_exif(pixels, exif)):
         photo = images.read_photo(write(tmp_path / "a.jpg", data))
         assert photo.rgb.shape == (8, 16, 3)
-        images.write_photo(tmp_path / "b.jpg", photo.rgb, told=photo.metadata)
+        images.write_photo(tmp_path / "b.jpg", photo.rgb, metadata=photo.metadata)
 
 
 def test_gray_and_rgb_order(tmp_path):
@@ -160,7 +160,7 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(FileNotFoundError):
         images.read_photo(tmp_path / "none.jpg")
     empty = write(tmp_path / "empty.jpg", b"")
-    with pytest.raises(InputError, match=r"empty\.jpg: expected a picture, received an empty file"):
+    with pytest.raises(InputError, match=r"empty\.jpg: expected an image, received an empty file"):
         images.read_photo(empty)
     text = write(tmp_path / "text.jpg", b"not a picture at all")
     with pytest.raises(InputError, match=r"text\.jpg: .*received 20 bytes of something else"):
@@ -200,7 +200,7 @@ def test_what_cannot_be_written(tmp_path):
     rgb, alpha = noise(4, 5), noise(4, 5, 1)[:, :, 0]
     with pytest.raises(InputError, match="JPEG has no alpha channel"):
         images.write_photo(tmp_path / "a.jpg", rgb, alpha)
-    with pytest.raises(InputError, match=r"expected one of \.jpg.*got '\.gif'"):
+    with pytest.raises(InputError, match=r"expected one of \.jpg.*received '\.gif'"):
         images.write_photo(tmp_path / "a.gif", rgb)
     with pytest.raises(InputError, match=r"rgb: expected a uint8 RGB array.*float32 \(4, 5, 3\)"):
         images.write_photo(tmp_path / "a.png", rgb.astype(np.float32))

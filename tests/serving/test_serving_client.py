@@ -214,7 +214,7 @@ def test_photos_that_fail_are_named_and_the_rest_goes_on(
     negatives(report, noise_photos)
     reasons = {path.name: reason for path, reason in report.failed}
     assert set(reasons) == {"a.jpg", "1small.png"}
-    assert "expected a picture" in reasons["a.jpg"]
+    assert "expected an image" in reasons["a.jpg"]
     code = "400" if any_server.url.startswith("http") else "INVALID_ARGUMENT"
     assert f"the server returned {code}: " in reasons["1small.png"]
     assert "images: the café" in reasons["1small.png"]  # however TensorFlow escapes the rest
@@ -297,7 +297,7 @@ def test_an_answer_of_another_size(rest_server, noise_photos, tmp_path):
         ({"image": [b"x"]}, "expected an output image_bytes, received image"),
         ({"image_bytes": [b"x", b"y"]}, "expected 1 images, received 2"),
         ({"image_bytes": [3]}, "expected 1 images, received 0"),
-        ({"image_bytes": [b"x"]}, "expected a picture in a format"),
+        ({"image_bytes": [b"x"]}, "expected an image in a format"),
     ],
 )
 def test_wrong_answers_over_grpc(grpc_server, noise_photos, tmp_path, outputs, message):

@@ -185,3 +185,25 @@ def test_what_is_drawn_for_a_network_of_one_size():
 def test_mistakes(options, message):
     with pytest.raises(InputError, match=message):
         Delivery(**options).check()
+
+
+# --- 16 bits -------------------------------------------------------------------------------------
+
+
+def test_each_step_keeps_16_bits():
+    """As the same in 8 bits, with levels between those."""
+    photo = scene(600, 800)
+    small = images.resize(photo, 300, 400)
+    drawn = images.as_kind(drawing(300, 400), np.uint16)
+    drawn[:, :, 1] += np.arange(400, dtype=np.uint16)
+    coarse = images.as_kind(drawn, np.uint8)
+    for step in (
+        lambda photo, result: guided.enlarge(photo, small, result),
+        lambda photo, result: guided.keep_chroma(images.resize(photo, 300, 400), result),
+        lambda photo, result: guided.blend(images.resize(photo, 300, 400), result, 0.6),
+        lambda photo, result: images.match_brightness(result, photo),
+    ):
+        deep = step(photo, drawn)
+        assert deep.dtype == np.uint16
+        assert len(np.unique(deep % 257)) > 200
+        np.testing.assert_allclose(deep / 257, step(photo, coarse), atol=1.5)

@@ -1,7 +1,9 @@
 """What output files hold: format, quality, metadata, profile, alpha."""
 
+import dataclasses
 import io
 
+import cv2
 import numpy as np
 import pytest
 from pictures import files_in, jpeg, make_negative, negative, network, noise, photos_in, ramps
@@ -125,6 +127,33 @@ def test_metadata_goes_into_results(tmp_path, kind):
     assert (told.exif, told.xmp, told.iptc) == (None, None, None)
 
 
+def test_exif_that_is_too_large_for_jpeg(tmp_path, capsys):
+    """It goes whole into other formats, without the maker's notes into JPEG, with a word."""
+    for name, tag in (("notes", 0x927C), ("comment", 0x9286)):
+        exif = Image.Exif()
+        exif[0x0110] = "Camera"
+        exif.get_ifd(0x8769).update({0x9003: "2024:05:06 07:08:09", tag: bytes(70000)})
+        Image.fromarray(ramps(30, 40)).save(tmp_path / f"{name}.webp", exif=exif)
+    for kind in ("jpeg", "png"):
+        stylize_paths(
+            make_negative, [tmp_path / "notes.webp", tmp_path / "comment.webp"], tmp_path / kind,
+            photo=PhotoOptions(format=kind), progress=True,
+        )  # fmt: skip
+        said = capsys.readouterr().err
+        assert ("notes.webp: its EXIF is larger than a JPEG can hold: the" in said) == (
+            kind == "jpeg"
+        )
+        assert ("comment.webp: its EXIF is larger than a JPEG can hold, and" in said) == (
+            kind == "jpeg"
+        )
+    for path, tags in (("jpeg/notes.jpg", 1), ("png/notes.png", 2), ("png/comment.png", 2)):
+        with Image.open(tmp_path / path) as image:
+            exif = image.getexif()
+            assert exif[0x0110] == "Camera" and len(exif.get_ifd(0x8769)) == tags
+    with Image.open(tmp_path / "jpeg" / "comment.jpg") as image:
+        assert 0x0110 not in image.getexif()
+
+
 def test_metadata_of_tiffs_says_nothing_about_how_they_were_stored(tmp_path):
     exif = Image.Exif()
     exif[0x0110], exif[0x013B] = "Camera", "Anna"
@@ -174,6 +203,63 @@ def test_tiffs_with_alpha_say_so(tmp_path):
         assert image.tag_v2[338] == (2,)
 
 
+@pytest.mark.parametrize("with_alpha", [False, True])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_16_bits(tmp_path, suffix, with_alpha):
+    """The network's output to the nearest of 65536 levels, with all that the file says."""
+    rgb = ramps(280, 300)
+    alpha = np.full((280, 300), 77, np.uint8) if with_alpha else None
+    exif = Image.Exif()
+    exif[0x0110] = "Camera"
+    exif.get_ifd(0x8769)[0x9003] = "2024:05:06 07:08:09"
+    told = images.Metadata(exif=exif.tobytes()[6:], xmp=b"<x/>", dpi=(300, 300))
+    images.write_photo(tmp_path / f"a{suffix}", rgb, alpha, metadata=told)
+    stylizer = Stylizer(network(lambda x: x * 0.1), match_brightness=False)
+    options = PhotoOptions(bits=16)
+    (path,) = stylize_paths(
+        stylizer, tmp_path / f"a{suffix}", tmp_path / "o", photo=options
+    ).written
+    assert path.suffix == suffix
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    wanted = ((rgb / 127.5 - 1) * 0.1 + 1) * 32767.5
+    assert pixels.dtype == np.uint16
+    np.testing.assert_allclose(pixels[:, :, 2::-1], wanted, atol=1)
+    photo = images.read_photo(path)
+    np.testing.assert_allclose(photo.rgb, wanted / 257, atol=0.51)
+    assert (photo.alpha is None) != with_alpha
+    if with_alpha:
+        np.testing.assert_array_equal(photo.alpha, alpha)
+    assert photo.metadata.xmp == b"<x/>" and round(photo.metadata.dpi[0]) == 300
+    read = Image.Exif()
+    read.load(photo.metadata.exif)
+    assert (read[0x0110], read.get_ifd(0x8769)[0x9003]) == ("Camera", "2024:05:06 07:08:09")
+    assert photo.metadata.profile is not None
+
+
+def test_16_bits_of_enlarged_and_compared_photos(tmp_path):
+    images.write_photo(tmp_path / "a.jpg", cv2.GaussianBlur(ramps(600, 500), (0, 0), 9))
+    stylizer = Stylizer(network(lambda x: x * 0.5), draw_side=256, strength=0.9)
+    options = PhotoOptions(bits=16)
+    (path,) = stylize_paths(
+        stylizer, tmp_path / "a.jpg", tmp_path, photo=options, compare=True
+    ).written
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert path.name == "a_compare.png" and pixels.dtype == np.uint16
+    photo, made = np.split(pixels, 2, axis=1)
+    assert not (photo % 257).any()
+    assert len(np.unique(made)) > 1000
+
+
+def test_16_bits_where_there_are_none(tmp_path):
+    photos_in(tmp_path, "a.png")
+    options = PhotoOptions(bits=16)
+    for wrong in ({"format": "jpeg"}, {"bits": 12}, {"keep_profile": True}):
+        with pytest.raises(InputError, match="expected 8"):
+            dataclasses.replace(options, **wrong).check()
+    with pytest.raises(InputError, match="bits: expected 8, or 16 for png and tiff"):
+        stylize_paths(make_negative, tmp_path / "a.png", tmp_path / "b.jpg", photo=options)
+
+
 def test_a_damaged_jpeg_is_done_and_named(tmp_path):
     inputs = [CASES / "damaged_middle.jpg", photos_in(tmp_path, "a.png") / "a.png"]
     report = stylize_paths(make_negative, inputs, tmp_path / "out")
@@ -197,4 +283,4 @@ def test_any_exception_of_a_decoder_stops_nothing(tmp_path, monkeypatch):
 
     report = stylize_paths(make, photos, tmp_path / "out")
     assert [path.name for path in report.written] == ["a.png"]
-    assert "b.webp: the picture is cut short or damaged" in report.failed[0][1]
+    assert "b.webp: the image is cut short or damaged" in report.failed[0][1]

@@ -4,8 +4,10 @@ import sys
 import types
 
 import commands
+import cv2
 import numpy as np
 import pytest
+from pictures import photos_in
 
 from animegan_tf import cli, images, styles
 
@@ -155,7 +157,7 @@ def test_a_damaged_photo_is_named_and_gives_status_1(run, photos, weights, tmp_p
     out = tmp_path / "out"
     status, printed, _ = run(photos, f"--output={out}", f"--checkpoint={weights}")
     assert status == 1
-    assert f"error: {photos / 'aa.jpg'}: expected a picture" in printed.err
+    assert f"error: {photos / 'aa.jpg'}: expected an image" in printed.err
     assert printed.out == f"2 written to {out}, 1 failed\n"
 
 
@@ -309,7 +311,7 @@ def test_end_to_end(photos, tmp_path):
     assert answer.stdout == f"3 written to {out}, 1 failed\n"
     errors = [line for line in answer.stderr.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
-    assert "c.jpg: expected a picture" in errors[0]
+    assert "c.jpg: expected an image" in errors[0]
     assert "OpenCV(" not in answer.stderr
     assert images.read_photo(out / "größe.jpg").rgb.shape == (259, 301, 3)
     assert images.read_photo(out / "a.png").rgb.shape == (6, 9, 3)
@@ -323,9 +325,39 @@ def test_a_result_s_own_name(run, photos, weights, tmp_path):
     status, printed, _ = run(*arguments, f"--output={tmp_path / 'x.jpg'}", "--quality=80")
     assert (status, printed.out) == (0, f"1 written to {tmp_path / 'x.jpg'}\n")
     np.testing.assert_allclose(images.read_photo(tmp_path / "x.jpg").rgb, 245, atol=2)
-    status, printed, _ = run(photos / "a.png", tmp_path / "y.jpg")
-    assert status == 1
-    assert f"animegan-stylize {photos / 'a.png'} --output={tmp_path / 'y.jpg'}" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["a.png", "y.jpg"], "a.png --output=y.jpg"),
+        (["a.png", "my out.png"], "a.png '--output=my out.png'"),
+        (["a.png", "b.png", "new"], "a.png b.png --output=new"),
+        (["a.png", "there"], "a.png --output=there"),
+        (["a.png", "b.png"], None),
+        (["a.png", "b.png", "y.jpg"], None),
+    ],
+)
+def test_outputs_without_their_flag(run, tmp_path, monkeypatch, arguments, meant):
+    photos_in(tmp_path, "a.png", "b.png")
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path)
+    status, printed, _ = run(*arguments)
+    hint = "" if meant is None else f"; for that output: animegan-stylize {meant}"
+    expected = "--output: expected a folder for the results, received nothing"
+    assert (status, printed.err) == (1, f"error: {expected}{hint}\n")
+
+
+def test_bits_of_photos_and_of_videos(run, photos, weights, tmp_path):
+    arguments = (photos / "a.png", f"--checkpoint={weights}", f"--output={tmp_path / 'out'}")
+    status, _, _ = run(*arguments, "--bits=16")
+    made = cv2.imread(str(tmp_path / "out" / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert (status, made.dtype, made[0, 0, 0]) == (0, np.uint16, 245 * 257 + 1)
+    assert run(*arguments, "--bits=10", "--codec=hevc", "--overwrite")[0] == 0
+    made = cv2.imread(str(tmp_path / "out" / "a.png"), cv2.IMREAD_UNCHANGED)
+    assert made.dtype == np.uint8
+    status, printed, _ = run(*arguments, "--bits=12")
+    assert status == 1 and "bits: expected 8" in printed.err
 
 
 def test_formats_and_what_is_passed_over(run, photos, weights, tmp_path):
@@ -351,6 +383,9 @@ def test_standard_input_and_output(run, photos, weights, tmp_path, monkeypatch):
     status, _, _ = run("-", "--output=-", "--format=jpeg", f"--checkpoint={weights}")
     assert status == 0
     np.testing.assert_allclose(images.decode_photo(received.getvalue(), "-").rgb, 245, atol=2)
+    for arguments in (["none.jpg", "--output=-"], [photos, "--output=-"]):
+        status, printed, _ = run(*arguments, f"--checkpoint={weights}")
+        assert status == 1 and "photos: expected a photo's file or -, received" in printed.err
 
 
 def test_a_summary_in_any_encoding(run, photos, weights, tmp_path, monkeypatch):

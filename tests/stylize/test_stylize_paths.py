@@ -2,6 +2,8 @@
 
 import errno
 import os
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from places import TESTS
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.stylize import progress
 from animegan_tf.stylize.batch import stylize_paths
 from animegan_tf.stylize.options import PhotoOptions
 from animegan_tf.stylize.stylizer import Stylizer
@@ -65,7 +68,12 @@ def test_photos_are_done_once(tmp_path, monkeypatch):
     photos_in(tmp_path, "photos/a.png")
     monkeypatch.chdir(tmp_path)
     inputs = ["photos", "photos/a.png", tmp_path / "photos" / ".." / "photos" / "a.png"]
-    assert stylize_paths(make_negative, inputs, "out").written == (Path("out/a.png"),)
+    report = stylize_paths(make_negative, inputs, "out")
+    assert (report.written, report.notes) == ((Path("out/a.png"),), ())
+    (tmp_path / "photos" / "z.png").symlink_to("a.png")
+    report = stylize_paths(make_negative, "photos", "again")
+    assert report.written == (Path("again/a.png"),)
+    assert report.notes == (f"passed over, other names of files: {Path('photos/z.png')}",)
 
 
 def test_no_two_photos_share_a_result(tmp_path):
@@ -170,9 +178,9 @@ def test_unreadable_files_are_named_and_the_rest_goes_on(tmp_path, capsys):
     report = stylize_paths(make_negative, [photos], tmp_path / "out", progress=True)
     assert files_in(tmp_path / "out") == ["a.png", "d.png"]
     assert [path.name for path, _ in report.failed] == ["b.jpg", "c.heic"]
-    assert "expected a picture in a format" in report.failed[0][1]
+    assert "expected an image in a format" in report.failed[0][1]
     errors = capsys.readouterr().err
-    assert f"error: {photos / 'b.jpg'}: expected a picture" in errors
+    assert f"error: {photos / 'b.jpg'}: expected an image" in errors
     assert "c.heic" in errors
 
 
@@ -195,6 +203,24 @@ def test_nothing_is_printed_unless_asked(tmp_path, capfd):
     (photos / "b.jpg").write_bytes(b"")
     assert stylize_paths(make_negative, [photos], tmp_path / "out").failed
     assert capfd.readouterr() == ("", "")
+
+
+def test_long_steps_are_said(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(progress, "_LONG", 1)
+    path = photos_in(tmp_path, "a.png") / "a.png"
+
+    def slowly(rgb):
+        progress.step("drawing at 9x6")
+        time.sleep(2.2)
+        return 255 - rgb
+
+    stylize_paths(lambda: slowly, path, tmp_path / "out", progress=True)
+    assert capsys.readouterr().err == (f"{path}: drawing at 9x6, which takes more than 1 seconds\n")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    stylize_paths(lambda: slowly, path, tmp_path / "again", progress=True)
+    shown = capsys.readouterr().err
+    assert shown.count(f"00:01<?, ?photo/s, {path}: drawing at 9x6") == 1
+    assert "takes more" not in shown
 
 
 def test_a_photo_that_vanishes_is_named(tmp_path):

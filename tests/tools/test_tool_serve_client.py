@@ -25,7 +25,7 @@ def test_the_command(any_server, noise_photos, tmp_path):
     first, *errors = done.stderr.splitlines()
     assert first == f"4 photos to {any_server.url}: animegan version 1"
     assert len(errors) == 1
-    assert errors[0].startswith(f"error: {noise_photos / 'bad.jpg'}: expected a picture")
+    assert errors[0].startswith(f"error: {noise_photos / 'bad.jpg'}: expected an image")
     for number in range(3):
         result = images.read_photo(out / f"{number}.png").rgb
         np.testing.assert_array_equal(result, 255 - noise(6, 9, seed=number))
