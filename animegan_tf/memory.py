@@ -9,6 +9,10 @@ GIGABYTE = 10**9
 
 # Of all the memory, where nothing says how much of it is in use.
 _SHARE = 0.5
+# Bytes that a pixel takes while an image or a frame is decoded: copies of its own format, RGB and
+# alpha, and frames on their way through threads.
+_BYTES_PER_PIXEL = 24
+_MOST_PIXELS = 2**31 - 1
 
 
 def available(root="/"):
@@ -24,6 +28,12 @@ def available(root="/"):
         if free is not None
     ]
     return max(0, min(found)) if found else _share_of_all()
+
+
+def most_pixels():
+    """How many pixels an image or a frame can have to be decoded in the memory that is free."""
+    free = available()
+    return _MOST_PIXELS if free is None else min(_MOST_PIXELS, max(1, free // _BYTES_PER_PIXEL))
 
 
 def cores(root="/"):

@@ -27,6 +27,13 @@ def test_what_the_kernel_calls_available(machine):
     assert memory.available(machine) == 8 * 2**30
 
 
+def test_pixels_that_fit(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 24 * 1000)
+    assert memory.most_pixels() == 1000
+    monkeypatch.setattr(memory, "available", lambda: None)
+    assert memory.most_pixels() == 2**31 - 1
+
+
 def test_the_limit_of_a_container(machine):
     """It sees its own group at the top."""
     write(

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -14,6 +15,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.images import colours, formats, metadata
 from animegan_tf.images.metadata import Metadata
@@ -25,8 +27,8 @@ _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "PSD", "ICO",
     "QOI", "SGI", "PCX", "SUN", "DDS", "HEIF", "JXL",
 )  # fmt: skip
-# As OpenCV, which this library read photos with before.
-_MOST_PIXELS = 2**30
+# Opened without a look at the free memory, which takes longer than opening a training image.
+_SMALL = 2**23
 _DNG_VERSION, _SUB_IFDS, _PHOTOMETRIC = 50706, 330, 262
 # Colour filter array, and linear raw.
 _RAW_PHOTOMETRICS = (32803, 34892)
@@ -96,6 +98,32 @@ def decode_photo(data, path):
     return photo
 
 
+def size_of(data, name):
+    """(height, width) of an image as its header says, before it is decoded or turned upright.
+
+    data: the bytes of its file. None where they cannot be read. Raises `InputError` with `name` for
+    more pixels than there is memory for.
+    """
+    try:
+        image = _open(data, name)
+        if image is not None:
+            return image.height, image.width
+        tags = _tiff_tags(data)
+        width, height = (int(tags[tag]) for tag in (256, 257))
+    except InputError:
+        raise
+    except Exception:  # Pillow raises all kinds for damaged files
+        return None
+    most = memory.most_pixels() if height * width > _SMALL else _SMALL
+    if height * width > most:
+        raise _too_large(name, f"{width}x{height}", most)
+    return height, width
+
+
+def _too_large(name, size, most):
+    return InputError(f"{name}: {size}, more than the {most:,} pixels that there is memory for")
+
+
 def digest_of(path):
     """A text that stands for the content of a photo's file; None if it cannot be read."""
     try:
@@ -116,12 +144,16 @@ def _open(data, path):
     """The open image of Pillow, or None for what it does not know."""
     _register(formats.kind_of(data[: formats.HEAD]), path)
     try:
-        with _many_pixels():
-            image = Image.open(io.BytesIO(data), formats=_known())
+        image = _opened(data, _SMALL)
     except UnidentifiedImageError:
         return None
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: the picture cannot be decoded: {error}") from error
+    except Image.DecompressionBombError:
+        most = memory.most_pixels()
+        try:
+            image = _opened(data, most)
+        except Image.DecompressionBombError as error:
+            pixels = int(re.search(r"\d+", str(error))[0])
+            raise _too_large(path, f"{pixels:,} pixels", most) from error
     if isinstance(image, TiffImagePlugin.TiffImageFile) and _is_raw(image):
         raise InputError(f"{path}: {_RAW}")
     return image
@@ -148,13 +180,14 @@ def _register(kind, path):
             ) from error
 
 
-@contextlib.contextmanager
-def _many_pixels():
-    """Pillow's limit, a variable of its module, as high as ours."""
-    with _LOCK:
-        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, _MOST_PIXELS // 2
+def _opened(data, most):
+    """`Image.open` for images of up to `most` pixels; some formats decode or allocate here."""
+    with _LOCK, warnings.catch_warnings():
+        # Pillow warns at its limit, a variable of its module, and raises at twice that.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most // 2
         try:
-            yield
+            return Image.open(io.BytesIO(data), formats=_known())
         finally:
             Image.MAX_IMAGE_PIXELS = usual
 
@@ -214,7 +247,7 @@ def _upright(image):
     """(the image turned as its EXIF says, whether it was); one with damaged EXIF as it is."""
     try:
         turned = image.getexif().get(0x0112, 1) not in (0, 1)
-        return ImageOps.exif_transpose(image), turned
+        return ImageOps.exif_transpose(image) if turned else image, turned
     except Exception:  # Pillow's reader of tags raises many kinds
         return image, False
 
@@ -261,6 +294,7 @@ def _by_opencv(data, path):
     pixels, tags = None, _tiff_tags(data)
     # It takes planes of colours for stripes, and gray with alpha for gray.
     if tags and tags.get(284) != 2 and tags.get(277) != 2:
+        size_of(data, path)
         try:
             pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         except cv2.error as error:  # for instance more pixels than OpenCV allows
