@@ -5,6 +5,7 @@ Imports nothing large, so that `--help` is fast.
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 
@@ -40,14 +41,14 @@ def _import_tensorflow():
 
 @contextlib.contextmanager
 def muted_stderr():
-    """Hide the error stream of libraries; it is shown if an exception is raised."""
+    """Hide the error stream of libraries; it is shown if there is an error."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(stderr, 2)
             kept.seek(0)
             sys.stderr.write(kept.read().decode("utf-8", "replace"))
@@ -99,6 +100,8 @@ def run(main, module_name, doc, groups=None):
             flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
     def guarded(argv):
+        # As Ctrl-C does: what is written aside is removed.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         logging.set_verbosity(logging.WARNING)
         if hasattr(sys.stdout, "reconfigure"):
             # Names that the terminal's encoding does not have end no run.

@@ -19,12 +19,17 @@ def available(root="/"):
     """The bytes that this process can take without swapping, or None where that is not known.
 
     On Linux what the kernel calls available, or less where a control group (a container, a batch
-    job) limits it. Elsewhere half of what the machine has. `root` is where /proc and /sys are.
+    job) or the process's own limits (`ulimit -v` and `-d`) say so. Elsewhere half of what the
+    machine has. `root` is where /proc and /sys are.
     """
     root = Path(root)
     found = [
         free
-        for free in (_field(root / "proc/meminfo", "MemAvailable:"), *_control_groups(root))
+        for free in (
+            _field(root / "proc/meminfo", "MemAvailable:"),
+            *_control_groups(root),
+            *_own_limits(root),
+        )
         if free is not None
     ]
     return max(0, min(found)) if found else _share_of_all()
@@ -76,6 +81,21 @@ def _control_groups(root):
         else:
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
             yield _left(folder, *names)
+
+
+def _own_limits(root):
+    """What is left of the limits of this process."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    status = root / "proc/self/status"
+    for limit, name in (("RLIMIT_AS", "VmSize:"), ("RLIMIT_DATA", "VmData:")):
+        used = _field(status, name) if hasattr(resource, limit) else None
+        if used is not None:
+            most, _ = resource.getrlimit(getattr(resource, limit))
+            if most != resource.RLIM_INFINITY:
+                yield most - used
 
 
 def _processor_shares(root):

@@ -1,4 +1,5 @@
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -25,6 +26,18 @@ def machine(tmp_path):
 
 def test_what_the_kernel_calls_available(machine):
     assert memory.available(machine) == 8 * 2**30
+
+
+def test_the_limits_of_the_process(machine, monkeypatch):
+    """Those of `ulimit -v` and `-d`."""
+    write(machine, {"proc/self/status": "VmSize: 1048576 kB\nVmData: 524288 kB\n"})
+    limits = {resource.RLIMIT_AS: 3 * 2**30, resource.RLIMIT_DATA: -1}
+    monkeypatch.setattr(resource, "getrlimit", lambda limit: (limits[limit], -1))
+    assert memory.available(machine) == 2 * 2**30
+    limits[resource.RLIMIT_DATA] = 2**30
+    assert memory.available(machine) == 2**29
+    limits[resource.RLIMIT_AS] = 2**29
+    assert memory.available(machine) == 0
 
 
 def test_pixels_that_fit(monkeypatch):

@@ -26,6 +26,20 @@ def signatures(toy_saved_model):
     return {"loaded": loaded, **loaded.signatures}
 
 
+def test_a_full_disk_is_told_in_a_line_and_leftovers_are_removed(toy, tmp_path, monkeypatch):
+    leftover = tmp_path / "model" / f".{'0' * 32}.tmp"
+    (leftover / "variables").mkdir(parents=True)
+
+    def full(module, folder, **_):
+        message = f"{folder}/saved_model.pb.tmp1; No space left on device"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    with pytest.raises(OSError, match=r"model cannot be written: No space left on device$"):
+        saved_model.export_saved_model(toy, tmp_path / "model")
+    assert list((tmp_path / "model").iterdir()) == []
+
+
 def test_serving_default_takes_levels_of_any_size(signatures):
     (spec,) = signatures["serving_default"].structured_input_signature[1].values()
     assert (spec.dtype, spec.shape.as_list()) == (tf.uint8, [None, None, None, 3])

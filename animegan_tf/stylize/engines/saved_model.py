@@ -32,9 +32,9 @@ class SavedModelEngine(Engine):
     def __init__(self, folder):
         import tensorflow as tf
 
-        from animegan_tf.networks import graph_operators
+        from animegan_tf.networks import saved_model
 
-        graph_operators.check(folder)
+        saved_model.check(folder)
         try:
             # Keep the whole object: its signatures do not keep its variables alive.
             self._loaded = tf.saved_model.load(str(folder))

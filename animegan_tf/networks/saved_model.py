@@ -1,11 +1,13 @@
-"""Checks the operators of a SavedModel before TensorFlow loads it, which already runs some of them.
+"""SavedModels on disk: written, and checked before TensorFlow loads them.
 
-A SavedModel is a program: its operators can read and write files and open connections.
+A SavedModel is a program: its operators can read and write files and open connections, some of them
+as soon as it is loaded.
 """
 
 import re
 from pathlib import Path
 
+import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
@@ -19,6 +21,15 @@ _HARMLESS = frozenset((
 ))  # fmt: skip
 # Others that read files, or pass the names of files on.
 _READS = re.compile("File|Dataset|Snapshot|Proto|VocabRemapping|TPU|Risc|PyFunc|Remote|Rpc")
+
+
+def save(module, folder, signatures, options=None):
+    """`tf.saved_model.save`; raises `OSError` where that fails, such as on a full disk."""
+    try:
+        tf.saved_model.save(module, str(folder), signatures=signatures, options=options)
+    except tf.errors.OpError as error:
+        reason = error.message.rpartition("; ")[2]
+        raise OSError(f"{Path(folder).parent} cannot be written: {reason}") from error
 
 
 def check(folder):

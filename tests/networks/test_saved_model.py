@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from animegan_tf.errors import InputError
-from animegan_tf.networks import graph_operators
+from animegan_tf.networks import saved_model
 from animegan_tf.stylize.engines import SavedModelEngine
 
 SPEC = tf.TensorSpec((None, None, None, 3), tf.float32, "images")
@@ -72,13 +72,13 @@ def test_what_loading_alone_would_run_is_refused(tmp_path):
         lambda images: images + tf.cast(table.lookup(tf.constant("a")), tf.float32),
         table=table,
     )
-    with pytest.raises(InputError, match="was not loaded: .*InitializeTableFromTextFileV2"):
+    with pytest.raises(InputError, match=r"was not loaded: .*InitializeTableFromTextFileV2"):
         SavedModelEngine(folder)
 
 
 def test_files_that_tensorflow_would_read_instead_are_refused(tmp_path):
     folder = _save(tmp_path / "model", lambda images: -images)
-    graph_operators.check(folder)
+    saved_model.check(folder)
     (folder / "saved_model.cpb").write_bytes(b"anything")
     with pytest.raises(InputError, match="is not a readable SavedModel: it is split"):
         SavedModelEngine(folder)
@@ -100,5 +100,5 @@ def test_damaged_variables_are_named(tmp_path):
     SavedModelEngine(folder)
     index = folder / "variables" / "variables.index"
     index.write_bytes(index.read_bytes()[:-30])
-    with pytest.raises(InputError, match="variables.* is not a readable checkpoint"):
+    with pytest.raises(InputError, match=r"variables.* is not a readable checkpoint"):
         SavedModelEngine(folder)
