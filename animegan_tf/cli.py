@@ -90,6 +90,40 @@ def run(main, module_name, doc, groups=None):
     An `InputError`, an `OSError` (a missing file, a full disk) or a `TrainingError` is printed as
     one `error:` line with status 1; other exceptions are bugs and keep their traceback.
     """
+    _open_closed_streams()
+    with _without_a_reader():
+        _run(main, module_name, doc, groups)
+
+
+def _open_closed_streams():
+    """Open those of the standard streams that are closed, on nothing.
+
+    Otherwise the next file would have that number, and get what libraries print.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+@contextlib.contextmanager
+def _without_a_reader():
+    """Say nothing where standard output is a pipe whose reader has left, as in `--help | head`."""
+    try:
+        yield
+    except BrokenPipeError:
+        pass
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(main, module_name, doc, groups):
     if groups and any(word in _HELP[:-1] for word in sys.argv[1:]):
         print(_grouped_help(doc, groups))
         sys.exit(0)

@@ -13,6 +13,8 @@ _SHARE = 0.5
 # alpha, and frames on their way through threads.
 _BYTES_PER_PIXEL = 24
 _MOST_PIXELS = 2**31 - 1
+# Smaller files are read without a look at the free memory.
+_LARGE_FILE = 2**26
 
 
 def available(root="/"):
@@ -33,6 +35,20 @@ def available(root="/"):
         if free is not None
     ]
     return max(0, min(found)) if found else _share_of_all()
+
+
+def read_bytes(path):
+    """The bytes of a file. Raises `InputError` for one that does not fit into the free memory."""
+    path = Path(path)
+    size = path.stat().st_size
+    if size > _LARGE_FILE:
+        free = available()
+        if free is not None and size > free:
+            # Not above: exports are run where this module is alone.
+            from animegan_tf.errors import InputError
+
+            raise InputError(f"{path}: {size:,} bytes, more than the {free:,} that are free")
+    return path.read_bytes()
 
 
 def most_pixels():

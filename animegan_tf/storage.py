@@ -16,8 +16,8 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-# What some network file systems answer.
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp(\..+)?")
+# What some network file systems return for locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO)
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from animegan_tf import memory
+from animegan_tf import images, memory
+from animegan_tf.errors import InputError
+from animegan_tf.video import webp
 
 UNLIMITED = 9223372036854771712
 
@@ -38,6 +40,17 @@ def test_the_limits_of_the_process(machine, monkeypatch):
     assert memory.available(machine) == 2**29
     limits[resource.RLIMIT_AS] = 2**29
     assert memory.available(machine) == 0
+
+
+def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "sparse.jpg"
+    with path.open("wb") as file:
+        file.truncate(10**11)
+    monkeypatch.setattr(memory, "available", lambda: 10**9)
+    for read in (memory.read_bytes, images.read_photo, webp.Animation):
+        with pytest.raises(InputError, match=r"100,000,000,000 bytes, more than the 1,"):
+            read(path)
+    assert images.digest_of(path) is images.source_of(path) is None
 
 
 def test_pixels_that_fit(monkeypatch):

@@ -9,7 +9,6 @@ import tempfile
 import threading
 import warnings
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -70,7 +69,7 @@ def read_photo(path):
     `OSError` when it cannot be opened. A JPEG that is damaged inside is read as far as it goes and
     says so in `damage`.
     """
-    return decode_photo(Path(path).read_bytes(), path)
+    return decode_photo(memory.read_bytes(path), path)
 
 
 def decode_photo(data, path):
@@ -127,15 +126,15 @@ def _too_large(name, size, most):
 def digest_of(path):
     """A text that stands for the content of a photo's file; None if it cannot be read."""
     try:
-        return metadata.digest(Path(path).read_bytes())
-    except OSError:
+        return metadata.digest(memory.read_bytes(path))
+    except (OSError, InputError):
         return None
 
 
 def source_of(path):
     """The `digest_of` the photo that the result at `path` was made of; None where it is unknown."""
     try:
-        return metadata.read_source(_open(Path(path).read_bytes(), path))
+        return metadata.read_source(_open(memory.read_bytes(path), path))
     except Exception:  # it may be anything
         return None
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from animegan_tf import images, storage
+from animegan_tf import images, memory, storage
 from animegan_tf.errors import InputError
 from animegan_tf.serving.protocol import (
     Address,
@@ -306,7 +306,7 @@ class _Run:
 def _prepare(job, config):
     """Read a photo and encode it for sending. Raises `InputError` for unreadable files."""
     try:
-        data = job.photo.read_bytes()
+        data = memory.read_bytes(job.photo)
     except OSError as error:
         raise InputError(f"{job.photo}: {error.strerror or error}") from error
     photo = images.decode_photo(data, job.photo)
