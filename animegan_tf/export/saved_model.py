@@ -199,7 +199,8 @@ def _save(module, folder, input_type):
     signatures = {
         "serving_default": _signature(default, spec(input_type)),
         "image_bytes": _signature(module.from_bytes, encoded),
-        "raw": _signature(module.raw, spec("float32")),
+        # tf2onnx confuses an output with an input of the same name.
+        "raw": _signature(module.raw, spec("float32"), "stylized"),
     }
     # Only the signatures and their variables: no custom layers, no training code.
     served = tf.Module()
@@ -208,10 +209,11 @@ def _save(module, folder, input_type):
     saved_model.save(served, folder, signatures, options)
 
 
-def _signature(function, spec):
-    """A graph function with one input and one output, both named as `spec`."""
+def _signature(function, spec, output=None):
+    """A graph function with one input, named as `spec`, and one output, named so by default."""
+    name = output or spec.name
     return tf.function(
-        lambda tensor: {spec.name: function(tensor)}, input_signature=[spec], autograph=False
+        lambda tensor: {name: function(tensor)}, input_signature=[spec], autograph=False
     ).get_concrete_function()
 
 

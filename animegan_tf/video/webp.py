@@ -49,7 +49,7 @@ class Animation:
                     image.seek(number)
                     rgba = np.asarray(image.convert("RGBA"))
                     yield images.on_white(rgba[:, :, :3], rgba[:, :, 3]), milliseconds
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, Image.DecompressionBombError) as error:
             raise InputError(f"damaged: frame {number + 1} cannot be decoded") from error
         if self._cut:
             raise InputError(f"cut short: the file ends in frame {len(self.durations) + 1}")

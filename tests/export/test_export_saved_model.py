@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from pictures import noise, ramps
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 import animegan_tf
@@ -113,10 +114,28 @@ def test_image_bytes_decodes_jpeg_as_the_stylize_command_does(signatures, tmp_pa
 
 def test_raw(toy, signatures):
     batch = images.to_network(noise(24, 32))[None]
-    answer = signatures["raw"](images=batch)["images"].numpy()
+    answer = signatures["raw"](images=batch)["stylized"].numpy()
     np.testing.assert_allclose(answer, toy(batch), atol=1e-6)
     odd = images.to_network(noise(21, 30))[None]
-    assert signatures["raw"](images=odd)["images"].shape == (1, 21, 30, 3)
+    assert signatures["raw"](images=odd)["stylized"].shape == (1, 21, 30, 3)
+
+
+def test_raw_opens_in_other_runtimes(toy_saved_model):
+    """Which lack some operators, and have the modulo of negative numbers as in C."""
+    data = (toy_saved_model[0] / "1" / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
+    functions = {f.signature.name: f for f in graph.graph_def.library.function}
+    raw = graph.signature_def["raw"]
+    assert not set(raw.inputs) & set(raw.outputs)
+    caller = raw.outputs["stylized"].name.partition(":")[0]
+    (name,) = [n.attr["f"].func.name for n in graph.graph_def.node if n.name == caller]
+    waiting, operators = [name], []
+    while waiting:
+        for node in functions[waiting.pop()].node_def:
+            operators.append(node.op)
+            waiting += [v.func.name for v in node.attr.values() if v.func.name in functions]
+    assert "Conv2D" in operators and "FloorMod" in operators
+    assert not {"EnsureShape", "Neg"} & set(operators)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ TOOLS = sorted(path.stem for path in (ROOT / "tools").glob("*.py"))
 # Without arguments they would have something to do, or say more than a line.
 MISTAKES = {
     "benchmark": ("surplus",),
+    "fuzz": ("surplus",),
     "smooth_edges": ("--input=none", "--output=o"),
 }
 # Runs a command as Python would, and says as the last line of all what of these it has loaded.

@@ -61,7 +61,8 @@ class SavedModelEngine(Engine):
 
     def __call__(self, batch):
         try:
-            return self._run(images=batch)["images"].numpy()
+            (output,) = self._run(images=batch).values()
+            return output.numpy()
         except self._errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from error
         except self._errors.InvalidArgumentError as error:
