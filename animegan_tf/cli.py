@@ -123,6 +123,14 @@ def _without_a_reader():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _parsed(argv):
+    try:
+        return app.parse_flags_with_usage(argv)
+    except UnicodeDecodeError:
+        print("error: flagfile: expected text in UTF-8, received something else", file=sys.stderr)
+        sys.exit(1)
+
+
 def _run(main, module_name, doc, groups):
     if groups and any(word in _HELP[:-1] for word in sys.argv[1:]):
         print(_grouped_help(doc, groups))
@@ -151,7 +159,7 @@ def _run(main, module_name, doc, groups):
         sys.exit(status)
 
     try:
-        app.run(guarded)
+        app.run(guarded, flags_parser=_parsed)
     except SystemExit as stop:
         # absl exits with 1 after showing help.
         if stop.code == 1 and any(word in _HELP for word in sys.argv[1:]):

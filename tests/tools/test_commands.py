@@ -75,6 +75,13 @@ def test_streams_that_are_closed_end_nothing(tmp_path, redirected, status, said)
     assert said in done.stdout
 
 
+def test_a_flagfile_that_is_no_text(tmp_path):
+    (tmp_path / "a.flags").write_bytes(b"--output=a\n\x82\xff\0")
+    done = run_alone("-m", "animegan_tf.stylize", "--flagfile=a.flags", folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error: flagfile: expected text in UTF-8, received something else\n"
+
+
 def test_sigterm_removes_what_is_written_aside(tmp_path):
     code = (
         "import sys, signal; from animegan_tf import cli, storage\n"
