@@ -5,6 +5,7 @@ Imports nothing large, so that `--help` is fast.
 
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 
@@ -40,14 +41,14 @@ def _import_tensorflow():
 
 @contextlib.contextmanager
 def muted_stderr():
-    """Hide the error stream of libraries; it is shown if an exception is raised."""
+    """Hide the error stream of libraries; it is shown if there is an error."""
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(stderr, 2)
             kept.seek(0)
             sys.stderr.write(kept.read().decode("utf-8", "replace"))
@@ -89,6 +90,48 @@ def run(main, module_name, doc, groups=None):
     An `InputError`, an `OSError` (a missing file, a full disk) or a `TrainingError` is printed as
     one `error:` line with status 1; other exceptions are bugs and keep their traceback.
     """
+    _open_closed_streams()
+    with _without_a_reader():
+        _run(main, module_name, doc, groups)
+
+
+def _open_closed_streams():
+    """Open those of the standard streams that are closed, on nothing.
+
+    Otherwise the next file would have that number, and get what libraries print.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+
+
+@contextlib.contextmanager
+def _without_a_reader():
+    """Say nothing where standard output is a pipe whose reader has left, as in `--help | head`."""
+    try:
+        yield
+    except BrokenPipeError:
+        pass
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parsed(argv):
+    try:
+        return app.parse_flags_with_usage(argv)
+    except UnicodeDecodeError:
+        print("error: flagfile: expected text in UTF-8, received something else", file=sys.stderr)
+        sys.exit(1)
+
+
+def _run(main, module_name, doc, groups):
     if groups and any(word in _HELP[:-1] for word in sys.argv[1:]):
         print(_grouped_help(doc, groups))
         sys.exit(0)
@@ -99,6 +142,8 @@ def run(main, module_name, doc, groups=None):
             flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
     def guarded(argv):
+        # As Ctrl-C does: what is written aside is removed.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         logging.set_verbosity(logging.WARNING)
         if hasattr(sys.stdout, "reconfigure"):
             # Names that the terminal's encoding does not have end no run.
@@ -114,7 +159,7 @@ def run(main, module_name, doc, groups=None):
         sys.exit(status)
 
     try:
-        app.run(guarded)
+        app.run(guarded, flags_parser=_parsed)
     except SystemExit as stop:
         # absl exits with 1 after showing help.
         if stop.code == 1 and any(word in _HELP for word in sys.argv[1:]):

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import tqdm
 
-from animegan_tf import memory
+from animegan_tf import images, memory
 from animegan_tf.errors import InputError
 from animegan_tf.validation import check_whole
 
@@ -61,11 +61,11 @@ def decode_gray(data: bytes, name) -> np.ndarray:
 def _decode(data, name, mode):
     """`cv2.imdecode` with one kind of failure."""
     picture = None
-    if data:  # OpenCV fails an assertion on an empty buffer
-        try:
+    try:
+        if images.size_of(data, f"cannot decode {name}") is not None:
             picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
-        except cv2.error as error:  # for instance more pixels than OpenCV allows
-            raise InputError(f"cannot decode {name}: {error.err or error}") from error
+    except cv2.error as error:  # for instance more pixels than OpenCV allows
+        raise InputError(f"cannot decode {name}: {error.err or error}") from error
     if picture is None:
         raise InputError(f"cannot decode {name}: not a picture, or damaged ({len(data)} bytes)")
     return picture

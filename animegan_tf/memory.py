@@ -9,21 +9,52 @@ GIGABYTE = 10**9
 
 # Of all the memory, where nothing says how much of it is in use.
 _SHARE = 0.5
+# Bytes that a pixel takes while an image or a frame is decoded: copies of its own format, RGB and
+# alpha, and frames on their way through threads.
+_BYTES_PER_PIXEL = 24
+_MOST_PIXELS = 2**31 - 1
+# Smaller files are read without a look at the free memory.
+_LARGE_FILE = 2**26
 
 
 def available(root="/"):
     """The bytes that this process can take without swapping, or None where that is not known.
 
     On Linux what the kernel calls available, or less where a control group (a container, a batch
-    job) limits it. Elsewhere half of what the machine has. `root` is where /proc and /sys are.
+    job) or the process's own limits (`ulimit -v` and `-d`) say so. Elsewhere half of what the
+    machine has. `root` is where /proc and /sys are.
     """
     root = Path(root)
     found = [
         free
-        for free in (_field(root / "proc/meminfo", "MemAvailable:"), *_control_groups(root))
+        for free in (
+            _field(root / "proc/meminfo", "MemAvailable:"),
+            *_control_groups(root),
+            *_own_limits(root),
+        )
         if free is not None
     ]
     return max(0, min(found)) if found else _share_of_all()
+
+
+def read_bytes(path):
+    """The bytes of a file. Raises `InputError` for one that does not fit into the free memory."""
+    path = Path(path)
+    size = path.stat().st_size
+    if size > _LARGE_FILE:
+        free = available()
+        if free is not None and size > free:
+            # Not above: exports are run where this module is alone.
+            from animegan_tf.errors import InputError
+
+            raise InputError(f"{path}: {size:,} bytes, more than the {free:,} that are free")
+    return path.read_bytes()
+
+
+def most_pixels():
+    """How many pixels an image or a frame can have to be decoded in the memory that is free."""
+    free = available()
+    return _MOST_PIXELS if free is None else min(_MOST_PIXELS, max(1, free // _BYTES_PER_PIXEL))
 
 
 def cores(root="/"):
@@ -66,6 +97,21 @@ def _control_groups(root):
         else:
             names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
             yield _left(folder, *names)
+
+
+def _own_limits(root):
+    """What is left of the limits of this process."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    status = root / "proc/self/status"
+    for limit, name in (("RLIMIT_AS", "VmSize:"), ("RLIMIT_DATA", "VmData:")):
+        used = _field(status, name) if hasattr(resource, limit) else None
+        if used is not None:
+            most, _ = resource.getrlimit(getattr(resource, limit))
+            if most != resource.RLIM_INFINITY:
+                yield most - used
 
 
 def _processor_shares(root):

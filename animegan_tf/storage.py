@@ -3,13 +3,21 @@
 import contextlib
 import errno
 import os
+import re
+import shutil
 import sys
 import uuid
 from pathlib import Path
 
 import platformdirs
 
-# What some network file systems answer.
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp(\..+)?")
+# What some network file systems return for locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO)
 
 
@@ -33,11 +41,12 @@ def aside(path, suffix=""):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Hidden and not named as a picture, so that nobody lists it as one.
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp{suffix}")
+    temporary = _temporary(path.parent, suffix)
+    temporary.touch()
     try:
-        yield temporary
-        move(temporary, path)
+        with _held(temporary):
+            yield temporary
+            move(temporary, path)
     except OSError as error:
         # A full disk is told without a name.
         if error.errno is not None and error.filename is None:
@@ -45,6 +54,52 @@ def aside(path, suffix=""):
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def temporary_folder(parent):
+    """Yield a new folder in the folder `parent`; it is removed at the end if it is still there."""
+    path = _temporary(parent)
+    path.mkdir()
+    try:
+        with _held(path):
+            yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep(folder):
+    """Remove what processes that were killed have left of `aside` and `temporary_folder`."""
+    for path in Path(folder).iterdir() if fcntl and os.path.isdir(folder) else ():
+        if not _TEMPORARY.fullmatch(path.name) or path.is_symlink():
+            continue
+        with contextlib.suppress(OSError), _held(path, waiting=False):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _temporary(folder, suffix=""):
+    # Hidden and not named as an image, so that nobody lists it as one.
+    return Path(folder) / f".{uuid.uuid4().hex}.tmp{suffix}"
+
+
+@contextlib.contextmanager
+def _held(path, waiting=True):
+    """Lock a temporary file or folder, which says that its process is alive.
+
+    Without `waiting` raises `OSError` if another process holds it, or if that cannot be known.
+    """
+    opened = os.open(path, os.O_RDONLY) if fcntl else None
+    try:
+        if fcntl:
+            try:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if not waiting:
+                    raise
+        yield
+    finally:
+        if opened is not None:
+            os.close(opened)
 
 
 def move(made, path):

@@ -12,10 +12,8 @@ import datetime
 import hashlib
 import json
 import os
-import shutil
 import sys
 import urllib.parse
-import uuid
 from pathlib import Path
 
 from animegan_tf import storage, validation
@@ -301,10 +299,11 @@ def _ask_for_license(style, ask):
 
 def _fetch(style, base, folder, timeout):
     """Download the style into `folder`, atomically."""
-    work = folder.with_name(f".{style.name}-{uuid.uuid4().hex}.tmp")
-    with _disk_errors(folder.parent):
-        work.mkdir(parents=True)
-        try:
+    root = folder.parent
+    with _disk_errors(root):
+        root.mkdir(parents=True, exist_ok=True)
+        storage.sweep(root)
+        with storage.temporary_folder(root) as work:
             prefix = work / "fetched" / Path(style.path).name
             prefix.parent.mkdir()
             checksums = _download(style, style.address(base), prefix, timeout)
@@ -313,8 +312,6 @@ def _fetch(style, base, folder, timeout):
             _convert(style, style.address(base), prefix, made / RUN_WEIGHTS)
             storage.write_text(made / SOURCE, _source(style, base, checksums, made / RUN_WEIGHTS))
             _move(made, folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
 
 
 def _download(style, address, prefix, timeout):

@@ -1,10 +1,13 @@
 import os
+import resource
 import sys
 from pathlib import Path
 
 import pytest
 
-from animegan_tf import memory
+from animegan_tf import images, memory
+from animegan_tf.errors import InputError
+from animegan_tf.video import webp
 
 UNLIMITED = 9223372036854771712
 
@@ -25,6 +28,36 @@ def machine(tmp_path):
 
 def test_what_the_kernel_calls_available(machine):
     assert memory.available(machine) == 8 * 2**30
+
+
+def test_the_limits_of_the_process(machine, monkeypatch):
+    """Those of `ulimit -v` and `-d`."""
+    write(machine, {"proc/self/status": "VmSize: 1048576 kB\nVmData: 524288 kB\n"})
+    limits = {resource.RLIMIT_AS: 3 * 2**30, resource.RLIMIT_DATA: -1}
+    monkeypatch.setattr(resource, "getrlimit", lambda limit: (limits[limit], -1))
+    assert memory.available(machine) == 2 * 2**30
+    limits[resource.RLIMIT_DATA] = 2**30
+    assert memory.available(machine) == 2**29
+    limits[resource.RLIMIT_AS] = 2**29
+    assert memory.available(machine) == 0
+
+
+def test_a_file_larger_than_the_memory_is_not_read(tmp_path, monkeypatch):
+    path = tmp_path / "sparse.jpg"
+    with path.open("wb") as file:
+        file.truncate(10**11)
+    monkeypatch.setattr(memory, "available", lambda: 10**9)
+    for read in (memory.read_bytes, images.read_photo, webp.Animation):
+        with pytest.raises(InputError, match=r"100,000,000,000 bytes, more than the 1,"):
+            read(path)
+    assert images.digest_of(path) is images.source_of(path) is None
+
+
+def test_pixels_that_fit(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 24 * 1000)
+    assert memory.most_pixels() == 1000
+    monkeypatch.setattr(memory, "available", lambda: None)
+    assert memory.most_pixels() == 2**31 - 1
 
 
 def test_the_limit_of_a_container(machine):

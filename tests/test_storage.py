@@ -52,6 +52,41 @@ def test_a_failing_writer_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+_WRITE = """
+import sys
+from animegan_tf import storage
+with storage.aside(sys.argv[1], ".tflite") as file, storage.temporary_folder(sys.argv[2]) as folder:
+    file.write_bytes(b"half")
+    (folder / "a").write_bytes(b"half")
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_what_a_killed_process_leaves_is_removed_by_the_next(tmp_path):
+    command = [sys.executable, "-c", _WRITE, tmp_path / "a.tflite", tmp_path]
+    (tmp_path / ".a.tmp").write_text("of someone else")
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout.readline() == "held\n"
+        storage.sweep(tmp_path)
+        assert len(list(tmp_path.iterdir())) == 3  # it may still be at work
+        writer.kill()
+    storage.sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".a.tmp"]
+    storage.sweep(tmp_path / "none")
+
+
+def test_a_temporary_folder_that_is_moved_stays(tmp_path):
+    with storage.temporary_folder(tmp_path) as folder:
+        (folder / "a").write_text("a")
+        storage.move(folder, tmp_path / "made")
+    with storage.temporary_folder(tmp_path) as folder:
+        (folder / "b").write_text("b")
+    assert [path.name for path in tmp_path.rglob("*")] == ["made", "a"]
+
+
 _HOLD = """
 import sys
 from animegan_tf import storage

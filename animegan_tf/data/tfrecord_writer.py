@@ -190,6 +190,7 @@ def _write_shard(output, shard):
     import tensorflow as tf
 
     path, size, pictures = output / shard.file, 0, []
+    storage.sweep(output)
     with storage.aside(path) as temporary:
         try:
             with tf.io.TFRecordWriter(str(temporary)) as writer:

@@ -3,9 +3,7 @@
 import errno
 import json
 import os
-import shutil
 import statistics
-import uuid
 from pathlib import Path
 
 import cv2
@@ -17,7 +15,7 @@ from animegan_tf import images, storage
 from animegan_tf.errors import InputError
 from animegan_tf.export import check, serving_files
 from animegan_tf.export.serving_graph import ServedGenerator
-from animegan_tf.networks import tf1
+from animegan_tf.networks import saved_model, tf1
 from animegan_tf.networks.generator import generator_arch, properties, size_multiple
 from animegan_tf.recipes import TRAINED_SIDE
 from animegan_tf.stylize.engines.saved_model import SAVED_MODEL_PROPERTIES
@@ -100,19 +98,20 @@ def export_saved_model(
     path = Path(output)
     new = not path.exists()
     path.mkdir(parents=True, exist_ok=True)
-    temporary = path / f".{uuid.uuid4().hex}.tmp"
+    storage.sweep(path)
     try:
-        _write(temporary, model, frozen, served, path.name)
-        report = {
-            "arch": generator_arch(model),
-            "frozen": frozen,
-            **served,
-            "bytes": sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file()),
-            **_check(temporary, model, photos, input_type, encoding, match_brightness),
-        }
-        folder = _put(temporary, path, version)
+        with storage.temporary_folder(path) as temporary:
+            _write(temporary, model, frozen, served, path.name)
+            files = [file for file in temporary.rglob("*") if file.is_file()]
+            report = {
+                "arch": generator_arch(model),
+                "frozen": frozen,
+                **served,
+                "bytes": sum(file.stat().st_size for file in files),
+                **_check(temporary, model, photos, input_type, encoding, match_brightness),
+            }
+            folder = _put(temporary, path, version)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
         if new and not any(path.iterdir()):
             path.rmdir()
     serving_files.write_configurations(path, path.name)
@@ -200,19 +199,21 @@ def _save(module, folder, input_type):
     signatures = {
         "serving_default": _signature(default, spec(input_type)),
         "image_bytes": _signature(module.from_bytes, encoded),
-        "raw": _signature(module.raw, spec("float32")),
+        # tf2onnx confuses an output with an input of the same name.
+        "raw": _signature(module.raw, spec("float32"), "stylized"),
     }
     # Only the signatures and their variables: no custom layers, no training code.
     served = tf.Module()
     served.weights = module.weights
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-    tf.saved_model.save(served, str(folder), signatures=signatures, options=options)
+    saved_model.save(served, folder, signatures, options)
 
 
-def _signature(function, spec):
-    """A graph function with one input and one output, both named as `spec`."""
+def _signature(function, spec, output=None):
+    """A graph function with one input, named as `spec`, and one output, named so by default."""
+    name = output or spec.name
     return tf.function(
-        lambda tensor: {spec.name: function(tensor)}, input_signature=[spec], autograph=False
+        lambda tensor: {name: function(tensor)}, input_signature=[spec], autograph=False
     ).get_concrete_function()
 
 

@@ -106,10 +106,14 @@ class ServedGenerator:
         height, width = tf.unstack(tf.shape(images)[1:3])
         padded = tf.pad(
             images,
-            [[0, 0], [0, -height % self._multiple], [0, -width % self._multiple], [0, 0]],
+            [[0, 0], [0, self._missing(height)], [0, self._missing(width)], [0, 0]],
             "REFLECT",
         )
         return self._run(padded)[:, :height, :width]
+
+    def _missing(self, side):
+        """Pixels up to the next multiple; other runtimes disagree on the modulo of negatives."""
+        return (self._multiple - side % self._multiple) % self._multiple
 
 
 def _decode(data):

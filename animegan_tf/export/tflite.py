@@ -109,6 +109,7 @@ def export_tflite(
         size=size,
         own={**properties(model), "quantize": quantize},
     )
+    storage.sweep(path.parent)
     with storage.aside(path, SUFFIX) as temporary:
         temporary.write_bytes(file)
         outputs, measured = check.run_alone("tflite", temporary, {SIGNATURE: inputs})

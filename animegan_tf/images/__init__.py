@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         digest_of,
         photo_of,
         read_photo,
+        size_of,
         source_of,
     )
     from animegan_tf.images.sizes import (
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "formats": "JPEG_SUFFIXES PHOTO_SUFFIXES RESULT_SUFFIXES result_suffix",
     "metadata": "Metadata",
-    "read": "Photo decode_photo digest_of photo_of read_photo source_of",
+    "read": "Photo decode_photo digest_of photo_of read_photo size_of source_of",
     "sizes": "PUBLISHED_MIN_SIDE PUBLISHED_MULTIPLE enlarged_size limit_side pad_to_multiple "
     "pad_to_size preprocess_published published_size resize side_by_side size_within",
     "values": "as_kind brightness_scale check_rgb even_choice fill_transparent luma "

@@ -3,17 +3,18 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import tempfile
 import threading
 import warnings
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
 from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
+from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.images import colours, formats, metadata, tiff
 from animegan_tf.images.metadata import Metadata
@@ -25,8 +26,8 @@ _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "PSD", "ICO",
     "QOI", "SGI", "PCX", "SUN", "DDS", "HEIF", "JXL",
 )  # fmt: skip
-# Larger images are refused.
-_MOST_PIXELS = 2**30
+# Opened without a look at the free memory, which takes longer than opening a training image.
+_SMALL = 2**23
 _DNG_VERSION, _SUB_IFDS, _PHOTOMETRIC = 50706, 330, 262
 # Colour filter array, and linear raw.
 _RAW_PHOTOMETRICS = (32803, 34892)
@@ -78,7 +79,7 @@ def read_photo(path: str | os.PathLike) -> Photo:
     and its `damage` is set. Raises `InputError` with the path for a file that is no image, is cut
     short or is a raw photo, and `OSError` when it cannot be opened.
     """
-    return decode_photo(Path(path).read_bytes(), path)
+    return decode_photo(memory.read_bytes(path), path)
 
 
 def decode_photo(data: bytes, path: str | os.PathLike) -> Photo:
@@ -104,18 +105,48 @@ def decode_photo(data: bytes, path: str | os.PathLike) -> Photo:
             raise InputError(f"{path}: the image is cut short or damaged ({reason})") from error
 
 
+def size_of(data, name):
+    """(height, width) of an image as its header says, before it is decoded or turned upright.
+
+    data: the bytes of its file. None where they cannot be read. Raises `InputError` with `name` for
+    more pixels than there is memory for.
+    """
+    try:
+        image = _open(data, name)
+        if image is not None:
+            return image.height, image.width
+        tags = tiff.directory(data)
+        height, width = (int(tags[tag]) for tag in (257, 256))
+    except InputError:
+        raise
+    except Exception:  # Pillow raises all kinds for damaged files
+        return None
+    _refuse_large(height, width, name)
+    return height, width
+
+
+def _refuse_large(height, width, name):
+    most = memory.most_pixels() if height * width > _SMALL else _SMALL
+    if height * width > most:
+        raise _too_large(name, f"{width}x{height}", most)
+
+
+def _too_large(name, size, most):
+    return InputError(f"{name}: {size}, more than the {most:,} pixels that there is memory for")
+
+
 def digest_of(path: str | os.PathLike) -> str | None:
     """A hash of the content of a photo's file; None if it cannot be read."""
     try:
-        return metadata.digest(Path(path).read_bytes())
-    except OSError:
+        return metadata.digest(memory.read_bytes(path))
+    except (OSError, InputError):
         return None
 
 
 def source_of(path: str | os.PathLike) -> str | None:
     """The `digest_of` the photo whose output is at `path`; None where it is unknown."""
     try:
-        return metadata.read_source(_open(Path(path).read_bytes(), path))
+        return metadata.read_source(_open(memory.read_bytes(path), path))
     except Exception:  # it may be anything
         return None
 
@@ -124,12 +155,16 @@ def _open(data, path):
     """The open image of Pillow, or None for what it does not know."""
     _register(formats.kind_of(data[: formats.HEAD]), path)
     try:
-        with _many_pixels():
-            return Image.open(io.BytesIO(data), formats=_known())
+        return _opened(data, _SMALL)
     except UnidentifiedImageError:
         return None
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{path}: the image cannot be decoded: {error}") from error
+    except Image.DecompressionBombError:
+        most = memory.most_pixels()
+        try:
+            return _opened(data, most)
+        except Image.DecompressionBombError as error:
+            pixels = int(re.search(r"\d+", str(error))[0])
+            raise _too_large(path, f"{pixels:,} pixels", most) from error
 
 
 def _known():
@@ -154,14 +189,22 @@ def _register(kind, path):
 
 
 @contextlib.contextmanager
-def _many_pixels():
-    """Pillow's limit, a variable of its module, as high as ours."""
-    with _LOCK:
-        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, _MOST_PIXELS // 2
+def _limited(most):
+    """Pillow's limit of pixels, a variable of its module, is `most` meanwhile."""
+    with _LOCK, warnings.catch_warnings():
+        # Pillow warns at its limit, and raises at twice that.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        usual, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, most // 2
         try:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS = usual
+
+
+def _opened(data, most):
+    """`Image.open` for images of up to `most` pixels; some formats decode or allocate here."""
+    with _limited(most):
+        return Image.open(io.BytesIO(data), formats=_known())
 
 
 def _is_raw(data, tags):
@@ -184,7 +227,8 @@ def _decoded(data, kind, path):
     pixels, orientation, notes, number = None, None, (), 1
     if tiff.is_unusual(tags):
         orientation = tags.get(tiff.ORIENTATION, 1)
-        with _many_pixels():
+        _refuse_large(*(int(tags[tag]) for tag in (257, 256)), path)
+        with _limited(2**62):  # of bytes, which it opens as pixels
             image, *pixels = tiff.read(data, tags)
     else:
         image = _open(data, path)

@@ -111,7 +111,8 @@ class LegacyUpsampling2D(keras.layers.Layer):
             align_corners=False,
             half_pixel_centers=False,
         )
-        doubled = tf.ensure_shape(doubled, self.compute_output_shape(inputs.shape))
+        # Not `ensure_shape`, an operator that TensorFlow.js and Core ML lack.
+        doubled.set_shape(self.compute_output_shape(inputs.shape))
         return tf.cast(doubled, inputs.dtype)
 
     def compute_output_shape(self, input_shape):

@@ -4,7 +4,7 @@ import tempfile
 
 import tensorflow as tf
 
-from animegan_tf.networks import metadata
+from animegan_tf.networks import metadata, saved_model
 from animegan_tf.networks.portable import portable_generator
 
 SIGNATURE = "stylize"
@@ -43,7 +43,7 @@ def convert_function(function, specs, mode="none"):
     module = tf.Module()
     module.run = tf.function(function, input_signature=specs, autograph=False)
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={SIGNATURE: module.run})
+        saved_model.save(module, folder, {SIGNATURE: module.run})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if mode in ("float16", "dynamic"):

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from animegan_tf import images, storage
+from animegan_tf import images, memory, storage
 from animegan_tf.errors import InputError
 from animegan_tf.serving.protocol import (
     Address,
@@ -267,18 +267,26 @@ class _Run:
         result, alpha = prepared.job.result, prepared.photo.alpha
         received = output
         if isinstance(output, bytes):
-            received = images.decode_photo(output, f"{self._config.server}: the output").rgb
-        if received.shape != prepared.drawn.shape:
-            raise InputError(
-                f"{self._config.server}: expected an image of {_size(prepared.drawn)}, received "
-                f"{_size(received)}"
-            )
+            name = f"{self._config.server}: the output"
+            # Before decoding, since a small file may hold a huge image.
+            size = images.size_of(output, name)
+            if size is not None:
+                self._check_size(prepared, size)
+            received = images.decode_photo(output, name).rgb
+        self._check_size(prepared, received.shape)
         rgb = self._config.delivery.finish(prepared.photo.rgb, prepared.drawn, received)
         unchanged = rgb is received and alpha is None and isinstance(output, bytes)
         if unchanged and _suffix_fits(output, result):
             storage.write_bytes(result, output)
         else:
             images.write_photo(result, rgb, alpha, metadata=prepared.photo.metadata)
+
+    def _check_size(self, prepared, shape):
+        if shape[:2] != prepared.drawn.shape[:2]:
+            raise InputError(
+                f"{self._config.server}: expected an image of {_size(prepared.drawn.shape)}, "
+                f"received {_size(shape)}"
+            )
 
     def _fail(self, job, error):
         self.failed.append((job.photo, str(error)))
@@ -298,7 +306,7 @@ class _Run:
 def _prepare(job, config):
     """Read a photo and encode it for sending. Raises `InputError` for unreadable files."""
     try:
-        data = job.photo.read_bytes()
+        data = memory.read_bytes(job.photo)
     except OSError as error:
         raise InputError(f"{job.photo}: {error.strerror or error}") from error
     photo = images.decode_photo(data, job.photo)
@@ -311,7 +319,7 @@ def _prepare(job, config):
         return _Prepared(job, photo, drawn, data)
     written, encoded = cv2.imencode(".png", drawn[:, :, ::-1])
     if not written:
-        raise InputError(f"{job.photo}: an image of {_size(drawn)} cannot be sent as PNG")
+        raise InputError(f"{job.photo}: an image of {_size(drawn.shape)} cannot be sent as PNG")
     return _Prepared(job, photo, drawn, encoded.tobytes())
 
 
@@ -336,8 +344,8 @@ def _suffix_fits(data, path):
     )
 
 
-def _size(rgb):
-    height, width = rgb.shape[:2]
+def _size(shape):
+    height, width = shape[:2]
     return f"{width}x{height}"
 
 

@@ -254,7 +254,10 @@ class VideoFile:
         """The `ToneMapper` for frames like FFmpeg's `decoded`, or None."""
         if self._keep_hdr:
             return None
-        tagged = self.stream.codec_tag in _DOLBY_TAGS and decoded.color_trc == _UNSPECIFIED
+        try:
+            tagged = self.stream.codec_tag in _DOLBY_TAGS and decoded.color_trc == _UNSPECIFIED
+        except UnicodeDecodeError:  # any four bytes, in a damaged file
+            tagged = False
         if tagged or tonemap.is_dolby_profile_5(decoded):
             raise InputError(
                 f"{self.path}: expected HDR10, HLG or SDR, received Dolby Vision profile 5, whose "

@@ -7,9 +7,6 @@ import av
 from animegan_tf import memory
 from animegan_tf.errors import InputError
 
-# What one pixel takes while a film is read: frames on their way through threads, and RGB.
-_BYTES_A_PIXEL = 24
-
 
 def open_input(path):
     """PyAV's container for the file at `path`.
@@ -38,17 +35,12 @@ def decoder_options():
 
     FFmpeg counts some rows and columns more than there are.
     """
-    return {"max_pixels": str(min(2**31 - 1, 2 * _most_pixels()))}
+    return {"max_pixels": str(min(2**31 - 1, 2 * memory.most_pixels()))}
 
 
 def check_size(path, height, width):
     """Raise `InputError` for frames that there is no memory for, which may have no size here."""
-    most = _most_pixels()
+    most = memory.most_pixels()
     if not 0 < height * width <= most:
         frames = f"frames of {width}x{height}, " if height * width else "frames without a size, or "
         raise InputError(f"{path}: {frames}more than the {most:,} pixels that there is memory for")
-
-
-def _most_pixels():
-    free = memory.available()
-    return 2**31 - 1 if free is None else max(1, free // _BYTES_A_PIXEL)

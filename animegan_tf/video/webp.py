@@ -7,7 +7,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from animegan_tf import images
+from animegan_tf import images, memory
 from animegan_tf.errors import InputError
 from animegan_tf.video.opening import check_size
 
@@ -25,7 +25,7 @@ class Animation:
         path = pathlib.Path(path)
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: expected an animated WebP, found a folder, device or pipe")
-        data = path.read_bytes()
+        data = memory.read_bytes(path)
         if data[:4] != b"RIFF" or data[8:16] != b"WEBPVP8X" or len(data) < 30:
             raise InputError(f"{path}: expected an animated WebP, received something else")
         self.width, self.height = 1 + _three(data, 24), 1 + _three(data, 27)
@@ -49,7 +49,7 @@ class Animation:
                     image.seek(number)
                     rgba = np.asarray(image.convert("RGBA"))
                     yield images.on_white(rgba[:, :, :3], rgba[:, :, 3]), milliseconds
-        except (OSError, EOFError, ValueError) as error:
+        except (OSError, EOFError, ValueError, Image.DecompressionBombError) as error:
             raise InputError(f"damaged: frame {number + 1} cannot be decoded") from error
         if self._cut:
             raise InputError(f"cut short: the file ends in frame {len(self.durations) + 1}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from pictures import noise, ramps
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2
 
 import animegan_tf
@@ -24,6 +25,20 @@ pytestmark = pytest.mark.usefixtures("checked_here")
 def signatures(toy_saved_model):
     loaded = tf.saved_model.load(str(toy_saved_model[0] / "1"))
     return {"loaded": loaded, **loaded.signatures}
+
+
+def test_a_full_disk_is_told_in_a_line_and_leftovers_are_removed(toy, tmp_path, monkeypatch):
+    leftover = tmp_path / "model" / f".{'0' * 32}.tmp"
+    (leftover / "variables").mkdir(parents=True)
+
+    def full(module, folder, **_):
+        message = f"{folder}/saved_model.pb.tmp1; No space left on device"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    with pytest.raises(OSError, match=r"model cannot be written: No space left on device$"):
+        saved_model.export_saved_model(toy, tmp_path / "model")
+    assert list((tmp_path / "model").iterdir()) == []
 
 
 def test_serving_default_takes_levels_of_any_size(signatures):
@@ -99,10 +114,28 @@ def test_image_bytes_decodes_jpeg_as_the_stylize_command_does(signatures, tmp_pa
 
 def test_raw(toy, signatures):
     batch = images.to_network(noise(24, 32))[None]
-    answer = signatures["raw"](images=batch)["images"].numpy()
+    answer = signatures["raw"](images=batch)["stylized"].numpy()
     np.testing.assert_allclose(answer, toy(batch), atol=1e-6)
     odd = images.to_network(noise(21, 30))[None]
-    assert signatures["raw"](images=odd)["images"].shape == (1, 21, 30, 3)
+    assert signatures["raw"](images=odd)["stylized"].shape == (1, 21, 30, 3)
+
+
+def test_raw_opens_in_other_runtimes(toy_saved_model):
+    """Which lack some operators, and have the modulo of negative numbers as in C."""
+    data = (toy_saved_model[0] / "1" / "saved_model.pb").read_bytes()
+    (graph,) = saved_model_pb2.SavedModel.FromString(data).meta_graphs
+    functions = {f.signature.name: f for f in graph.graph_def.library.function}
+    raw = graph.signature_def["raw"]
+    assert not set(raw.inputs) & set(raw.outputs)
+    caller = raw.outputs["stylized"].name.partition(":")[0]
+    (name,) = [n.attr["f"].func.name for n in graph.graph_def.node if n.name == caller]
+    waiting, operators = [name], []
+    while waiting:
+        for node in functions[waiting.pop()].node_def:
+            operators.append(node.op)
+            waiting += [v.func.name for v in node.attr.values() if v.func.name in functions]
+    assert "Conv2D" in operators and "FloorMod" in operators
+    assert not {"EnsureShape", "Neg"} & set(operators)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import functools
 import os
 import struct
 import subprocess
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 from exif import exif_block, jpeg_with_exif, png_chunk, png_with_exif
 from pictures import CARTOONS, GOLDEN, noise
+from PIL import Image
 
-from animegan_tf import images
+from animegan_tf import files, images, memory
 from animegan_tf.errors import InputError
 
 UPRIGHT = np.array([[10, 60, 110], [160, 200, 240]], np.uint8)
@@ -171,6 +173,75 @@ def test_files_that_cannot_be_read(tmp_path):
     floats = cv2.imencode(".tiff", np.full((4, 4, 3), np.nan, np.float32))[1].tobytes()
     with pytest.raises(InputError, match=r"float\.tiff: expected floats of 0 to 1"):
         images.read_photo(write(tmp_path / "float.tiff", floats))
+
+
+def _gif(height, width):
+    """The bytes of one of a pixel that clears a canvas of that size."""
+    screen = struct.pack("<HHBBB", width, height, 0x80, 0, 0) + bytes(6)
+    frame = b"!\xf9\x04\x09" + bytes(4) + b"\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0)
+    return b"GIF89a" + screen + frame + b"\x02\x02\x44\x01\0;"
+
+
+def _claiming(name, height, width):
+    """The bytes of a small image whose header claims that size."""
+    small = cv2.imencode(f".{name}", noise(3, 5))[1].tobytes()
+    if name == "jpg":
+        old, new = struct.pack(">HH", 3, 5), struct.pack(">HH", height, width)
+    elif name == "bmp":
+        old, new = struct.pack("<ii", 5, 3), struct.pack("<ii", width, height)
+    elif name == "webp":
+        canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        chunk = b"VP8X" + struct.pack("<II", 10, 0) + canvas
+        return b"RIFF" + struct.pack("<I", len(small) + 10) + b"WEBP" + chunk + small[12:]
+    elif name == "tiff":
+        old = struct.pack("<HHIH", 256, 3, 1, 5), struct.pack("<HHIH", 257, 3, 1, 3)
+        for number, (before, side) in enumerate(zip(old, (width, height), strict=True)):
+            assert before in small
+            small = small.replace(before, struct.pack("<HHIH", 256 + number, 3, 1, side))
+        return small
+    assert small.count(old) == 1
+    return small.replace(old, new)
+
+
+def _png(height, width):
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress(bytes(height * (width + 1)), 1)
+    chunks = (png_chunk(b"IHDR", header), png_chunk(b"IDAT", rows), png_chunk(b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def _pnm(height, width):
+    return b"P5 %d %d 255\n" % (width, height) + bytes(100)
+
+
+@pytest.mark.parametrize("kind", ("gif", "jpg", "bmp", "webp", "tiff", "png", "pnm"))
+def test_sizes_are_compared_with_memory_before_decoding(tmp_path, monkeypatch, kind):
+    make = {"gif": _gif, "png": _png, "pnm": _pnm}.get(kind, functools.partial(_claiming, kind))
+    data = make(4000, 4001)
+    monkeypatch.setattr(memory, "available", lambda: 24 * 4000 * 4000)
+    Image.init()  # which loads an image of its own
+    monkeypatch.setattr(Image.Image, "load", None)
+    with pytest.raises(InputError, match=r"large: 16,004,000 pixels, more than the 16,000,000 "):
+        images.decode_photo(data, "large")
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(InputError, match=r"decode large: 16,004,000 pixels, more than the 16,000"):
+        files.decode_color(data, "large")
+    # A WebP of another size than its canvas is damaged.
+    assert images.size_of(make(4000, 4000), "fits") == (None if kind == "webp" else (4000, 4000))
+
+
+def test_a_tiff_that_pillow_does_not_know_is_compared_with_memory(monkeypatch):
+    """Of floats in colour."""
+    data = cv2.imencode(".tiff", np.zeros((3000, 3000, 3), np.float32))[1].tobytes()
+    monkeypatch.setattr(memory, "available", lambda: 24 * 2999 * 3000)
+    with pytest.raises(InputError, match=r"large: 3000x3000, more than the 8,997,000 pixels that"):
+        images.decode_photo(data, "large")
+
+
+def test_a_small_image_needs_no_look_at_the_memory(monkeypatch):
+    monkeypatch.setattr(memory, "available", None)
+    assert images.size_of(_png(9, 8), "small") == (9, 8)
+    assert images.size_of(b"something else", "text") is None
 
 
 # --- writing -------------------------------------------------------------------------------------

@@ -1,12 +1,17 @@
 """`animegan_tf.serving.client` with servers that fail, and with mistakes in how it is called."""
 
+import base64
 import contextlib
+import json
 
+import cv2
 import grpc
+import numpy as np
 import pytest
 from serving_stub import rest_error, serving_grpc, serving_rest
 from serving_toy import asked_to_predict, call, free_port
 
+from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.serving import client, protocol, rest
 from animegan_tf.serving.client import ServingConfig
@@ -115,6 +120,19 @@ def test_headers_that_drip(rest_server, noise_photos, tmp_path):
     rest_server.faults.append(drip)
     with pytest.raises(ServingError, match=r"no response within 0.4 s"):
         call(rest_server, noise_photos, tmp_path / "out", timeout=0.4)
+
+
+def test_the_size_of_an_output_is_compared_before_it_is_decoded(
+    rest_server, noise_photos, tmp_path, monkeypatch
+):
+    huge = base64.b64encode(cv2.imencode(".png", np.zeros((3000, 2500), np.uint8))[1]).decode()
+    body = json.dumps({"predictions": [{"b64": huge}]}).encode()
+    rest_server.faults.extend([None, None, lambda handler: handler.send(200, body)])
+    decoded, decode = [], images.decode_photo
+    monkeypatch.setattr(images, "decode_photo", lambda *a: decoded.append(a) or decode(*a))
+    report = call(rest_server, noise_photos / "0.png", tmp_path / "out")
+    assert "received 2500x3000" in report.failed[0][1]
+    assert len(decoded) == 1  # the photo
 
 
 @pytest.mark.parametrize("status", (200, 400))

@@ -1,5 +1,6 @@
 """Films from other people: no name and no size in them does harm. Their names are files' names."""
 
+import contextlib
 import os
 import struct
 import threading
@@ -9,6 +10,7 @@ import cv2
 import films
 import numpy as np
 import pytest
+from PIL import Image
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
@@ -103,6 +105,20 @@ def test_a_frame_of_a_webp_has_the_size_that_it_says(tmp_path):
     path = _webp(tmp_path / "a.webp", 64, 64, picture=(900, 900), claimed=(60, 60))
     with pytest.raises(InputError, match="damaged: frame 1 cannot be decoded"):
         next(webp.Animation(path).frames())
+
+
+def test_a_webp_of_more_pixels_than_pillow_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 64 // 2 - 1)
+    with pytest.raises(InputError, match="damaged: frame 1 cannot be decoded"):
+        next(webp.Animation(_webp(tmp_path / "a.webp", 64, 64)).frames())
+
+
+def test_a_codec_tag_that_is_no_text(tmp_path):
+    films.write_film(tmp_path / "a.mp4", [films.scene(0)] * 3)
+    path = tmp_path / "a.mp4"
+    path.write_bytes(path.read_bytes().replace(b"mp4v", b"mp\xe5v"))
+    with contextlib.suppress(InputError), open_source(path) as source:
+        list(source.frames())
 
 
 def test_a_frame_of_a_webp_that_ends_early(tmp_path):

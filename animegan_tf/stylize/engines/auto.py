@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from animegan_tf import storage
+from animegan_tf import memory, storage
 from animegan_tf.errors import InputError
 from animegan_tf.stylize.engines.keras import KerasEngine
 from animegan_tf.stylize.engines.litert import (
@@ -60,7 +60,7 @@ def gpu_in_sight():
 
 def kept_file(file):
     """The path of the cached conversion of `file`, or None for a user without a home folder."""
-    digest = hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    digest = hashlib.sha256(memory.read_bytes(file)).hexdigest()
     with contextlib.suppress(RuntimeError):
         return storage.user_cache() / "litert" / f"{digest[:32]}-{_FORMAT}{TFLITE_SUFFIX}"
     return None

@@ -2,7 +2,6 @@
 
 import contextlib
 import threading
-from pathlib import Path
 
 import numpy as np
 
@@ -49,7 +48,7 @@ class LiteRTEngine(Engine):
         from ai_edge_litert.interpreter import Interpreter
 
         try:
-            self._model = path if isinstance(path, bytes) else Path(path).read_bytes()
+            self._model = path if isinstance(path, bytes) else memory.read_bytes(path)
             self._new = lambda: Interpreter(
                 model_content=self._model, num_threads=threads or memory.cores()
             )

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from animegan_tf.errors import InputError
+from animegan_tf.errors import InputError, reason_of
 from animegan_tf.stylize.engines.base import Engine, digest
 
 _SAVED_MODEL_FILE = "saved_model.pb"
@@ -32,12 +32,17 @@ class SavedModelEngine(Engine):
     def __init__(self, folder):
         import tensorflow as tf
 
+        from animegan_tf.networks import saved_model
+
+        saved_model.check(folder)
         try:
             # Keep the whole object: its signatures do not keep its variables alive.
             self._loaded = tf.saved_model.load(str(folder))
-        except (OSError, ValueError, KeyError) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # TensorFlow raises all kinds for damaged files
             raise InputError(
-                f"checkpoint: {folder} is not a readable SavedModel: {error}"
+                f"checkpoint: {folder} is not a readable SavedModel: {reason_of(error)}"
             ) from error
         if "raw" not in self._loaded.signatures:
             signatures = ", ".join(self._loaded.signatures) or "none"
@@ -56,7 +61,8 @@ class SavedModelEngine(Engine):
 
     def __call__(self, batch):
         try:
-            return self._run(images=batch)["images"].numpy()
+            (output,) = self._run(images=batch).values()
+            return output.numpy()
         except self._errors.ResourceExhaustedError as error:
             raise MemoryError(str(error)) from error
         except self._errors.InvalidArgumentError as error:
