@@ -18,6 +18,7 @@ from animegan_tf.stylize.threads import BatchSize, Drain, Feeder
 from animegan_tf.video import animation, writer
 from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.encoder import Spec
+from animegan_tf.video.faststart import put_index_first
 from animegan_tf.video.tracks import DISK_ERRORS, Copies
 
 # A kill loses at most the frames since the last multiple of this.
@@ -319,7 +320,7 @@ class Making:
         film, finished = self._writer, self._journal.film_path
         film.close(whole=stopped is None)
         seconds = time.perf_counter() - (self._clock or time.perf_counter())
-        notes = (*self._facts.notes, *self._size_notes(), *film.notes)
+        notes = (*self._source.notes, *self._size_notes(), *film.notes)
         if self._stylizer.note is not None:
             notes = (*notes, self._stylizer.note)
         if self._animated:
@@ -329,6 +330,8 @@ class Making:
                 plays = animation.plays(self._facts.path)
                 animation.write_animation(finished, aside, kind, plays)
         else:
+            if self._container in ("mp4", "mov"):
+                put_index_first(finished)
             storage.move(finished, self._output)
         self._writer = None
         if stopped is not None:

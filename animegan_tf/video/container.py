@@ -31,6 +31,8 @@ _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b";FFMETADATA")
 # Between frames without time stamps in a film without a frame rate.
 _STEP = Fraction(1, 25)
+# Files without a frame rate have that of their clock instead, which is faster than any camera.
+_FASTEST = 1000
 # A film that ends this much before its declared end is cut short. The container's own duration may
 # be that of a longer sound track.
 _MISSING, _MISSING_OF_CONTAINER = 1, 10
@@ -105,6 +107,14 @@ def pictures(container):
     """The video streams of PyAV's container, without covers of music files."""
     cover = av.stream.Disposition.attached_pic
     return [one for one in container.streams.video if not one.disposition & cover]
+
+
+def frame_rate(stream):
+    """Frames per second of PyAV's stream on average, as a `Fraction`, or None if not known."""
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate and rate <= _FASTEST:
+            return Fraction(rate)
+    return None
 
 
 def shown(streams):
@@ -242,7 +252,7 @@ class VideoFile:
             path=self.path,
             height=height,
             width=width,
-            frame_rate=Fraction(stream.average_rate or 0) or None,
+            frame_rate=frame_rate(stream),
             duration=self.declared_duration()[0],
             interlaced=self._deinterlace == "on" or decoded.interlaced_frame,
             hdr=tonemap.is_hdr(decoded),
@@ -275,8 +285,9 @@ class VideoFile:
         if stream.duration:
             return float(stream.duration * stream.time_base), _MISSING
         known = []
-        if stream.frames and stream.average_rate:
-            known.append(stream.frames / stream.average_rate)
+        rate = frame_rate(stream)
+        if stream.frames and rate:
+            known.append(stream.frames / rate)
         tag = stream.metadata.get("DURATION", "")  # Matroska
         if re.fullmatch(r"\d+:\d\d:\d\d(\.\d+)?", tag):
             known.append(parse_time("DURATION", tag))

@@ -14,6 +14,7 @@ from animegan_tf.video import webp
 from animegan_tf.video.container import open_film, pictures, shown
 from animegan_tf.video.frame import Converter, Orientation
 from animegan_tf.video.reader import VideoReader
+from animegan_tf.video.timecode import timecode
 
 # FFmpeg's scaler: bicubic, rounded rather than truncated, chroma at full resolution.
 PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
@@ -70,7 +71,6 @@ class Facts:
         begin: the earliest time stamp of all streams, in seconds and a multiple of the tick; none
             before 0, but in a transport stream, whose clock may begin anew there.
         colours: the `Colours` to write results with.
-        notes: what the user should know, a sentence each.
         tone_mapped: whether its frames are HDR made SDR.
         apple: whether its metadata have Apple's names (place, make and model of a phone).
         count: how many frames the file's index says are shown, or None.
@@ -86,7 +86,6 @@ class Facts:
     origin: Fraction
     begin: Fraction
     colours: Colours
-    notes: tuple = ()
     tone_mapped: bool = False
     apple: bool = False
     count: int | None = None
@@ -107,7 +106,8 @@ class FilmSource:
 
     Attributes:
         facts: the `Facts`.
-        problems: what was wrong with it, a sentence each; complete when `frames` has ended.
+        notes, problems: what the user should know, and what was wrong with the film, a sentence
+            each; complete when `frames` has ended.
     """
 
     def __init__(self, path, square_pixels=False, keep_hdr=False):
@@ -145,6 +145,7 @@ class FilmSource:
             height, width, aspect = info.height, info.width, Fraction(1)
         tone = self._reader.tone
         self._converter = Converter(height, width, orientation, tone)
+        self._stored, self.notes = (decoded.height, decoded.width), (*notes, *_notes(info, tone))
         self.facts = Facts(
             path=pathlib.Path(path),
             height=height,
@@ -156,7 +157,6 @@ class FilmSource:
             origin=origin,
             begin=first // tick * tick,
             colours=_colours(decoded) if tone is None else _SDR,
-            notes=(*notes, *_notes(info, tone)),
             apple=apple,
             tone_mapped=tone is not None,
             count=self._reader.count,
@@ -219,6 +219,10 @@ class FilmSource:
 
     def _picture(self, frame, duration):
         decoded, size = frame.decoded, self._converter
+        if self._stored not in (None, (decoded.height, decoded.width)):
+            change = f"{decoded.width}x{decoded.height} from {timecode(frame.time)} on"
+            self.notes += (f"its frames change size: those of {change} are scaled to the first",)
+            self._stored = None  # said once
         # Transparent parts are shown on white.
         kind = "rgba" if size.tone is None and _has_alpha(decoded) else "rgb24"
         rgb = size.array(decoded, size.height, size.width, kind, PRECISE)
@@ -239,7 +243,7 @@ class FilmSource:
 class WebpSource:
     """An animated WebP, which FFmpeg does not read; like `FilmSource`."""
 
-    exact_times = True
+    exact_times, notes = True, ()
 
     def __init__(self, path):
         try:
