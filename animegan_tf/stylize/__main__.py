@@ -105,15 +105,16 @@ def _define_video_flags():
     flags.DEFINE_integer(
         "crf",
         None,
-        "Quality of videos; smaller values give better quality and larger files. Default: h264 18, "
-        "hevc 20, av1 26, vp9 22.",
+        "Quality of videos; smaller values give better quality and larger files: 0 to 51 for h264 "
+        "(default 18) and hevc (20), 0 to 63 for av1 (26) and vp9 (22). prores, ffv1, GIF and WebP "
+        "have none.",
     )
     flags.DEFINE_enum(
         "container",
         None,
         ["mp4", "mov", "mkv", "webm", "gif", "webp"],
-        "Format of output videos. Default: that of the source for mp4, mov, mkv, gif and webp, mkv "
-        "for webm, mp4 for others. mkv supports all kinds of sound and subtitles.",
+        "Format of output videos. Default: that of the source if it is one of these, mp4 for "
+        "others. mkv supports all kinds of sound and subtitles.",
     )
     flags.DEFINE_string("start", None, "Start time in videos, in seconds or h:mm:ss.")
     flags.DEFINE_string("end", None, "End time in videos, in seconds or h:mm:ss.")
@@ -128,6 +129,13 @@ def _define_video_flags():
         ["sdr", "keep"],
         "HDR films (PQ, HLG, Dolby Vision but profile 5) are tone-mapped to SDR (BT.709), or keep "
         "their colours as they are stored, which are pale to the network.",
+    )
+    flags.DEFINE_enum(
+        "deinterlace",
+        "auto",
+        ["auto", "on", "off"],
+        "Interlaced videos: auto deinterlaces the frames that say they are interlaced, on all of "
+        "them, for videos that do not say so.",
     )
     flags.DEFINE_enum(
         "engine",

@@ -110,21 +110,21 @@ class FilmSource:
             each; complete when `frames` has ended.
     """
 
-    def __init__(self, path, square_pixels=False, keep_hdr=False):
+    def __init__(self, path, square_pixels=False, keep_hdr=False, deinterlace="auto"):
         """Open it. `square_pixels` stretches anamorphic frames, for formats that know no other;
-        with `keep_hdr` HDR is not tone-mapped.
+        with `keep_hdr` HDR is not tone-mapped. `deinterlace`: as for `VideoReader`.
 
         Raises `InputError` when it is no film, has no video, is encrypted or damaged altogether.
         """
-        self._reader = VideoReader(path, keep_hdr=keep_hdr)
+        self._reader = VideoReader(path, deinterlace, keep_hdr=keep_hdr)
         self._short = []
         try:
-            self._look(path, square_pixels)
+            self._look(path, square_pixels, deinterlace)
         except BaseException:
             self._reader.close()
             raise
 
-    def _look(self, path, square_pixels):
+    def _look(self, path, square_pixels, deinterlace):
         """Find the `facts`, by the first frame too."""
         info = self._reader.info
         with contextlib.closing(self._reader.frames(as_stored=True)) as frames:
@@ -145,7 +145,8 @@ class FilmSource:
             height, width, aspect = info.height, info.width, Fraction(1)
         tone = self._reader.tone
         self._converter = Converter(height, width, orientation, tone)
-        self._stored, self.notes = (decoded.height, decoded.width), (*notes, *_notes(info, tone))
+        self._stored = decoded.height, decoded.width
+        self.notes = (*notes, *_notes(info, tone, deinterlace))
         self.facts = Facts(
             path=pathlib.Path(path),
             height=height,
@@ -288,14 +289,14 @@ class WebpSource:
             self.problems = (str(error),)
 
 
-def open_source(path, square_pixels=False, keep_hdr=False):
+def open_source(path, square_pixels=False, keep_hdr=False, deinterlace="auto"):
     """A `FilmSource`, or a `WebpSource` for that kind of file.
 
     Raises `InputError` for what is no film and what cannot be read, as without permission.
     """
     if formats.kind_of(formats.head_of(path)) == "webp":
         return WebpSource(path)
-    return FilmSource(path, square_pixels, keep_hdr)
+    return FilmSource(path, square_pixels, keep_hdr, deinterlace)
 
 
 def _streams(path):
@@ -336,9 +337,9 @@ def _has_alpha(decoded):
     return kind.name == "pal8" or any(part.is_alpha for part in kind.components)
 
 
-def _notes(info, tone):
+def _notes(info, tone, deinterlace):
     notes = []
-    if info.interlaced:
+    if info.interlaced and deinterlace != "off":
         notes.append("interlaced: deinterlaced, a frame for each frame")
     if info.hdr:
         kept = "HDR: not tone-mapped, written in 8 bits with the source's colour tags"

@@ -226,6 +226,29 @@ def test_frames_that_a_codec_does_not_take(tmp_path, codec):
         assert animegan_tf.stylize_video(film, out, same, codec=other).frames == 3
 
 
+def _combed(count=6):
+    """Frames of two moments each: a bar that moves between the fields."""
+    frames = np.full((count, 96, 128, 3), 30, np.uint8)
+    for index, frame in enumerate(frames):
+        frame[0::2, 10 + 12 * index : 40 + 12 * index] = 220
+        frame[1::2, 16 + 12 * index : 46 + 12 * index] = 220
+    return list(frames)
+
+
+@pytest.mark.parametrize(
+    ("marked", "choice", "combs"),
+    [(False, "auto", True), (False, "on", False), (True, "auto", False), (True, "off", True)],
+)
+def test_deinterlacing_can_be_chosen(tmp_path, marked, choice, combs):
+    options = {"flags": "+ildct", "qscale": "2"} if marked else {"qscale": "2"}
+    film = tmp_path / "a.mkv"
+    write_film(film, _combed(), codec="mpeg2video", interlaced=marked, options=options)
+    _, result, report = done(film, tmp_path / "b.mp4", deinterlace=choice)
+    lines = result.pictures[3].astype(int)[20:76]
+    assert (np.abs(lines[1:] - lines[:-1]).max() > 100) == combs
+    assert (report.frames, bool(report.notes)) == (6, not combs)
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "m4v", "mov"])
 def test_the_index_comes_first(tmp_path, suffix):
     film = write_sound_film(tmp_path / "a.mkv", shifting(30), sounds=("aac",), subtitle="subrip")
