@@ -9,10 +9,11 @@
 
 Arguments are photos, films, GIFs, animated WebPs and folders of them. The results go into --output
 under the photos' names, at the photos' size, with their date, place and camera; films keep their
-sound, subtitles, chapters and time stamps. - stands for standard input and output. Results that
-exist are left as they are, and photos are never written over. The style is the one that ships with
-this project, another by name (--list_styles shows them), or one's own --checkpoint. Ctrl-C leaves a
-film that can be played with what was done; --resume goes on with it, and with one that was killed.
+sound, subtitles, chapters and time stamps. - stands for standard input and output, for a photo or
+raw frames (YUV4MPEG2). Results that exist are left as they are, and photos are never written over.
+The style is the one that ships with this project, another by name (--list_styles shows them), or
+one's own --checkpoint. Ctrl-C leaves a film that can be played with what was done; --resume goes on
+with it, and with one that was killed.
 The exit status is 1 when a photo or film could not be done, or was damaged.
 """
 
@@ -200,7 +201,7 @@ def main(argv):
     if FLAGS.camera is not None:
         return _camera(make, photos, video)
     if "-" in (*photos, FLAGS.output):
-        return _stream(make, photos, photo)
+        return _stream(make, photos, photo, video)
     report = batch.stylize_paths(
         make,
         photos,
@@ -238,8 +239,11 @@ def _meant(photos):
     return ""
 
 
-def _stream(make, photos, options):
-    """One photo from standard input or to standard output, as - says; returns the exit status."""
+def _stream(make, photos, options, video):
+    """One photo from standard input or to standard output, as - says; returns the exit status.
+
+    Raw frames go from the one to the other.
+    """
     from animegan_tf import storage
     from animegan_tf.images import formats
     from animegan_tf.stylize import batch
@@ -253,6 +257,12 @@ def _stream(make, photos, options):
             raise InputError(f"output: expected a photo's name or -, received {output}")
         if os.path.lexists(output) and not FLAGS.overwrite:
             raise InputError(f"output: {output} exists (--overwrite replaces it)")
+    if name == output == "-":
+        from animegan_tf.stylize import pipe
+
+        if pipe.is_raw_video(sys.stdin.buffer):
+            pipe.run(make, sys.stdin.buffer, sys.stdout.buffer, video, FLAGS.compare, progress=True)
+            return 0
     if name == "-":
         data = sys.stdin.buffer.read()
     else:

@@ -157,7 +157,7 @@ class FilmSource:
             tick=tick,
             origin=origin,
             begin=first // tick * tick,
-            colours=_colours(decoded) if tone is None else _SDR,
+            colours=colours_of(decoded) if tone is None else _SDR,
             apple=apple,
             tone_mapped=tone is not None,
             count=self._reader.count,
@@ -319,8 +319,8 @@ def _streams(path):
         return aspect, min(starts, default=None), transport, apple, notes
 
 
-def _colours(decoded):
-    """What results are written with: the source's own, and what was assumed where it is silent."""
+def colours_of(decoded):
+    """The `Colours` to write with: those of FFmpeg's frame, or what is assumed of untagged ones."""
     matrix = decoded.colorspace
     if matrix not in _MATRICES:
         high = decoded.width >= 1280 or decoded.height > 576
