@@ -118,16 +118,19 @@ def result_suffix(path, kind=None):
 
 
 def is_animated(path):
-    """Whether the file at `path` is a GIF or WebP of several frames, whatever its name."""
+    """Whether the file is a GIF, WebP, PNG or AVIF of several frames, whatever its name."""
     head = head_of(path)
-    if kind_of(head) == "webp":  # a flag
+    kind = kind_of(head)
+    if kind == "webp":  # a flag
         return head[12:16] == b"VP8X" and head[20:] > b"" and bool(head[20] & 0x02)
-    if kind_of(head) != "gif":
+    if kind == "avif":
+        return head[8:12] == b"avis"
+    if kind not in ("gif", "png"):
         return False
     from PIL import Image
 
     try:
-        with Image.open(path, formats=["GIF"]) as image:
+        with Image.open(path, formats=[kind.upper()]) as image:
             return image.is_animated
     except Exception:  # of all kinds for damaged files
         return False

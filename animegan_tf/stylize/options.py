@@ -133,7 +133,8 @@ class VideoOptions:
             return self.container
         # An animation may have another one's suffix.
         kind = formats.kind_of(formats.head_of(path))
-        container = kind if kind in ANIMATIONS else _KEPT.get(pathlib.Path(path).suffix.lower())
+        suffix = {"png": ".webp", "avif": ".webp"}.get(kind, pathlib.Path(path).suffix.lower())
+        container = kind if kind in ANIMATIONS else _KEPT.get(suffix)
         container = container or "mp4"
         if self.codec is None and self.crf is not None and container in ANIMATIONS:
             raise InputError(

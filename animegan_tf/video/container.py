@@ -104,9 +104,10 @@ def open_film(path):
 
 
 def pictures(container):
-    """The video streams of PyAV's container, without covers of music files."""
+    """The video streams of PyAV's container, without covers and the still image of an AVIF."""
     cover = av.stream.Disposition.attached_pic
-    return [one for one in container.streams.video if not one.disposition & cover]
+    streams = [one for one in container.streams.video if not one.disposition & cover]
+    return [one for one in streams if one.frames != 1 or one.duration is not None] or streams
 
 
 def frame_rate(stream):
