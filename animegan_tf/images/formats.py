@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 # The kinds that results are written as, each with its suffixes, the usual one first.
@@ -130,7 +131,9 @@ def is_animated(path):
     from PIL import Image
 
     try:
-        with Image.open(path, formats=[kind.upper()]) as image:
-            return image.is_animated
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is large
+            with Image.open(path, formats=[kind.upper()]) as image:
+                return image.is_animated
     except Exception:  # of all kinds for damaged files
         return False
