@@ -1,7 +1,7 @@
 """One open film: what it is, and its frames decoded from where the file stands. No TensorFlow.
 
-The conventions are those of `animegan_tf.video.reader`, which is what to use; `video_seek` moves in
-the file.
+The conventions are those of `animegan_tf.video.reader`, which is what to use; `seek` moves in the
+file.
 """
 
 import collections
@@ -13,6 +13,7 @@ from fractions import Fraction
 import av
 
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
 from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
 from animegan_tf.video.opening import check_size, decoder_options, open_input
@@ -72,14 +73,8 @@ class VideoInfo:
 
 def _names_others(path):
     """Whether the file is a playlist or script, which FFmpeg would follow."""
-    if not pathlib.Path(path).is_file():
-        return False
-    try:
-        with open(path, "rb") as file:
-            start = file.read(64)
-    except OSError:
-        return False  # of which FFmpeg says more
-    return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_SCRIPTS)
+    start = formats.head_of(path).removeprefix(b"\xef\xbb\xbf")
+    return start.lstrip().startswith(_SCRIPTS)
 
 
 def open_film(path):
