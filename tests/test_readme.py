@@ -32,8 +32,8 @@ MODULES = {
 PROGRAMS = (*MODULES, *(f"tools/{path.name}" for path in sorted((ROOT / "tools").glob("*.py"))))
 # Programs of others, whose options are theirs.
 OTHERS = (
-    "python3", "py", "pip", "docker", "echo", "curl", "ruff", "pytest", ".", ".venv/bin/pip",
-    ".venv/bin/ruff", ".venv/bin/pytest", ".venv\\Scripts\\Activate.ps1",
+    "python3", "py", "pip", "docker", "echo", "curl", "ffmpeg", "ruff", "pytest", ".",
+    ".venv/bin/pip", ".venv/bin/ruff", ".venv/bin/pytest", ".venv\\Scripts\\Activate.ps1",
 )  # fmt: skip
 
 # Parses lists of arguments as a program's entry point does; prints its flags and what is wrong with

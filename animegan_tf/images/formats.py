@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from pathlib import Path
 
 # The kinds that outputs can have, each with its suffixes, the usual one first.
@@ -118,16 +119,21 @@ def result_suffix(
 
 
 def is_animated(path: str | os.PathLike) -> bool:
-    """Whether the file at `path` is a GIF or WebP of several frames, whatever its name."""
+    """Whether the file at `path` is a GIF, WebP, PNG or AVIF of several frames, whatever its name."""
     head = head_of(path)
-    if kind_of(head) == "webp":  # a flag
+    kind = kind_of(head)
+    if kind == "webp":  # a flag
         return head[12:16] == b"VP8X" and head[20:] > b"" and bool(head[20] & 0x02)
-    if kind_of(head) != "gif":
+    if kind == "avif":
+        return head[8:12] == b"avis"
+    if kind not in ("gif", "png"):
         return False
     from PIL import Image
 
     try:
-        with Image.open(path, formats=["GIF"]) as image:
-            return image.is_animated
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is large
+            with Image.open(path, formats=[kind.upper()]) as image:
+                return image.is_animated
     except Exception:  # of all kinds for damaged files
         return False

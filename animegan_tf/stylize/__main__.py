@@ -9,11 +9,11 @@
 
 Arguments are photos, videos, GIFs, animated WebPs and folders of them. Outputs go into --output
 under the names of the photos, at their size, with their date, place and camera; videos keep their
-sound, subtitles, chapters and timestamps. - is standard input or output. Existing outputs are kept,
-and photos are never overwritten. The style is the one that ships with this project, another by name
-(--list_styles shows them), or your own --checkpoint. Ctrl-C leaves a playable video of what was
-done; --resume continues it, also after a crash. The exit status is 1 if a photo or video failed or
-was damaged.
+sound, subtitles, chapters and timestamps. - is standard input or output, for a photo or raw frames
+(YUV4MPEG2). Existing outputs are kept, and photos are never overwritten. The style is the one that
+ships with this project, another by name (--list_styles shows them), or your own --checkpoint.
+Ctrl-C leaves a playable video of what was done; --resume continues it, also after a crash. The exit
+status is 1 if a photo or video failed or was damaged.
 """
 
 import dataclasses
@@ -111,15 +111,16 @@ def _define_video_flags():
     flags.DEFINE_integer(
         "crf",
         None,
-        "Quality of videos; smaller values give better quality and larger files. Default: h264 18, "
-        "hevc 20, av1 26, vp9 22.",
+        "Quality of videos; smaller values give better quality and larger files: 0 to 51 for h264 "
+        "(default 18) and hevc (20), 0 to 63 for av1 (26) and vp9 (22). prores, ffv1, GIF and WebP "
+        "have none.",
     )
     flags.DEFINE_enum(
         "container",
         None,
         ["mp4", "mov", "mkv", "webm", "gif", "webp"],
-        "Format of output videos. Default: that of the source for mp4, mov, mkv, gif and webp, mkv "
-        "for webm, mp4 for others. mkv supports all kinds of sound and subtitles.",
+        "Format of output videos. Default: that of the source if it is one of these, mp4 for "
+        "others. mkv supports all kinds of sound and subtitles.",
     )
     flags.DEFINE_string("start", None, "Start time in videos, in seconds or h:mm:ss.")
     flags.DEFINE_string("end", None, "End time in videos, in seconds or h:mm:ss.")
@@ -134,6 +135,13 @@ def _define_video_flags():
         ["sdr", "keep"],
         "HDR videos (PQ, HLG, Dolby Vision but profile 5) are tone-mapped to SDR (BT.709), or keep "
         "their colours as they are stored, which are pale to the network.",
+    )
+    flags.DEFINE_enum(
+        "deinterlace",
+        "auto",
+        ["auto", "on", "off"],
+        "Interlaced videos: auto deinterlaces the frames that say they are interlaced, on all of "
+        "them, for videos that do not say so.",
     )
     flags.DEFINE_enum(
         "engine",
@@ -200,7 +208,7 @@ def main(argv):
     if FLAGS.camera is not None:
         return _camera(make, photos, video)
     if "-" in (*photos, FLAGS.output):
-        return _stream(make, photos, photo)
+        return _stream(make, photos, photo, video)
     report = batch.stylize_paths(
         make,
         photos,
@@ -242,8 +250,11 @@ def _meant(photos):
     return f"; for that output: {shlex.join(['animegan-stylize', *inputs, f'--output={output}'])}"
 
 
-def _stream(make, photos, options):
-    """One photo from standard input or to standard output, as - says; returns the exit status."""
+def _stream(make, photos, options, video):
+    """One photo from standard input or to standard output, as - says; returns the exit status.
+
+    Raw frames go from the one to the other.
+    """
     from animegan_tf import storage
     from animegan_tf.images import formats
     from animegan_tf.stylize import batch
@@ -257,6 +268,12 @@ def _stream(make, photos, options):
             raise InputError(f"output: expected a photo's name or -, received {output}")
         if os.path.lexists(output) and not FLAGS.overwrite:
             raise InputError(f"output: {output} exists (--overwrite replaces it)")
+    if name == output == "-":
+        from animegan_tf.stylize import pipe
+
+        if pipe.is_raw_video(sys.stdin.buffer):
+            pipe.run(make, sys.stdin.buffer, sys.stdout.buffer, video, FLAGS.compare, progress=True)
+            return 0
     if name == "-":
         data = sys.stdin.buffer.read()
     elif not os.path.isfile(name):

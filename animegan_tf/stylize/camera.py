@@ -106,7 +106,7 @@ def loop(capture, stylizer, show, recording, *, compare=False, progress=False, s
         with bar:
             for rgb, at in newest:
                 if rgb is not None:
-                    result = _stylized(stylizer, rgb, at - began, compare)
+                    result = stylized(stylizer, rgb, at - began, compare)
                     count += 1
                     bar.update()
                     if recording is not None:
@@ -124,7 +124,8 @@ def loop(capture, stylizer, show, recording, *, compare=False, progress=False, s
     return f"{count} frames, {rate:.3g} frames/s{where}"
 
 
-def _stylized(stylizer, rgb, seconds, compare):
+def stylized(stylizer, rgb, seconds, compare):
+    """The output for a frame of a `FrameStylizer`, uint8 RGB; `compare`: beside the frame."""
     prepared = stylizer.prepare(rgb, seconds)
     result = stylizer.finish(prepared, stylizer.answer([prepared])[0])
     if not compare:

@@ -28,7 +28,7 @@ def stylize_video(
     overwrite: replace a result that exists, and begin anew where an earlier run was interrupted.
     progress: show a bar and notes on the standard error stream.
     options: the fields of `stylize.options.VideoOptions`: codec, crf, start, end, stabilize, hdr,
-        bits, resume, engine; container, which the suffix says, only as the same.
+        deinterlace, bits, resume, engine; container, which the suffix says, only as the same.
 
     SIGINT and SIGTERM (in the main thread) end it early with a playable result of what was done,
     `stopped` in the report; the same call with `resume` goes on. After a kill there are
@@ -100,8 +100,8 @@ def _alone(output):
 
 def _run_alone(video, output, make, options, compare, overwrite, progress):
     old = _interrupted(output, options, overwrite)
-    keep_hdr = options.hdr == "keep"
-    with open_source(video, options.container in ANIMATIONS, keep_hdr) as source:
+    keep_hdr, square = options.hdr == "keep", options.container in ANIMATIONS
+    with open_source(video, square, keep_hdr, options.deinterlace) as source:
         facts = source.facts
         if options.start and facts.duration and options.start >= facts.duration:
             raise InputError(

@@ -31,11 +31,12 @@ class FrameSource(Protocol):
         facts: size, frame rate and duration.
         exact_times: false once timestamps were missing or decreased. Setting it to False disables
             seeking, so that times are those of reading from the beginning.
-        problems: sentences about damage that was found while reading.
+        notes, problems: sentences about what is unusual and about damage; complete at the end.
     """
 
     facts: "Facts"
     exact_times: bool
+    notes: tuple[str, ...]
     problems: tuple[str, ...]
 
     def frames(

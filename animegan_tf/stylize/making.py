@@ -18,12 +18,13 @@ from animegan_tf.stylize.threads import BatchSize, Drain, Feeder
 from animegan_tf.video import animation, writer
 from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.encoder import Spec
+from animegan_tf.video.faststart import put_index_first
 from animegan_tf.video.tracks import DISK_ERRORS, Copies
 
 # A kill loses at most the frames since the last multiple of this.
 SEGMENT = 96
-# Frames between the threads.
-_DEPTH = 4
+# Frames between the threads: at most so many, and of large ones so many pixels.
+_DEPTH, _DEPTH_PIXELS = 4, 2**23
 # Seconds before the place to go on at that are looked at again.
 _WARM_UP = 2
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
@@ -97,6 +98,9 @@ class Making:
             "source": [path.name, status.st_size, status.st_mtime_ns],
             "result": [self._options.container, self._name, self._crf, self._compare],
             "bits": 10 if self._options.bits == 10 else None,
+            "deinterlace": None
+            if self._options.deinterlace == "auto"
+            else self._options.deinterlace,
             "part": [str(self._start), str(self._end)],
             "stabilize": self._stylizer.stabilize,
             "hdr": "sdr" if self._facts.tone_mapped else None,
@@ -136,8 +140,10 @@ class Making:
 
     def _through(self, bar, signals):
         """Do all frames, in three threads; returns how many were answered at once."""
-        feeder = Feeder(self._prepared(), _DEPTH)
-        drain = Drain(lambda item: self._write(*item, bar), _DEPTH)
+        pixels = self._facts.height * self._facts.width
+        depth = max(1, min(_DEPTH, _DEPTH_PIXELS // pixels))
+        feeder = Feeder(self._prepared(), depth)
+        drain = Drain(lambda item: self._write(*item, bar), depth)
         sizes, group = None, []
         try:
             for frame, prepared in feeder:
@@ -319,7 +325,7 @@ class Making:
         film, finished = self._writer, self._journal.film_path
         film.close(whole=stopped is None)
         seconds = time.perf_counter() - (self._clock or time.perf_counter())
-        notes = (*self._facts.notes, *self._size_notes(), *film.notes)
+        notes = (*self._source.notes, *self._size_notes(), *film.notes)
         if self._stylizer.note is not None:
             notes = (*notes, self._stylizer.note)
         if self._animated:
@@ -329,6 +335,8 @@ class Making:
                 plays = animation.plays(self._facts.path)
                 animation.write_animation(finished, aside, kind, plays)
         else:
+            if self._container in ("mp4", "mov"):
+                put_index_first(finished)
             storage.move(finished, self._output)
         self._writer = None
         if stopped is not None:

@@ -8,7 +8,7 @@ from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 from animegan_tf.validation import check_choice, check_seconds
 from animegan_tf.video.codecs import ANIMATIONS, CODECS, CONTAINERS, default_codec
-from animegan_tf.video.timecode import parse_time
+from animegan_tf.video.timecode import DEINTERLACE, parse_time
 
 # The inference engines; "auto" chooses.
 ENGINES = ("auto", "keras", "litert")
@@ -20,7 +20,7 @@ PHOTO_FORMATS = tuple(formats.WRITTEN)
 
 # Results keep the container of these; others become MP4, which keeps every time stamp exactly.
 _KEPT = {
-    ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "mkv", ".gif": "gif",
+    ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm", ".gif": "gif",
     ".webp": "webp",
 }  # fmt: skip
 
@@ -72,11 +72,12 @@ class VideoOptions:
             results have 8; 10 keep their gradients from further rounding.
         crf: quality, smaller is better, by default the codec's (18 for h264); animations have none.
         container: "mp4", "mov", "mkv", "webm", "gif" or "webp"; by default the source's where it
-            takes H.264 (WebM becomes MKV), for others MP4.
+            is one of these, for others MP4.
         start, end: the part to do, in seconds from the film's first frame or as h:mm:ss; `end` is
             not included.
         stabilize: keep brightness and colours from flickering, see `animegan_tf.stylize.flicker`.
         hdr: "sdr" tone-maps PQ and HLG to BT.709, "keep" leaves the colours as they are stored.
+        deinterlace: "auto" (frames that say they are interlaced), "on" (all) or "off".
         resume: go on where an interrupted run stopped; begin where there is none.
         engine: "keras", "litert" (faster on most processors, but takes more memory), or "auto":
             without a GPU and for films of over a minute's work the one that measures faster;
@@ -90,6 +91,7 @@ class VideoOptions:
     end: Fraction | float | str | None = None
     stabilize: bool = True
     hdr: str = "sdr"
+    deinterlace: str = "auto"
     bits: int = 8
     resume: bool = False
     engine: str = "auto"
@@ -98,6 +100,7 @@ class VideoOptions:
         """Raise `InputError` for what cannot be; returns the options with seconds as `Fraction`."""
         check_choice("engine", self.engine, ENGINES)
         check_choice("hdr", self.hdr, HDR)
+        check_choice("deinterlace", self.deinterlace, DEINTERLACE)
         if self.codec is not None:
             check_choice("codec", self.codec, CODECS)
         if self.container is not None:
@@ -140,7 +143,8 @@ class VideoOptions:
             return self.container
         # An animation may have another one's suffix.
         kind = formats.kind_of(formats.head_of(path))
-        container = kind if kind in ANIMATIONS else _KEPT.get(pathlib.Path(path).suffix.lower())
+        suffix = {"png": ".webp", "avif": ".webp"}.get(kind, pathlib.Path(path).suffix.lower())
+        container = kind if kind in ANIMATIONS else _KEPT.get(suffix)
         container = container or "mp4"
         if self.codec is None and self.crf is not None and container in ANIMATIONS:
             raise InputError(

@@ -28,7 +28,7 @@ def write_animation(film, path, kind, plays=0):
 
 
 def plays(path):
-    """How often the film at `path` is shown, 0 for ever: once or so often GIF and WebP may say."""
+    """How often the video at `path` is shown, 0 for ever: GIF, WebP and PNG may say another."""
     with open(path, "rb") as file:
         start = file.read(2**16)
     if start[:3] == b"GIF":
@@ -36,6 +36,9 @@ def plays(path):
         place = start.find(_GIF_LOOP)
         again = _number(start, place + len(_GIF_LOOP)) if place >= 0 else 0
         return again + 1 if place < 0 or again else 0
+    if start[:4] == b"\x89PNG":  # after the number of frames
+        place = start.find(b"acTL") + 8
+        return int.from_bytes(start[place : place + 4], "big")
     place = start.find(_WEBP_LOOP) if start[8:12] == b"WEBP" else -1
     return _number(start, place + len(_WEBP_LOOP) + 4) if place >= 0 else 0
 

@@ -64,7 +64,7 @@ def default_codec(container):
 
 
 def is_video(path):
-    """Whether the file is one for `stylize_video`: a film, or a GIF or WebP with several frames.
+    """Whether the file is one for `stylize_video`: a film, or an animated GIF, WebP, PNG or AVIF.
 
     An image is none, even with a film's suffix.
     """

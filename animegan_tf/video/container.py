@@ -1,7 +1,7 @@
 """One open film: what it is, and its frames decoded from where the file stands. No TensorFlow.
 
-The conventions are those of `animegan_tf.video.reader`, which is what to use; `video_seek` moves in
-the file.
+The conventions are those of `animegan_tf.video.reader`, which is what to use; `seek` moves in the
+file.
 """
 
 import collections
@@ -13,6 +13,7 @@ from fractions import Fraction
 import av
 
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
 from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
 from animegan_tf.video.opening import check_size, decoder_options, open_input
@@ -31,6 +32,8 @@ _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b";FFMETADATA")
 # Between frames without time stamps in a film without a frame rate.
 _STEP = Fraction(1, 25)
+# Files without a frame rate have that of their clock instead, which is faster than any camera.
+_FASTEST = 1000
 # A film that ends this much before its declared end is cut short. The container's own duration may
 # be that of a longer sound track.
 _MISSING, _MISSING_OF_CONTAINER = 1, 10
@@ -70,14 +73,8 @@ class VideoInfo:
 
 def _names_others(path):
     """Whether the file is a playlist or script, which FFmpeg would follow."""
-    if not pathlib.Path(path).is_file():
-        return False
-    try:
-        with open(path, "rb") as file:
-            start = file.read(64)
-    except OSError:
-        return False  # of which FFmpeg says more
-    return start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_SCRIPTS)
+    start = formats.head_of(path).removeprefix(b"\xef\xbb\xbf")
+    return start.lstrip().startswith(_SCRIPTS)
 
 
 def open_film(path):
@@ -102,9 +99,18 @@ def open_film(path):
 
 
 def pictures(container):
-    """The video streams of PyAV's container, without covers of music files."""
+    """The video streams of PyAV's container, without covers and the still image of an AVIF."""
     cover = av.stream.Disposition.attached_pic
-    return [one for one in container.streams.video if not one.disposition & cover]
+    streams = [one for one in container.streams.video if not one.disposition & cover]
+    return [one for one in streams if one.frames != 1 or one.duration is not None] or streams
+
+
+def frame_rate(stream):
+    """Frames per second of PyAV's stream on average, as a `Fraction`, or None if not known."""
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate and rate <= _FASTEST:
+            return Fraction(rate)
+    return None
 
 
 def shown(streams):
@@ -242,7 +248,7 @@ class VideoFile:
             path=self.path,
             height=height,
             width=width,
-            frame_rate=Fraction(stream.average_rate or 0) or None,
+            frame_rate=frame_rate(stream),
             duration=self.declared_duration()[0],
             interlaced=self._deinterlace == "on" or decoded.interlaced_frame,
             hdr=tonemap.is_hdr(decoded),
@@ -278,8 +284,9 @@ class VideoFile:
         if stream.duration:
             return float(stream.duration * stream.time_base), _MISSING
         known = []
-        if stream.frames and stream.average_rate:
-            known.append(stream.frames / stream.average_rate)
+        rate = frame_rate(stream)
+        if stream.frames and rate:
+            known.append(stream.frames / rate)
         tag = stream.metadata.get("DURATION", "")  # Matroska
         if re.fullmatch(r"\d+:\d\d:\d\d(\.\d+)?", tag):
             known.append(parse_time("DURATION", tag))

@@ -14,6 +14,7 @@ from animegan_tf.video import webp
 from animegan_tf.video.container import open_film, pictures, shown
 from animegan_tf.video.frame import Converter, Orientation
 from animegan_tf.video.reader import VideoReader
+from animegan_tf.video.timecode import timecode
 
 # FFmpeg's scaler: bicubic, rounded rather than truncated, chroma at full resolution.
 PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
@@ -70,7 +71,6 @@ class Facts:
         begin: the earliest time stamp of all streams, in seconds and a multiple of the tick; none
             before 0, but in a transport stream, whose clock may begin anew there.
         colours: the `Colours` to write results with.
-        notes: what the user should know, a sentence each.
         tone_mapped: whether its frames are HDR made SDR.
         apple: whether its metadata have Apple's names (place, make and model of a phone).
         count: how many frames the file's index says are shown, or None.
@@ -86,7 +86,6 @@ class Facts:
     origin: Fraction
     begin: Fraction
     colours: Colours
-    notes: tuple = ()
     tone_mapped: bool = False
     apple: bool = False
     count: int | None = None
@@ -107,24 +106,25 @@ class FilmSource:
 
     Attributes:
         facts: the `Facts`.
-        problems: what was wrong with it, a sentence each; complete when `frames` has ended.
+        notes, problems: what the user should know, and what was wrong with the film, a sentence
+            each; complete when `frames` has ended.
     """
 
-    def __init__(self, path, square_pixels=False, keep_hdr=False):
+    def __init__(self, path, square_pixels=False, keep_hdr=False, deinterlace="auto"):
         """Open it. `square_pixels` stretches anamorphic frames, for formats that know no other;
-        with `keep_hdr` HDR is not tone-mapped.
+        with `keep_hdr` HDR is not tone-mapped. `deinterlace`: as for `VideoReader`.
 
         Raises `InputError` when it is no film, has no video, is encrypted or damaged altogether.
         """
-        self._reader = VideoReader(path, keep_hdr=keep_hdr)
+        self._reader = VideoReader(path, deinterlace, keep_hdr=keep_hdr)
         self._short = []
         try:
-            self._look(path, square_pixels)
+            self._look(path, square_pixels, deinterlace)
         except BaseException:
             self._reader.close()
             raise
 
-    def _look(self, path, square_pixels):
+    def _look(self, path, square_pixels, deinterlace):
         """Find the `facts`, by the first frame too."""
         info = self._reader.info
         with contextlib.closing(self._reader.frames(as_stored=True)) as frames:
@@ -145,6 +145,8 @@ class FilmSource:
             height, width, aspect = info.height, info.width, Fraction(1)
         tone = self._reader.tone
         self._converter = Converter(height, width, orientation, tone)
+        self._stored = decoded.height, decoded.width
+        self.notes = (*notes, *_notes(info, tone, deinterlace))
         self.facts = Facts(
             path=pathlib.Path(path),
             height=height,
@@ -155,8 +157,7 @@ class FilmSource:
             tick=tick,
             origin=origin,
             begin=first // tick * tick,
-            colours=_colours(decoded) if tone is None else _SDR,
-            notes=(*notes, *_notes(info, tone)),
+            colours=colours_of(decoded) if tone is None else _SDR,
             apple=apple,
             tone_mapped=tone is not None,
             count=self._reader.count,
@@ -219,6 +220,10 @@ class FilmSource:
 
     def _picture(self, frame, duration):
         decoded, size = frame.decoded, self._converter
+        if self._stored not in (None, (decoded.height, decoded.width)):
+            change = f"{decoded.width}x{decoded.height} from {timecode(frame.time)} on"
+            self.notes += (f"its frames change size: those of {change} are scaled to the first",)
+            self._stored = None  # said once
         # Transparent parts are shown on white.
         kind = "rgba" if size.tone is None and _has_alpha(decoded) else "rgb24"
         rgb = size.array(decoded, size.height, size.width, kind, PRECISE)
@@ -239,7 +244,7 @@ class FilmSource:
 class WebpSource:
     """An animated WebP, which FFmpeg does not read; like `FilmSource`."""
 
-    exact_times = True
+    exact_times, notes = True, ()
 
     def __init__(self, path):
         try:
@@ -284,14 +289,14 @@ class WebpSource:
             self.problems = (str(error),)
 
 
-def open_source(path, square_pixels=False, keep_hdr=False):
+def open_source(path, square_pixels=False, keep_hdr=False, deinterlace="auto"):
     """A `FilmSource`, or a `WebpSource` for that kind of file.
 
     Raises `InputError` for what is no film and what cannot be read, as without permission.
     """
     if formats.kind_of(formats.head_of(path)) == "webp":
         return WebpSource(path)
-    return FilmSource(path, square_pixels, keep_hdr)
+    return FilmSource(path, square_pixels, keep_hdr, deinterlace)
 
 
 def _streams(path):
@@ -314,8 +319,8 @@ def _streams(path):
         return aspect, min(starts, default=None), transport, apple, notes
 
 
-def _colours(decoded):
-    """What results are written with: the source's own, and what was assumed where it is silent."""
+def colours_of(decoded):
+    """The `Colours` to write with: those of FFmpeg's frame, or what is assumed of untagged ones."""
     matrix = decoded.colorspace
     if matrix not in _MATRICES:
         high = decoded.width >= 1280 or decoded.height > 576
@@ -332,9 +337,9 @@ def _has_alpha(decoded):
     return kind.name == "pal8" or any(part.is_alpha for part in kind.components)
 
 
-def _notes(info, tone):
+def _notes(info, tone, deinterlace):
     notes = []
-    if info.interlaced:
+    if info.interlaced and deinterlace != "off":
         notes.append("interlaced: deinterlaced, a frame for each frame")
     if info.hdr:
         kept = "HDR: not tone-mapped, written in 8 bits with the source's colour tags"

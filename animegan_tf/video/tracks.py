@@ -1,8 +1,8 @@
-"""What a result takes over from its source: sound, subtitles, attachments, chapters, metadata.
+"""What an output keeps of its source: sound, subtitles, data, covers, chapters, metadata.
 
-Streams are copied packet by packet where the container can hold them; sound is compressed anew and
+Streams are copied packet by packet where the container can hold them; sound is compressed again and
 text subtitles rewritten where it cannot, which is tried with the first packets before any work.
-`notes` says a word for whatever is not a plain copy.
+`notes` lists the tracks that were converted or left out.
 """
 
 import errno
@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import av
 
-from animegan_tf.video.container import open_film
+from animegan_tf.video.container import open_film, pictures, shown
 from animegan_tf.video.track import Copied, Sound, Span, Text, mov_text
 
 # What FFmpeg would put into these, but common players do not know there.
@@ -28,11 +28,14 @@ _LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 _TRIED, _TRIED_BYTES = 40, 2**25
 # What no other track, and no other file, would be written on after.
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
+_COVER = av.stream.Disposition.attached_pic
+# Types of cover images that Matroska names.
+_IMAGES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 _TEXT = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
 # Tags that are about the old file or its streams' numbers.
 _OLD = re.compile(
     r"major_brand|minor_version|compatible_brands|encoder|rotate|duration.*|bps.*|number_of_.*"
-    r"|_statistics.*|vendor_id|filename|mimetype",
+    r"|_statistics.*|vendor_id|filename|mimetype|timecode",
     re.IGNORECASE,
 )
 
@@ -58,14 +61,31 @@ class Copies:
 
     def _add_streams(self, begin, end, cut):
         output, span = self._output, Span(begin, end, cut)
+        video = shown(pictures(self._source))
+        programme = self._source.streams.best("video", related=video)
         for stream in self._source.streams:
-            if stream.type in ("audio", "subtitle"):
+            if stream.type == "attachment":
+                if output.format.name == "matroska":
+                    output.add_stream_from_template(stream)
+                else:
+                    self._drop(stream, "only mkv holds it")
+            elif stream.type == "video" and not stream.disposition & _COVER:
+                continue
+            elif self._source.streams.best("video", related=stream) != programme:
+                self._drop(stream, "it belongs to another programme")
+            elif stream.type == "video":
+                self._attach(stream)
+            elif stream.discard != av.stream.Discard.all and "timecode" not in stream.metadata:
+                # Muxers make the tracks of chapters and of the timecode themselves.
                 track = self._track(stream, span)
                 if track is not None:
                     self._tracks[stream.index] = track
-            elif stream.type == "attachment" and output.format.name == "matroska":
-                output.add_stream_from_template(stream)
         output.metadata.update(_kept(self._source.metadata))
+        # Matroska has it in capitals.
+        named = {**_lower(self._source.metadata), **_lower(video.metadata)}
+        timecode = named.get("timecode")
+        if timecode and self._holds(timecode, cut):
+            output.metadata["timecode"] = timecode
         chapters = _chapters(self._source.chapters(), begin, end)
         if chapters:
             output.set_chapters(chapters)
@@ -75,6 +95,31 @@ class Copies:
                 self._source.seek(max(0, int(begin * av.time_base) - av.time_base))
             self._packets = self._demuxed(streams)
         self._next = next(self._packets, None)
+
+    def _holds(self, timecode, cut):
+        """Whether the output may have a timecode: numbers of frames, which are those of a rate."""
+        rate = round(self._output.streams.video[0].codec_context.framerate)
+        # Dropped numbers, after a semicolon, are for 30000/1001 frames per second and twice that.
+        possible = rate <= 120 and (rate % 30 == 0 or not re.search("[;.]", timecode))
+        if cut or not possible:
+            why = "the output begins later" if cut else f"not for {rate} frames per second"
+            self.notes.append(f"timecode {timecode}: left out: {why}")
+        return possible and not cut
+
+    def _attach(self, stream):
+        """Add a cover image, which is an attachment in Matroska."""
+        if self._output.format.name != "matroska":
+            self._drop(stream, "only mkv holds it")
+            return
+        name, kind = _IMAGES.get(stream.codec_context.name, ("", ""))
+        name = stream.metadata.get("filename", name)
+        with open_film(self._path) as source:
+            packets = source.demux(source.streams[stream.index])
+            packet = next((packet for packet in packets if packet.size), None)
+        if packet is None or not name:
+            self._drop(stream, f"{stream.codec_context.name} is no cover's format in matroska")
+            return
+        self._output.add_attachment(name, stream.metadata.get("mimetype", kind), bytes(packet))
 
     def close(self):
         """Close the source."""
@@ -118,18 +163,16 @@ class Copies:
     def _track(self, stream, span):
         """The track of the output for a stream of the source, or None."""
         kind = self._output.format.name.split(",")[0]
-        if stream.codec_context is None:
+        if stream.codec_context is None and stream.type != "data":
             return self._drop(stream, "FFmpeg does not know its codec")
-        name = stream.codec_context.codec.canonical_name
+        name = stream.codec_context.codec.canonical_name if stream.codec_context else "its data"
         for make, word in _ways(kind, stream, name):
             if self._works(stream, make):
-                track = make(self._output, stream, span)
+                track = _made(make, self._output, stream, span)
                 if word:
                     self._note(stream, word)
-                track.target.metadata.update(_kept(stream.metadata))
-                track.target.disposition = stream.disposition
                 return track
-        other = "" if kind == "matroska" else "; --container=mkv does"
+        other = "" if kind == "matroska" or stream.type == "data" else "; --container=mkv does"
         return self._drop(stream, f"{kind} does not hold {name}{other}")
 
     def _works(self, stream, make):
@@ -138,7 +181,8 @@ class Copies:
         options = {"format": output.format.name, "container_options": output.container_options}
         try:
             with open_film(self._path) as source, av.open(io.BytesIO(), "w", **options) as trial:
-                track = make(trial, source.streams[stream.index], Span(Fraction(0), None, False))
+                span = Span(Fraction(0), None, False)
+                track = _made(make, trial, source.streams[stream.index], span)
                 trial.start_encoding()
                 for packet in _first_packets(source, stream):
                     trial.mux(track.packets(packet))
@@ -151,12 +195,24 @@ class Copies:
         self._note(stream, f"left out: {reason}")
 
     def _note(self, stream, what):
-        self.notes.append(f"{stream.type} track {stream.index}: {what}")
+        kind = "cover" if stream.type == "video" else stream.type
+        self.notes.append(f"{kind} track {stream.index}: {what}")
+
+
+def _made(make, output, stream, span):
+    """The track that `make` adds to the output for a stream of the source."""
+    track = make(output, stream, span)
+    track.target.metadata.update(_kept(stream.metadata))
+    track.target.disposition = stream.disposition
+    return track
 
 
 def _ways(kind, stream, name):
     """Yield (a function of output, stream and span that makes the track, a word or None), the best
     way into a container first."""
+    if stream.type == "data":
+        yield Copied, None
+        return
     played = not (kind in _UNPLAYED and _UNPLAYED[kind].fullmatch(name))
     if played:
         yield Copied, None
@@ -191,6 +247,10 @@ def _first_packets(source, stream):
             yield packet
         if found >= _TRIED or read > _TRIED_BYTES:
             return
+
+
+def _lower(metadata):
+    return {name.lower(): value for name, value in metadata.items()}
 
 
 def _kept(metadata):

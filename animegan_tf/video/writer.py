@@ -10,7 +10,7 @@ import itertools
 import av
 
 from animegan_tf.errors import InputError
-from animegan_tf.video.codecs import CONTAINERS
+from animegan_tf.video.codecs import CODECS, CONTAINERS
 from animegan_tf.video.encoder import Stamps
 from animegan_tf.video.opening import open_input, open_output
 
@@ -55,6 +55,14 @@ class Writer:
         spec.set_up(self._stream.codec_context)
         if self._is_mp4 and spec.codec.encoder == "libx265":
             self._stream.codec_context.codec_tag = "hvc1"  # Apple's players know no other
+        try:
+            self._stream.codec_context.open()
+        except av.error.FFmpegError as error:
+            name = next(name for name in CODECS if CODECS[name].encoder == spec.codec.encoder)
+            raise InputError(
+                f"codec: expected one that takes frames of {spec.width}x{spec.height}, received "
+                f"{name}; h264, vp9 and ffv1 take all sizes"
+            ) from error
         self._copies = copies(self._output) if copies else None
         self._output.start_encoding()
         self._encoder = self._stream.codec_context

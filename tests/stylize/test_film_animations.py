@@ -5,12 +5,14 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from films import write_film
-from PIL import Image
+from films import scene, write_film
+from PIL import Image, features
 from sound_films import done, look, negative, same, shifting
 
 import animegan_tf
 from animegan_tf.stylize.batch import stylize_paths
+from animegan_tf.stylize.options import VideoOptions, result_suffix
+from animegan_tf.video import animation, codecs, webp
 
 
 def write_animation(path, pictures, milliseconds):
@@ -90,3 +92,23 @@ def test_gif_in_and_out(tmp_path):
         assert np.abs(after.astype(int) - (255 - before)).max() <= 3
     source, result, _ = done(film, tmp_path / "b.mp4")
     assert result.times == source.times
+
+
+@pytest.mark.parametrize(("suffix", "plays"), [("png", 0), ("png", 3), ("avif", 0)])
+def test_animated_png_and_avif(tmp_path, suffix, plays):
+    if suffix == "avif" and not features.check("avif"):
+        pytest.skip("Pillow without AVIF")
+    frames = [Image.fromarray(scene(seed, 48, 64)) for seed in range(4)]
+    path, more = tmp_path / f"a.{suffix}", {"loop": plays} if suffix == "png" else {}
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=100, **more)
+    frames[0].save(tmp_path / f"still.{suffix}")
+    assert [codecs.is_video(one) for one in (path, tmp_path / f"still.{suffix}")] == [True, False]
+    options = VideoOptions().check()
+    assert result_suffix(path, options) == ".webp"
+    report = animegan_tf.stylize_video(path, tmp_path / "b.webp", same)
+    assert (report.frames, animation.plays(report.path)) == (4, plays)
+    shown = webp.Animation(report.path)
+    assert shown.durations == [100] * 4
+    pictures = [rgb.astype(int) for rgb, _ in shown.frames()]
+    for image, rgb in zip(frames, pictures, strict=True):
+        assert np.abs(np.asarray(image).astype(int) - rgb).mean() < 15

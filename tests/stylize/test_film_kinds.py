@@ -1,5 +1,7 @@
 """Films of unusual kinds: done, or refused by name."""
 
+from fractions import Fraction
+
 import av
 import numpy as np
 import pytest
@@ -184,3 +186,74 @@ def test_transparent_parts_of_webm_are_white(tmp_path, codec):
 def test_suffixes_of_cameras_and_programs(suffix):
     assert codecs.is_video(f"a.{suffix}")
     assert codecs.is_video(f"a.{suffix.upper()}")
+
+
+def test_frames_that_change_size_are_scaled_to_the_first_and_a_line_says_so(tmp_path):
+    film = tmp_path / "a.ts"
+    with av.open(str(film), "w", format="mpegts") as output:
+        stream = output.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        output.start_encoding()
+        for part, (width, height) in enumerate(((96, 64), (64, 96))):
+            encoder = av.CodecContext.create("mpeg2video", "w")
+            encoder.width, encoder.height, encoder.pix_fmt = width, height, "yuv420p"
+            encoder.time_base, encoder.framerate = Fraction(1, 25), 25
+            packets = []
+            for index in range(6):
+                frame = av.VideoFrame.from_ndarray(scene(1, height, width), "rgb24")
+                frame = frame.reformat(format="yuv420p")
+                frame.pts = 6 * part + index + 1
+                packets += encoder.encode(frame)
+            for packet in [*packets, *encoder.encode(None)]:
+                packet.stream, packet.time_base = stream, Fraction(1, 25)
+                output.mux(packet)
+    _, result, report = done(film, tmp_path / "b.mp4")
+    assert (result.size, len(result.times)) == ((64, 96), report.frames)
+    (note,) = report.notes
+    assert note.startswith("its frames change size: those of 64x96 from 0h00m00.2")
+
+
+@pytest.mark.parametrize("codec", ["hevc", "av1"])
+def test_frames_that_a_codec_does_not_take(tmp_path, codec):
+    film = write_film(
+        tmp_path / "a.mkv", [np.zeros((200, 2, 3), np.uint8)] * 3, codec="ffv1", pixels="bgr0"
+    )
+    with pytest.raises(InputError, match="codec: expected one that takes frames of 2x200, rec"):
+        animegan_tf.stylize_video(film, tmp_path / "b.mkv", same, codec=codec)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
+    for other, suffix in (("h264", "mp4"), ("vp9", "webm"), ("ffv1", "mkv")):
+        out = tmp_path / f"b.{suffix}"
+        assert animegan_tf.stylize_video(film, out, same, codec=other).frames == 3
+
+
+def _combed(count=6):
+    """Frames of two moments each: a bar that moves between the fields."""
+    frames = np.full((count, 96, 128, 3), 30, np.uint8)
+    for index, frame in enumerate(frames):
+        frame[0::2, 10 + 12 * index : 40 + 12 * index] = 220
+        frame[1::2, 16 + 12 * index : 46 + 12 * index] = 220
+    return list(frames)
+
+
+@pytest.mark.parametrize(
+    ("marked", "choice", "combs"),
+    [(False, "auto", True), (False, "on", False), (True, "auto", False), (True, "off", True)],
+)
+def test_deinterlacing_can_be_chosen(tmp_path, marked, choice, combs):
+    options = {"flags": "+ildct", "qscale": "2"} if marked else {"qscale": "2"}
+    film = tmp_path / "a.mkv"
+    write_film(film, _combed(), codec="mpeg2video", interlaced=marked, options=options)
+    _, result, report = done(film, tmp_path / "b.mp4", deinterlace=choice)
+    lines = result.pictures[3].astype(int)[20:76]
+    assert (np.abs(lines[1:] - lines[:-1]).max() > 100) == combs
+    assert (report.frames, bool(report.notes)) == (6, not combs)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "m4v", "mov"])
+def test_the_index_comes_first(tmp_path, suffix):
+    film = write_sound_film(tmp_path / "a.mkv", shifting(30), sounds=("aac",), subtitle="subrip")
+    _, result, report = done(film, tmp_path / f"b.{suffix}")
+    data = report.path.read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+    assert (report.frames, len(result.sounds), len(result.subtitles)) == (30, 1, 1)
+    assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", f"b.{suffix}"}

@@ -63,7 +63,8 @@ def test_which_are_films(mixed):
         ("a.M4V", {}, ".M4V"),
         ("a.mov", {}, ".mov"),
         ("a.mkv", {}, ".mkv"),
-        ("a.webm", {}, ".mkv"),  # what H.264, Vorbis and Opus all go into
+        ("a.webm", {}, ".webm"),
+        ("a.webm", {"codec": "h264"}, ".mkv"),
         ("a.avi", {}, ".mp4"),
         ("a.ts", {}, ".mp4"),
         ("a.gif", {}, ".gif"),
@@ -72,7 +73,7 @@ def test_which_are_films(mixed):
         ("a.gif", {"container": "mp4"}, ".mp4"),
         ("a.gif", {"codec": "hevc"}, ".mp4"),
         ("a.mp4", {"codec": "ffv1"}, ".mkv"),
-        ("a.webm", {"codec": "vp9"}, ".mkv"),
+        ("a.webm", {"codec": "vp9"}, ".webm"),
         ("a.mov", {"codec": "vp9"}, ".webm"),
         ("a.gif", {"codec": "hevc", "crf": 3}, ".mp4"),
         ("a.gif", {"container": "mp4", "crf": 3}, ".mp4"),
