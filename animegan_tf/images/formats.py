@@ -119,7 +119,7 @@ def result_suffix(
 
 
 def is_animated(path: str | os.PathLike) -> bool:
-    """Whether the file at `path` is a GIF, WebP, PNG or AVIF of several frames, whatever its name."""
+    """Whether the file is a GIF, WebP, PNG or AVIF of several frames, whatever its name."""
     head = head_of(path)
     kind = kind_of(head)
     if kind == "webp":  # a flag

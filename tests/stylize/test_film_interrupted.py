@@ -355,7 +355,7 @@ def test_an_animation_that_cannot_be_written(film, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("owner", "name"),
     [
-        (source, "_colours"),
+        (source, "colours_of"),
         (tracks, "_chapters"),
         (encoder.Spec, "converter"),
         (video_file.VideoFile, "_pick_stream"),

@@ -373,7 +373,7 @@ def test_formats_and_what_is_passed_over(run, photos, weights, tmp_path):
 
 def test_standard_input_and_output(run, photos, weights, tmp_path, monkeypatch):
     data = (photos / "a.png").read_bytes()
-    sent, received = io.BytesIO(data), io.BytesIO()
+    sent, received = io.BufferedReader(io.BytesIO(data)), io.BytesIO()
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=sent))
     status, _, _ = run("-", f"--output={tmp_path / 'x.webp'}", f"--checkpoint={weights}")
     assert status == 0
