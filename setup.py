@@ -52,9 +52,14 @@ setup(
         "Topic :: Multimedia :: Video :: Conversion",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
-    # Shipped styles stay in checkpoints/ of a checkout; an installation has them as a package.
-    packages=[*find_packages(include=["animegan_tf", "animegan_tf.*"]), "animegan_tf.shipped"],
-    package_dir={"animegan_tf.shipped": "checkpoints"},
+    # Shipped styles and tools stay in folders of a checkout; an installation has them as packages.
+    packages=[
+        *find_packages(include=["animegan_tf", "animegan_tf.*"]),
+        "animegan_tf.shipped",
+        "animegan_tf.tools",
+        "animegan_tf.tools.benchmarks",
+    ],
+    package_dir={"animegan_tf.shipped": "checkpoints", "animegan_tf.tools": "tools"},
     package_data={
         # For type checkers: the package has annotations.
         "animegan_tf": ["py.typed"],
@@ -83,6 +88,7 @@ setup(
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": [
+            "animegan=animegan_tf.command:console",
             "animegan-stylize=animegan_tf.stylize.__main__:console",
             "animegan-train=animegan_tf.train.__main__:console",
             "animegan-export=animegan_tf.export.__main__:console",

@@ -10,9 +10,10 @@ import tempfile
 
 from absl import app, flags, logging
 
+import animegan_tf
 from animegan_tf.errors import InputError, TrainingError, printable
 
-_HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
+HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
 
 
 def load_tensorflow():
@@ -57,6 +58,16 @@ def muted_stderr():
             os.close(stderr)
 
 
+def show_version():
+    """Print the version and leave, if `--version` is the only argument.
+
+    One command has a flag of this name with a value.
+    """
+    if sys.argv[1:] == ["--version"]:
+        print(f"animegan_tf {animegan_tf.__version__}")
+        sys.exit(0)
+
+
 def refuse_arguments(argv):
     """Raise `InputError` for arguments that are not flags."""
     if len(argv) > 1:
@@ -89,7 +100,8 @@ def run(main, module_name, doc, groups=None):
     An `InputError`, an `OSError` (a missing file, a full disk) or a `TrainingError` is printed as
     one `error:` line with status 1; other exceptions are bugs and keep their traceback.
     """
-    if groups and any(word in _HELP[:-1] for word in sys.argv[1:]):
+    show_version()
+    if groups and any(word in HELP[:-1] for word in sys.argv[1:]):
         print(_grouped_help(doc, groups))
         sys.exit(0)
     if module_name != "__main__":
@@ -117,6 +129,6 @@ def run(main, module_name, doc, groups=None):
         app.run(guarded)
     except SystemExit as stop:
         # absl exits with 1 after showing help.
-        if stop.code == 1 and any(word in _HELP for word in sys.argv[1:]):
+        if stop.code == 1 and any(word in HELP for word in sys.argv[1:]):
             sys.exit(0)
         raise

@@ -24,7 +24,7 @@ LAYERS = (
     "stylize data",
     "train",
     "evaluation export serving",
-    "style_flags cli",
+    "style_flags cli command",
 )
 ORDER = [part for layer in LAYERS for part in layer.split()]
 # Training alone may load these.
@@ -115,6 +115,7 @@ def test_only_entry_points_read_flags():
     ("module", "absent"),
     (
         ("animegan_tf", ("tensorflow", "keras", "numpy", "cv2")),
+        ("animegan_tf.command", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.train.__main__", ("tensorflow", "keras")),
         ("animegan_tf.stylize.__main__", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.export.__main__", ("tensorflow", "keras", "numpy", "cv2")),

@@ -102,7 +102,7 @@ def commands():
             if not re.match(r"DATA/\S+ +\w", line)  # a table of folders
         ]
         for code in re.findall(r"`([^`\n]+)`", _without_blocks(text)):
-            if re.match(rf"(python |pip |{'|'.join(MODULES)}) *\S", code):
+            if re.match(rf"(python |pip |animegan |{'|'.join(MODULES)}) *\S", code):
                 lines.append(code)
         for line in lines:
             found += [words for words in _words(line) if words]
@@ -111,6 +111,9 @@ def commands():
 
 def _program(words):
     """The program of this project that a command starts, and its arguments; (None, ...) else."""
+    if words[0] == "animegan" and len(words) > 1:
+        tool = f"tools/{words[1].replace('-', '_')}.py"
+        return (tool if tool in PROGRAMS else f"animegan-{words[1]}"), words[2:]
     if words[0] == "python":
         if words[1] == "-m":
             by_module = {module.removesuffix(".__main__"): name for name, module in MODULES.items()}
