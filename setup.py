@@ -20,6 +20,15 @@ EXTRAS = {
     "quantize": ["ai-edge-quantizer>=0.10"],
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
     "serving": ["tensorflow-serving-api>=2.20"],
+    # `animegan web` and `animegan serve`.
+    "web": [
+        "fastapi>=0.115.2",
+        "gradio>=6",
+        "prometheus-client>=0.20",
+        "pydantic>=2.7",
+        "python-multipart>=0.0.18",
+        "uvicorn>=0.30",
+    ],
 }
 EXTRAS["test"] = [
     "pytest>=8",
@@ -28,6 +37,7 @@ EXTRAS["test"] = [
     *EXTRAS["plots"],
     *EXTRAS["quantize"],
     *EXTRAS["serving"],
+    *EXTRAS["web"],
 ]
 
 setup(
@@ -65,6 +75,7 @@ setup(
         "animegan_tf": ["py.typed"],
         "animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"],
         "animegan_tf.export": ["photos/*"],
+        "animegan_tf.web": ["pictures/*"],
     },
     python_requires=">=3.10,<3.14",
     install_requires=[

@@ -18,6 +18,8 @@ COMMANDS = {
     "stylize": ("stylize", "console"),
     "train": ("train", "console"),
     "export": ("export", "console"),
+    "web": ("web", "console"),
+    "serve": ("web", "console_serve"),
 }
 # In an installed package (where setup.py puts the checkout's folder), and in a checkout.
 _TOOL_FOLDERS = (_HERE / "tools", _HERE.parent / "tools")

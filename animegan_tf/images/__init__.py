@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         decode_photo,
         digest_of,
         photo_of,
+        photo_size,
         read_photo,
         source_of,
     )
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "formats": "JPEG_SUFFIXES PHOTO_SUFFIXES RESULT_SUFFIXES result_suffix",
     "metadata": "Metadata",
-    "read": "Photo decode_photo digest_of photo_of read_photo source_of",
+    "read": "Photo decode_photo digest_of photo_of photo_size read_photo source_of",
     "sizes": "PUBLISHED_MIN_SIDE PUBLISHED_MULTIPLE enlarged_size limit_side pad_to_multiple "
     "pad_to_size preprocess_published published_size resize side_by_side size_within",
     "values": "brightness_scale check_rgb even_choice fill_transparent luma match_brightness "

@@ -96,6 +96,25 @@ def decode_photo(data, path):
     return photo
 
 
+def photo_size(data, path):
+    """(height, width) of the photo in the bytes of a file, as stored, from its header alone.
+
+    Raises `InputError`, which calls the file `path`, for what has no header of a photo.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image = _open(data, path)
+            if image is not None:
+                return image.height, image.width
+            tags = _tiff_tags(data)
+            return int(tags[257]), int(tags[256])
+        except InputError:
+            raise
+        except Exception as error:  # decoders raise all kinds for damaged files
+            raise InputError(f"{path}: expected a photo, received something else") from error
+
+
 def digest_of(path):
     """A text that stands for the content of a photo's file; None if it cannot be read."""
     try:
