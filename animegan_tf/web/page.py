@@ -27,11 +27,9 @@ from gradio import processing_utils
 
 _HERE = pathlib.Path(__file__).parent
 _EXAMPLES = _HERE.parent / "export" / "photos"
-_CREDITS = {
-    "castle.jpg": "Neuschwanstein · cameralends · CC0",
-    "cat.jpg": "Kitten · Loliloli · public domain",
-    "drummers.jpg": "Drummers · takami torao · public domain",
-}
+_EXAMPLE_NAMES = {"castle.jpg": "Neuschwanstein", "cat.jpg": "kitten", "drummers.jpg": "drummers"}
+_CREDITS = """No photo at hand? Try one of these: Neuschwanstein by cameralends (CC0), kitten by
+Loliloli, drummers by takami torao (public domain)."""
 _PHOTO_TYPES = ["image", ".heic", ".heif", ".avif", ".jxl", ".tif", ".tiff"]
 # Longer side of what the page shows; the download has the full size.
 _SHOWN = 1600
@@ -41,13 +39,21 @@ _POLL_SECONDS = 0.3
 _SIZES = [("Bold lines", 512), ("Normal", 720), ("Fine lines", 1080)]
 _TITLE = """# Photos and films in anime style
 Drop photos or a film, choose a style, and compare. Files are deleted after {hours}."""
-_NOTE = """[animegan_tf](https://pypi.org/project/animegan-tf/), Apache 2.0 · [API](/docs) ·
-at most {megapixels:g} megapixels, {megabytes} MB, films of {seconds:g} seconds"""
+_NOTE = """At most {megapixels:g} megapixels, {megabytes} MB, films of {seconds:g} seconds ·
+[API](/docs) · animegan_tf, Apache 2.0"""
 _CSS = """
 .gradio-container {max-width: 1100px !important; margin: 0 auto !important}
-#styles .grid-container, #examples .grid-container {grid-template-rows: auto !important}
+.pictures {background: none !important; border: none !important}
+.pictures .grid-wrap {min-height: 0 !important; height: auto !important; padding: 2px}
+.pictures .grid-container {
+  grid-template-columns: repeat(auto-fill, minmax(min(150px, 30%), 1fr)) !important;
+  grid-template-rows: none !important; padding: 0 !important}
+.pictures .thumbnail-item {aspect-ratio: 4 / 3 !important}
+.pictures .caption-label {
+  max-width: 100%; font-size: 12px; padding: 2px 6px; left: 0; right: 0; bottom: 0;
+  border-radius: 0; text-align: center; white-space: normal}
 footer {display: none !important}
-@media (max-width: 640px) {.gradio-container {padding: 8px !important}}
+@media (max-width: 640px) {main.app {padding: 12px !important}}
 """
 
 
@@ -105,7 +111,7 @@ class Page:
 
     def example(self, event: gr.SelectData):
         """The example photo that was clicked, as an upload."""
-        return [str(_EXAMPLES / list(_CREDITS)[event.index])]
+        return [str(_EXAMPLES / list(_EXAMPLE_NAMES)[event.index])]
 
     # --- photos ---
 
@@ -139,9 +145,9 @@ class Page:
         several = len(outputs) > 1
         gallery = [(pair[1], path.name) for pair, path in zip(shown, outputs, strict=True)]
         return (
-            gr.ImageSlider(shown[0], visible=True),
-            gr.Gallery(gallery if several else [], visible=several),
-            gr.DownloadButton(_download(outputs), interactive=True),
+            gr.ImageSlider(shown[0], format="jpeg"),
+            gr.Gallery(gallery if several else [], format="jpeg", visible=several),
+            gr.DownloadButton(value=_download(outputs), interactive=True),
         )
 
     def _photo(self, path, choice):
@@ -282,8 +288,7 @@ def _controls(page):
     style = gr.State(page.names[0])
     gallery = gr.Gallery(
         page.styles(),
-        label="Style",
-        columns=min(4, max(3, len(page.names))),
+        show_label=False,
         height="auto",
         allow_preview=False,
         interactive=False,
@@ -291,6 +296,7 @@ def _controls(page):
         buttons=[],
         object_fit="cover",
         elem_id="styles",
+        elem_classes="pictures",
     )
     about = gr.Markdown(page.about(page.names[0]))
     gallery.select(page.choose, None, [style, about], api_visibility="private")
@@ -312,6 +318,7 @@ def _photo_tab(page, controls):
                 interactive=True,
                 columns=3,
                 height=300,
+                object_fit="contain",
             )
             draw = gr.Button("Draw", variant="primary")
         with gr.Column():
@@ -319,20 +326,25 @@ def _photo_tab(page, controls):
                 label="Before and after", format="jpeg", interactive=False, max_height=420
             )
             gallery = gr.Gallery(
-                label="All outputs", format="jpeg", interactive=False, visible=False, columns=3
+                label="All outputs",
+                format="jpeg",
+                interactive=False,
+                visible=False,
+                height="auto",
+                elem_classes="pictures",
             )
             download = gr.DownloadButton("Download at full size", interactive=False)
-    gr.Markdown("No photo at hand? Try one of these:")
+    gr.Markdown(_CREDITS)
     examples = gr.Gallery(
-        [(str(_EXAMPLES / name), credit) for name, credit in _CREDITS.items()],
+        [(str(_EXAMPLES / name), caption) for name, caption in _EXAMPLE_NAMES.items()],
         show_label=False,
-        columns=3,
         height="auto",
         allow_preview=False,
         interactive=False,
         buttons=[],
         object_fit="cover",
         elem_id="examples",
+        elem_classes="pictures",
     )
     call = {
         "fn": page.photos,
@@ -350,8 +362,8 @@ def _film_tab(page, controls):
         with gr.Column():
             film = gr.Video(label="Film", sources=["upload", "webcam"], height=300)
             with gr.Row():
-                preview = gr.Button(f"Preview of {_PREVIEW_SECONDS:g} s", min_width=100)
-                draw = gr.Button("Draw the film", variant="primary", min_width=100)
+                preview = gr.Button(f"First {_PREVIEW_SECONDS:g} s", min_width=60)
+                draw = gr.Button("Draw", variant="primary", min_width=60)
                 stop = gr.Button("Stop", variant="stop", min_width=60)
         with gr.Column():
             output = gr.Video(label="Output", interactive=False, height=300)
