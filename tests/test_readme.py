@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import importlib
 import inspect
 import json
 import re
@@ -28,6 +29,8 @@ MODULES = {
     "animegan-stylize": "animegan_tf.stylize.__main__",
     "animegan-train": "animegan_tf.train.__main__",
     "animegan-export": "animegan_tf.export.__main__",
+    "animegan-web": "animegan_tf.web.__main__",
+    "animegan-serve": "animegan_tf.web.__main__",
 }
 PROGRAMS = (*MODULES, *(f"tools/{path.name}" for path in sorted((ROOT / "tools").glob("*.py"))))
 # Programs of others, whose options are theirs.
@@ -261,7 +264,8 @@ def test_python_of_the_pages_uses_what_there_is():
         for block in _blocks(_text(page), "python"):
             for node in ast.walk(ast.parse(block)):
                 if isinstance(node, ast.ImportFrom):
-                    assert {alias.name for alias in node.names} <= set(animegan_tf.__all__)
+                    package = importlib.import_module(node.module)
+                    assert {alias.name for alias in node.names} <= set(package.__all__)
                 if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("animegan_tf."):
                     function = getattr(animegan_tf, node.func.attr)
                     inspect.signature(function).bind_partial(

@@ -9,6 +9,7 @@ Only this computer reaches the server unless --host says otherwise (--host=0.0.0
 photos that wait. Needs pip install 'animegan_tf[web]'.
 """
 
+import dataclasses
 import functools
 import os
 import socket
@@ -34,6 +35,11 @@ def _define_flags(page):
         [],
         "Styles that visitors can choose, the default first. Default: those that need no download.",
     )
+    flags.DEFINE_string(
+        "checkpoint",
+        None,
+        "Instead of styles: a run directory, a .weights.h5 file or an export of one's own.",
+    )
     flags.DEFINE_float("max_megapixels", 40.0, "Largest photo, or frame of a film, in megapixels.")
     flags.DEFINE_integer("max_upload_mb", 64, "Largest upload in megabytes.")
     flags.DEFINE_float("max_film_seconds", 120.0, "Longest film, or part of one, in seconds.")
@@ -56,10 +62,10 @@ def main(argv):
         raise InputError(
             f"web: expected pip install 'animegan_tf[web]', found no {error.name}"
         ) from error
-    names = ("max_megapixels", "max_upload_mb", "max_film_seconds", "queue", "film_queue")
-    limits = {name: FLAGS[name].value for name in (*names, "timeout", "keep_seconds")}
-    options = app.ServeOptions(styles=tuple(FLAGS.styles), **limits).check()
-    make = functools.partial(studio.default_make, quietly=cli.muted_stderr)
+    fields = dataclasses.fields(app.ServeOptions)
+    options = app.ServeOptions(**{field.name: FLAGS[field.name].value for field in fields}).check()
+    quiet = {"checkpoint": options.checkpoint, "quietly": cli.muted_stderr}
+    make = functools.partial(studio.default_make, **quiet)
     family = socket.AF_INET6 if ":" in FLAGS.host else socket.AF_INET
     try:
         listening = socket.create_server((FLAGS.host, FLAGS.port), family=family)

@@ -5,6 +5,7 @@ Errors are `{"error": "a sentence"}` with a status of 4xx, or 503 while the serv
 
 import asyncio
 import contextlib
+import functools
 import logging
 import shutil
 import urllib.parse
@@ -29,13 +30,15 @@ _LOG = logging.getLogger(__name__)
 _SWEEP_SECONDS = 60
 
 
-def create_app(options: ServeOptions | None = None, *, page: bool = True, make=default_make):
+def create_app(options: ServeOptions | None = None, *, page: bool = True, make=None):
     """The ASGI application with the API and, with `page`, the page at /.
 
-    options: limits, see `ServeOptions`. make: a function from a style's name to a `Stylizer`.
+    options: limits, see `ServeOptions`. make: a function from a style's name to a `Stylizer`,
+    by default one that loads it.
     Raises `InputError` for invalid options.
     """
     options = (options or ServeOptions()).check()
+    make = make or functools.partial(default_make, checkpoint=options.checkpoint)
     metrics = measurements.Metrics()
 
     @contextlib.asynccontextmanager

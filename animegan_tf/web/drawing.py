@@ -8,6 +8,8 @@ from concurrent.futures import Future
 
 # Photos that are drawn between two batches of a film, so that the film goes on too.
 _BETWEEN = 4
+# When to try again if too many films wait.
+_FILM_SECONDS = 60
 # Weight of the latest photo in the mean time of photos.
 _LATEST = 0.2
 
@@ -28,13 +30,16 @@ class Closed(Exception):
 
 
 class Drawing:
-    """Runs work in one thread: `photo(work)` and `film(work)` return a `Future` of its result."""
+    """Runs work in one thread: `photo(work)` and `film(work)` return a `Future` of its result.
 
-    def __init__(self, most_photos, most_films):
+    most_photos, most_films: how many wait; fewer photos if they would wait for over `patience` s.
+    """
+
+    def __init__(self, most_photos, most_films, patience):
         self._most = {"photo": most_photos, "film": most_films}
         self._waiting = {"photo": deque(), "film": deque()}
         self._changed, self._closed = threading.Condition(), False
-        self._photo_seconds = 1.0
+        self._photo_seconds, self._patience = 1.0, patience
         self._thread = threading.Thread(target=self._run, name="drawing", daemon=True)
         self._thread.start()
 
@@ -61,8 +66,8 @@ class Drawing:
         if self._closed:
             raise Closed
         count = self.waiting(kind)
-        if count >= self._most[kind]:
-            seconds = self._photo_seconds * count if kind == "photo" else 60
+        seconds = self._photo_seconds * count if kind == "photo" else _FILM_SECONDS
+        if count >= self._most[kind] or (kind == "photo" and count and seconds > self._patience):
             raise Busy(f"{count} {kind}s", max(1, math.ceil(seconds)))
 
     def photo(self, work):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from animegan_tf import styles
 from animegan_tf.errors import InputError
+from animegan_tf.stylize import stylizer
 from animegan_tf.stylize.guided import Delivery
 from animegan_tf.stylize.options import DRAW_SIDE, PHOTO_FORMATS, VideoOptions
 from animegan_tf.validation import check_choice, check_number, check_whole
@@ -15,6 +16,8 @@ from animegan_tf.validation import check_choice, check_number, check_whole
 # The short side and the pixels of what the network processes at most, which bound time and memory.
 _DRAW_SIDES = (256, 1080)
 _MOST_DRAWN = 2**22
+# The name of the style of a checkpoint of one's own.
+OWN = "own"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,16 +27,19 @@ class ServeOptions:
     Attributes:
         styles: names of the styles that visitors can choose, the default first; by default those
             that need no download.
+        checkpoint: instead of styles a checkpoint or an export of one's own, see `Stylizer`.
         max_megapixels: of a photo, or of a frame of a film.
         max_upload_mb: size of a request's body.
         max_film_seconds: length of a film.
-        queue: number of photos that wait; more are refused with the status 429.
+        queue: number of photos that wait; more, and those that would wait for longer than
+            `timeout`, are refused with the status 429.
         film_queue: number of films that wait.
         timeout: seconds for an upload, and seconds until a photo is done.
         keep_seconds: age at which files of visitors are deleted.
     """
 
     styles: tuple[str, ...] = ()
+    checkpoint: str | None = None
     max_megapixels: float = 40.0
     max_upload_mb: int = 64
     max_film_seconds: float = 120.0
@@ -48,6 +54,9 @@ class ServeOptions:
             check_number(name, getattr(self, name), above=0)
         for name in ("max_upload_mb", "queue", "film_queue"):
             check_whole(name, getattr(self, name), 1)
+        if self.checkpoint is not None:
+            stylizer.check_options(self.checkpoint, style=next(iter(self.styles), None))
+            return dataclasses.replace(self, styles=(OWN,))
         for name in self.styles:
             if styles.locate(name) is None:
                 raise InputError(
@@ -55,7 +64,7 @@ class ServeOptions:
                     f"--style={name} downloads it)"
                 )
         present = (name for name in styles.names() if styles.locate(name) is not None)
-        return dataclasses.replace(self, styles=self.styles or tuple(present))
+        return dataclasses.replace(self, styles=tuple(self.styles or present))
 
 
 class Choice(BaseModel):

@@ -93,7 +93,7 @@ class Studio:
     def __init__(self, options, make, metrics):
         self.options, self.metrics = options, metrics
         self._make, self._stylizers = make, {}
-        self.drawing = Drawing(options.queue, options.film_queue)
+        self.drawing = Drawing(options.queue, options.film_queue, options.timeout)
         self.films = {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="animegan-web-"))
         # The first visitor does not wait for the network to load.
@@ -284,14 +284,19 @@ def style_facts(name):
     """What visitors should know of a style: a dictionary of its name, description and licence."""
     if name in styles.PUBLISHED:
         about, licence = styles.PUBLISHED[name].film, styles.PUBLISHED[name].license
-    else:
+    elif name in styles.SHIPPED:
         about, licence = styles.SHIPPED[name].about, _LICENCES.get(name, "Apache 2.0")
+    else:
+        about, licence = "a style of this server's owner", "ask the owner"
     return {"name": name, "about": about, "licence": licence}
 
 
-def default_make(name, quietly=contextlib.nullcontext):
-    """The `Stylizer` of a style, which is not downloaded. quietly: as for `Stylizer`."""
+def default_make(name, checkpoint=None, quietly=contextlib.nullcontext):
+    """The `Stylizer` of a checkpoint, or of a style, which is not downloaded.
+
+    quietly: as for `Stylizer`.
+    """
     from animegan_tf.stylize.stylizer import Stylizer
 
     with quietly():
-        return Stylizer(styles.locate(name), quietly=quietly)
+        return Stylizer(checkpoint or styles.locate(name), quietly=quietly)

@@ -299,3 +299,16 @@ def test_jpeg_xl_names_what_it_takes(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_jxl", None)
     with pytest.raises(InputError, match="pip install pillow-jxl-plugin"):
         images.decode_photo(b"\xff\x0a" + bytes(40), "a.jxl")
+
+
+def test_the_size_is_known_before_a_photo_is_decoded():
+    for path in CASES.glob("*.*"):
+        if path.suffix == ".json":
+            with pytest.raises(InputError, match=r"expected\.json: expected a photo"):
+                images.photo_size(path.read_bytes(), path.name)
+            continue
+        sides = images.photo_size(path.read_bytes(), path.name)
+        assert sorted(sides) == sorted(images.read_photo(path).rgb.shape[:2]), path.name
+    data = tiff({}, b"")[:20]
+    with pytest.raises(InputError, match=r"a\.tif: expected a photo, received something else"):
+        images.photo_size(data, "a.tif")

@@ -13,6 +13,7 @@ from web_client import ended
 
 from animegan_tf import InputError, Stylizer, images
 from animegan_tf.web import ServeOptions, create_app
+from animegan_tf.web.drawing import Busy, Drawing
 
 HERE = TESTS / "web" / "files"
 PHOTOS = TESTS / "photos"
@@ -186,6 +187,18 @@ def test_back_pressure(serve, jpeg):
     for response in refused:
         assert int(response.headers["retry-after"]) >= 1
         assert error_of(response).startswith("2 photos are waiting already; try again in ")
+
+
+def test_photos_that_would_wait_too_long_are_refused():
+    drawing = Drawing(100, 1, patience=1.5)
+    go = threading.Event()
+    futures = []
+    with pytest.raises(Busy, match="2 photos are waiting already; try again in 2 s"):
+        while True:
+            futures.append(drawing.photo(lambda: go.wait(20)))
+    go.set()
+    drawing.close()
+    assert all(future.result() for future in futures)
 
 
 def test_a_photo_that_takes_too_long(serve, jpeg):
@@ -378,3 +391,18 @@ def test_closing_ends_films_and_deletes_files(serve, film, toy):
 def test_wrong_options_of_the_server(options):
     with pytest.raises(InputError, match=f"{next(iter(options))}: expected"):
         create_app(ServeOptions(**options))
+
+
+def test_a_checkpoint_of_ones_own(jpeg):
+    from fastapi.testclient import TestClient
+
+    from animegan_tf import styles
+
+    weights = str(styles.locate("thequestion-lite"))
+    with TestClient(create_app(ServeOptions(checkpoint=weights), page=False)) as client:
+        assert [style["name"] for style in client.get("/v1/styles").json()] == ["own"]
+        assert opened(client.post("/v1/stylize?max_side=32", content=jpeg)).size == (32, 21)
+    with pytest.raises(InputError, match="received both"):
+        ServeOptions(checkpoint=weights, styles=("thequestion",)).check()
+    with pytest.raises(InputError, match="checkpoint: expected"):
+        ServeOptions(checkpoint="/nowhere").check()
