@@ -55,7 +55,8 @@ class ServeOptions:
         for name in ("max_upload_mb", "queue", "film_queue"):
             check_whole(name, getattr(self, name), 1)
         if self.checkpoint is not None:
-            stylizer.check_options(self.checkpoint, style=next(iter(self.styles), None))
+            both = next((name for name in self.styles if name != OWN), None)
+            stylizer.check_options(self.checkpoint, style=both)
             return dataclasses.replace(self, styles=(OWN,))
         for name in self.styles:
             if styles.locate(name) is None:

@@ -27,7 +27,7 @@ from gradio import processing_utils
 
 _HERE = pathlib.Path(__file__).parent
 _EXAMPLES = _HERE.parent / "export" / "photos"
-_EXAMPLE_NAMES = {"castle.jpg": "Neuschwanstein", "cat.jpg": "kitten", "drummers.jpg": "drummers"}
+_EXAMPLE_NAMES = {"castle.jpg": "castle", "cat.jpg": "kitten", "drummers.jpg": "drummers"}
 _CREDITS = """No photo at hand? Try one of these: Neuschwanstein by cameralends (CC0), kitten by
 Loliloli, drummers by takami torao (public domain)."""
 _PHOTO_TYPES = ["image", ".heic", ".heif", ".avif", ".jxl", ".tif", ".tiff"]
@@ -253,6 +253,7 @@ def _download(paths):
     with zipfile.ZipFile(target, "w") as archive:
         for path in paths:
             archive.write(path, path.name)
+            path.unlink()  # Gradio deletes only what it serves
     return str(target)
 
 
@@ -311,7 +312,7 @@ def _photo_tab(page, controls):
     with gr.Row():
         with gr.Column():
             photos = gr.Gallery(
-                label="Photos: upload, paste or camera",
+                label="Photos",
                 sources=["upload", "clipboard", "webcam"],
                 file_types=_PHOTO_TYPES,
                 type="filepath",

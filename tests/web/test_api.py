@@ -399,7 +399,8 @@ def test_a_checkpoint_of_ones_own(jpeg):
     from animegan_tf import styles
 
     weights = str(styles.locate("thequestion-lite"))
-    with TestClient(create_app(ServeOptions(checkpoint=weights), page=False)) as client:
+    options = ServeOptions(checkpoint=weights).check()
+    with TestClient(create_app(options, page=False)) as client:
         assert [style["name"] for style in client.get("/v1/styles").json()] == ["own"]
         assert opened(client.post("/v1/stylize?max_side=32", content=jpeg)).size == (32, 21)
     with pytest.raises(InputError, match="received both"):

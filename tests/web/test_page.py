@@ -57,6 +57,7 @@ def test_several_photos_are_a_gallery_and_a_zip(page, uploads, monkeypatch):
     _, gallery, download = page.photos(paths, "thequestion", 0.5, True, 512)
     assert gallery.visible
     assert len(gallery.value) == 2
+    assert not list(page._folder.rglob("dog_anime*"))
     with zipfile.ZipFile(download.value["path"]) as archive:
         assert archive.namelist() == ["dog_anime.jpg", "dog_anime-2.jpg"]
     assert said == ["Bad.jpg: expected a photo, received something else"]
