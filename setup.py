@@ -20,6 +20,15 @@ EXTRAS = {
     "quantize": ["ai-edge-quantizer>=0.10"],
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
     "serving": ["tensorflow-serving-api>=2.20"],
+    # `animegan web` and `animegan serve`.
+    "web": [
+        "fastapi>=0.115.2",
+        "gradio>=6",
+        "prometheus-client>=0.20",
+        "pydantic>=2.7",
+        "python-multipart>=0.0.18",
+        "uvicorn>=0.30",
+    ],
 }
 EXTRAS["test"] = [
     "pytest>=8",
@@ -28,6 +37,7 @@ EXTRAS["test"] = [
     *EXTRAS["plots"],
     *EXTRAS["quantize"],
     *EXTRAS["serving"],
+    *EXTRAS["web"],
 ]
 
 setup(
@@ -52,14 +62,20 @@ setup(
         "Topic :: Multimedia :: Video :: Conversion",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
     ],
-    # Shipped styles stay in checkpoints/ of a checkout; an installation has them as a package.
-    packages=[*find_packages(include=["animegan_tf", "animegan_tf.*"]), "animegan_tf.shipped"],
-    package_dir={"animegan_tf.shipped": "checkpoints"},
+    # Shipped styles and tools stay in folders of a checkout; an installation has them as packages.
+    packages=[
+        *find_packages(include=["animegan_tf", "animegan_tf.*"]),
+        "animegan_tf.shipped",
+        "animegan_tf.tools",
+        "animegan_tf.tools.benchmarks",
+    ],
+    package_dir={"animegan_tf.shipped": "checkpoints", "animegan_tf.tools": "tools"},
     package_data={
         # For type checkers: the package has annotations.
         "animegan_tf": ["py.typed"],
         "animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"],
         "animegan_tf.export": ["photos/*"],
+        "animegan_tf.web": ["pictures/*"],
     },
     python_requires=">=3.10,<3.14",
     install_requires=[
@@ -83,6 +99,7 @@ setup(
     extras_require=EXTRAS,
     entry_points={
         "console_scripts": [
+            "animegan=animegan_tf.command:console",
             "animegan-stylize=animegan_tf.stylize.__main__:console",
             "animegan-train=animegan_tf.train.__main__:console",
             "animegan-export=animegan_tf.export.__main__:console",

@@ -11,9 +11,10 @@ import tempfile
 
 from absl import app, flags, logging
 
+import animegan_tf
 from animegan_tf.errors import InputError, TrainingError, printable
 
-_HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
+HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
 
 
 def load_tensorflow():
@@ -56,6 +57,16 @@ def muted_stderr():
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
+
+
+def show_version():
+    """Print the version and leave, if `--version` is the only argument.
+
+    One command has a flag of this name with a value.
+    """
+    if sys.argv[1:] == ["--version"]:
+        print(f"animegan_tf {animegan_tf.__version__}")
+        sys.exit(0)
 
 
 def refuse_arguments(argv):
@@ -132,7 +143,8 @@ def _parsed(argv):
 
 
 def _run(main, module_name, doc, groups):
-    if groups and any(word in _HELP[:-1] for word in sys.argv[1:]):
+    show_version()
+    if groups and any(word in HELP[:-1] for word in sys.argv[1:]):
         print(_grouped_help(doc, groups))
         sys.exit(0)
     if module_name != "__main__":
@@ -162,6 +174,6 @@ def _run(main, module_name, doc, groups):
         app.run(guarded, flags_parser=_parsed)
     except SystemExit as stop:
         # absl exits with 1 after showing help.
-        if stop.code == 1 and any(word in _HELP for word in sys.argv[1:]):
+        if stop.code == 1 and any(word in HELP for word in sys.argv[1:]):
             sys.exit(0)
         raise

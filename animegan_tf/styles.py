@@ -73,7 +73,7 @@ SHIPPED = {
     style.name: style
     for style in (
         ShippedStyle("thequestion", "v2", "experimental: drawings in The Question's tone"),
-        ShippedStyle("thequestion-lite", "lite", "experimental: the same for phones"),
+        ShippedStyle("thequestion-lite", "lite", "experimental: the same, with fainter lines"),
         ShippedStyle("peppercarrot", "v2", "experimental: painted and inked like Pepper&Carrot"),
     )
 }

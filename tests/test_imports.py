@@ -23,8 +23,8 @@ LAYERS = (
     "extract",
     "stylize data",
     "train",
-    "evaluation export serving",
-    "style_flags cli",
+    "evaluation export serving web",
+    "style_flags cli command",
 )
 ORDER = [part for layer in LAYERS for part in layer.split()]
 # Training alone may load these.
@@ -115,8 +115,10 @@ def test_only_entry_points_read_flags():
     ("module", "absent"),
     (
         ("animegan_tf", ("tensorflow", "keras", "numpy", "cv2")),
+        ("animegan_tf.command", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.train.__main__", ("tensorflow", "keras")),
         ("animegan_tf.stylize.__main__", ("tensorflow", "keras", "numpy", "cv2")),
+        ("animegan_tf.web.__main__", ("tensorflow", "keras", "numpy", "cv2", "fastapi", "gradio")),
         ("animegan_tf.export.__main__", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.stylize.engines", ("tensorflow", "keras", "ai_edge_litert")),
         ("animegan_tf.stylize.engines.auto", ("tensorflow", "keras", "ai_edge_litert")),

@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import importlib
 import inspect
 import json
 import re
@@ -28,6 +29,8 @@ MODULES = {
     "animegan-stylize": "animegan_tf.stylize.__main__",
     "animegan-train": "animegan_tf.train.__main__",
     "animegan-export": "animegan_tf.export.__main__",
+    "animegan-web": "animegan_tf.web.__main__",
+    "animegan-serve": "animegan_tf.web.__main__",
 }
 PROGRAMS = (*MODULES, *(f"tools/{path.name}" for path in sorted((ROOT / "tools").glob("*.py"))))
 # Programs of others, whose options are theirs.
@@ -102,7 +105,7 @@ def commands():
             if not re.match(r"DATA/\S+ +\w", line)  # a table of folders
         ]
         for code in re.findall(r"`([^`\n]+)`", _without_blocks(text)):
-            if re.match(rf"(python |pip |{'|'.join(MODULES)}) *\S", code):
+            if re.match(rf"(python |pip |animegan |{'|'.join(MODULES)}) *\S", code):
                 lines.append(code)
         for line in lines:
             found += [words for words in _words(line) if words]
@@ -111,6 +114,9 @@ def commands():
 
 def _program(words):
     """The program of this project that a command starts, and its arguments; (None, ...) else."""
+    if words[0] == "animegan" and len(words) > 1:
+        tool = f"tools/{words[1].replace('-', '_')}.py"
+        return (tool if tool in PROGRAMS else f"animegan-{words[1]}"), words[2:]
     if words[0] == "python":
         if words[1] == "-m":
             by_module = {module.removesuffix(".__main__"): name for name, module in MODULES.items()}
@@ -258,7 +264,8 @@ def test_python_of_the_pages_uses_what_there_is():
         for block in _blocks(_text(page), "python"):
             for node in ast.walk(ast.parse(block)):
                 if isinstance(node, ast.ImportFrom):
-                    assert {alias.name for alias in node.names} <= set(animegan_tf.__all__)
+                    package = importlib.import_module(node.module)
+                    assert {alias.name for alias in node.names} <= set(package.__all__)
                 if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("animegan_tf."):
                     function = getattr(animegan_tf, node.func.attr)
                     inspect.signature(function).bind_partial(

@@ -26,7 +26,9 @@ def stylize_video(
         uint8 RGB.
     compare: source and result side by side.
     overwrite: replace a result that exists, and begin anew where an earlier run was interrupted.
-    progress: show a bar and notes on the standard error stream.
+    progress: show a bar and notes on the standard error stream; or a function of the numbers of
+        frames done and expected (None if unknown), which is called between batches by the thread
+        that runs the network. An exception that it raises ends the run; `resume` continues it.
     options: the fields of `stylize.options.VideoOptions`: codec, crf, start, end, stabilize, hdr,
         deinterlace, bits, resume, engine; container, which the suffix says, only as the same.
 

@@ -116,17 +116,19 @@ class Making:
                 )
 
     def run(self, progress=False):
-        """Make the film; returns a `VideoReport`."""
+        """Make the film; returns a `VideoReport`. progress: as in `film.stylize_video`."""
         self._output.parent.mkdir(parents=True, exist_ok=True)
         done = sum(len(one["frames"]) for one in self._done)
         total = self._facts.expected_frames(self._start, self._end)
         bar = tqdm(
             desc=self._facts.path.name, total=max(total, done) if total else None, initial=done,
-            unit="frame", disable=None if progress else True, bar_format=_BAR if total else None,
+            unit="frame", disable=None if progress is True else True,
+            bar_format=_BAR if total else None,
         )  # fmt: skip
         with bar, Signals() as signals:
             try:
-                batch = self._through(bar, signals)
+                between = progress if callable(progress) else lambda done, expected: None
+                batch = self._through(bar, signals, lambda new: between(done + new, total))
                 return self._finish(signals.received, batch)
             except BaseException as error:
                 self._give_up()
@@ -138,20 +140,24 @@ class Making:
 
     # --- the way of a frame ---
 
-    def _through(self, bar, signals):
-        """Do all frames, in three threads; returns how many were answered at once."""
+    def _through(self, bar, signals, between):
+        """Do all frames, in three threads; returns how many were answered at once.
+
+        `between` is called after each batch with the number of frames so far.
+        """
         pixels = self._facts.height * self._facts.width
         depth = max(1, min(_DEPTH, _DEPTH_PIXELS // pixels))
         feeder = Feeder(self._prepared(), depth)
         drain = Drain(lambda item: self._write(*item, bar), depth)
-        sizes, group = None, []
+        sizes, group, count = None, [], 0
         try:
             for frame, prepared in feeder:
                 sizes = sizes or BatchSize(self._stylizer.largest_batch(prepared))
                 group.append((frame, prepared))
                 if len(group) >= sizes.now() or prepared.state is not None or signals.received:
                     self._answer(group, sizes, drain)
-                    group = []
+                    count, group = count + len(group), []
+                    between(count)
                 if signals.received:
                     break
             if group:

@@ -249,3 +249,13 @@ def test_jpeg_xl_names_what_it_takes(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_jxl", None)
     with pytest.raises(InputError, match="pip install pillow-jxl-plugin"):
         images.decode_photo(b"\xff\x0a" + bytes(40), "a.jxl")
+
+
+def test_the_size_is_known_before_a_photo_is_decoded():
+    for path in CASES.glob("*.*"):
+        sides = images.size_of(path.read_bytes(), path.name)
+        if path.suffix == ".json":
+            assert sides is None
+        else:
+            assert sorted(sides) == sorted(images.read_photo(path).rgb.shape[:2]), path.name
+    assert images.size_of(tiff({}, b"")[:20], "a.tif") is None

@@ -360,3 +360,22 @@ def test_the_source_is_never_replaced(tmp_path):
     assert film.read_bytes() == before
     assert (tmp_path / "b.mp4").read_bytes() == b"something"
     assert animegan_tf.stylize_video(film, tmp_path / "b.mp4", same, overwrite=True).frames == 3
+
+
+def test_a_function_follows_the_progress_and_can_end_it(tmp_path):
+    film = write_film(tmp_path / "a.mp4", shifting(13), codec="libx264")
+    seen = []
+    animegan_tf.stylize_video(
+        film, tmp_path / "b.mp4", negative, progress=lambda *numbers: seen.append(numbers)
+    )
+    assert seen == [(number, 13) for number in range(1, 14)]
+
+    def stop(done, expected):
+        if done == 5:
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        animegan_tf.stylize_video(film, tmp_path / "c.mp4", negative, progress=stop)
+    assert not (tmp_path / "c.mp4").exists()
+    again = animegan_tf.stylize_video(film, tmp_path / "c.mp4", negative, resume=True)
+    assert again.frames == 13

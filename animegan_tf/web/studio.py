@@ -1,0 +1,305 @@
+"""What the API and the page share: photos and films through the drawing thread, and their files.
+
+A `Studio` keeps one model per style. Each film has a folder of its own in the studio's temporary
+folder; `sweep` deletes those that are older than the server keeps files.
+"""
+
+import contextlib
+import copy
+import dataclasses
+import logging
+import pathlib
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from concurrent.futures import Future
+
+from animegan_tf import images, styles
+from animegan_tf.errors import InputError, printable
+from animegan_tf.images import formats
+from animegan_tf.stylize.options import result_suffix
+from animegan_tf.video.timecode import VIDEO_SUFFIXES
+from animegan_tf.web.drawing import Busy, Drawing
+from animegan_tf.web.options import check_style
+
+_LOG = logging.getLogger(__name__)
+_LONGEST_NAME = 100
+# Films whose files are kept at once; they bound the disk space.
+_MOST_FILMS = 100
+# Of shipped styles that are not under the licence of the code.
+_LICENCES = {"peppercarrot": "CC BY 4.0, Pepper&Carrot by David Revoy"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """A photo that is done: the bytes of its file, its name and kind (a key of `formats.WRITTEN`).
+
+    damaged: whether a part of the photo's file could not be read.
+    """
+
+    data: bytes
+    name: str
+    kind: str
+    damaged: bool
+
+
+class Cancelled(Exception):
+    """The visitor or the server stopped the film."""
+
+
+@dataclasses.dataclass
+class Film:
+    """A film on its way; `state` is "waiting", "drawing", "done", "failed" or "cancelled".
+
+    frames, expected: numbers of frames done, and of all if known. error: why it failed, a sentence.
+    output: the file, once done. created, ended: `time.monotonic()`.
+    """
+
+    id: str
+    name: str
+    source: pathlib.Path
+    future: Future | None = None
+    state: str = "waiting"
+    frames: int = 0
+    expected: int | None = None
+    error: str | None = None
+    notes: tuple = ()
+    output: pathlib.Path | None = None
+    created: float = dataclasses.field(default_factory=time.monotonic)
+    ended: float | None = None
+    stop: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+    @property
+    def output_name(self):
+        """The name of the output for the visitor."""
+        return f"{pathlib.Path(self.name).stem}_anime{self.output.suffix}"
+
+
+def safe_name(name, default):
+    """The last part of a name that a visitor sent, printable and not too long; or `default`."""
+    name = printable((name or "").replace("\\", "/").rpartition("/")[2].replace("\n", " ")).strip()
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem[:_LONGEST_NAME]}{dot}{suffix[:10]}" if stem.strip(".") else default
+
+
+class Studio:
+    """Draws photos and films within the limits of checked `ServeOptions`.
+
+    make: a function from the name of a style to a `Stylizer`. metrics: the server's `Metrics`.
+    """
+
+    def __init__(self, options, make, metrics):
+        self.options, self.metrics = options, metrics
+        self._make, self._stylizers = make, {}
+        self.drawing = Drawing(options.queue, options.film_queue, options.timeout)
+        self.films = {}
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="animegan-web-"))
+        # The first visitor does not wait for the network to load.
+        self._loading = self.drawing.film(lambda: self._stylizer(options.styles[0]))
+        metrics.watch(self.drawing, self._drawn_films)
+
+    @property
+    def ready(self):
+        """Whether the default style is loaded; raises what loading it raised."""
+        return self._loading.done() and self._loading.result() is not None
+
+    def _drawn_films(self):
+        return sum(film.state == "drawing" for film in self.films.values())
+
+    def _stylizer(self, name):
+        """The style's model, loaded on first use. In the drawing thread."""
+        if name not in self._stylizers:
+            self._stylizers[name] = self._make(name)
+        return self._stylizers[name]
+
+    def _stylizer_for(self, choice):
+        """The style's model with the visitor's options."""
+        mine = copy.copy(self._stylizer(check_style(choice, self.options.styles)))
+        mine.delivery, mine.max_side = choice.delivery(), choice.max_side
+        return mine
+
+    # --- photos ---
+
+    def photo(self, data, name, choice):
+        """A `Future` of the `Output` for the bytes of a photo's file, and its `PhotoChoice`.
+
+        Raises `InputError` for what is no photo or too large, and `Busy`; the future raises
+        `InputError` for one that is damaged altogether.
+        """
+        from animegan_tf.stylize import batch
+        from animegan_tf.stylize.options import PhotoOptions
+
+        name = safe_name(name, "photo")
+        check_style(choice, self.options.styles)
+        size = images.size_of(data, name)
+        if size is None:
+            raise InputError(f"{name}: expected a photo, received something else")
+        choice.check_size(name, *size, self.options.max_megapixels)
+        own = formats.kind_of(data[: formats.HEAD])
+        kind = choice.format or (own if own in formats.WRITTEN else "png")
+        photo = PhotoOptions(kind, strip_metadata=choice.strip_metadata)
+
+        def work():
+            with self.metrics.photo_seconds.time():
+                stylizer = self._stylizer_for(choice)
+                result, whole = batch.stylize_bytes(stylizer, data, name, kind, photo=photo)
+            suffix = formats.WRITTEN[kind][0]
+            return Output(result, f"{pathlib.Path(name).stem}_anime{suffix}", kind, not whole)
+
+        return self.drawing.photo(work)
+
+    # --- films ---
+
+    def film(self, write, name, choice):
+        """A new `Film`, which waits to be drawn.
+
+        write: a function that writes the film's file to a path. choice: its `FilmChoice`. Raises
+        `InputError` for what is no film, too large or too long, and `Busy`.
+        """
+        name = safe_name(name, "film")
+        check_style(choice, self.options.styles)
+        self.check_room()
+        film = Film(secrets.token_urlsafe(16), name, self.folder)
+        folder = self.folder / film.id
+        folder.mkdir()
+        suffix = pathlib.Path(name).suffix.lower()
+        film.source = folder / f"film{suffix if suffix in VIDEO_SUFFIXES else '.mp4'}"
+        try:
+            write(film.source)
+            video = self._checked_video(film, choice)
+            film.future = self.drawing.film(lambda: self._draw(film, choice, video))
+        except BaseException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(error, InputError):
+                raise InputError(self._without_paths(film, error)) from error
+            raise
+        self.films[film.id] = film
+        return film
+
+    def check_room(self):
+        """Raise `Busy` if no film is accepted now."""
+        self.drawing.check_room("film")
+        if len(self.films) >= _MOST_FILMS:
+            raise Busy(f"{_MOST_FILMS} films", 600)
+
+    def _checked_video(self, film, choice):
+        from animegan_tf.video.codecs import is_video
+        from animegan_tf.video.source import open_source
+
+        video = choice.video(self.options.max_film_seconds)
+        if _is_text(film.source) or not is_video(film.source):
+            raise InputError(f"{film.name}: expected a film, received something else")
+        with open_source(film.source) as source:
+            facts = source.facts
+            choice.check_size(film.name, facts.height, facts.width, self.options.max_megapixels)
+            part = min(facts.duration or 0, choice.end or float("inf")) - choice.start
+            if part > self.options.max_film_seconds:
+                raise InputError(
+                    f"{film.name}: expected at most {self.options.max_film_seconds:g} seconds, "
+                    f"received {part:.1f}; start and end choose a part"
+                )
+            film.expected = facts.expected_frames(video.start, video.end)
+        return video
+
+    def _draw(self, film, choice, video):
+        """Draw a film. In the drawing thread."""
+        from animegan_tf.stylize import film as films
+
+        def between(done, expected):
+            if film.stop.is_set():
+                raise Cancelled
+            self.metrics.frames.inc(done - film.frames)
+            film.frames, film.expected = done, expected
+            self.drawing.draw_photos()
+
+        film.state = "drawing"
+        output = film.source.with_name(f"anime{result_suffix(film.source, video)}")
+        try:
+            if film.stop.is_set():
+                raise Cancelled
+            options = {"start": video.start, "end": video.end}
+            stylizer = self._stylizer_for(choice)
+            report = films.stylize_video(film.source, output, stylizer, progress=between, **options)
+            film.notes = tuple(self._without_paths(film, note) for note in report.notes)
+            film.notes += tuple(self._without_paths(film, what) for what in report.problems)
+            film.frames, film.output, film.state = report.frames, output, "done"
+        except Cancelled:
+            film.state = "cancelled"
+        except InputError as error:
+            film.error, film.state = self._without_paths(film, error), "failed"
+        except MemoryError:
+            film.error, film.state = "the film is too large for the server's memory", "failed"
+        except Exception:
+            _LOG.exception("a film could not be drawn")
+            film.error, film.state = "it could not be drawn; the server's log says why", "failed"
+        finally:
+            film.ended = time.monotonic()
+            film.source.unlink(missing_ok=True)
+
+    def _without_paths(self, film, text):
+        """A sentence for visitors: with the film's own name, without the server's folders."""
+        text = str(text).replace(str(film.source), film.name)
+        return text.replace(f"{self.folder / film.id}/", "").replace(str(self.folder), "")
+
+    def cancel(self, film):
+        """Stop a film, or delete the files of one that is done."""
+        film.stop.set()
+        if film.future.cancel():
+            film.state, film.ended = "cancelled", time.monotonic()
+        if film.ended is not None:
+            self._delete(film)
+
+    def _delete(self, film):
+        self.films.pop(film.id, None)
+        shutil.rmtree(self.folder / film.id, ignore_errors=True)
+
+    # --- the end ---
+
+    def sweep(self):
+        """Delete the films that ended longer ago than files are kept."""
+        oldest = time.monotonic() - self.options.keep_seconds
+        for film in list(self.films.values()):
+            if film.ended is not None and film.ended < oldest:
+                self._delete(film)
+
+    def close(self):
+        """Draw the photos that wait, stop the films, and delete all files."""
+        for film in self.films.values():
+            film.stop.set()
+        self.drawing.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_text(path):
+    """Whether the file is text: a playlist, of which FFmpeg would open other files.
+
+    Binary formats have control characters at their beginning; YUV4MPEG2 has frames as they are.
+    """
+    with open(path, "rb") as file:
+        head = file.read(512)
+    controls = set(range(32)) - set(b"\t\n\r")
+    return not controls & set(head) and not head.startswith(b"YUV4MPEG2 ")
+
+
+def style_facts(name):
+    """What visitors should know of a style: a dictionary of its name, description and licence."""
+    if name in styles.PUBLISHED:
+        about, licence = styles.PUBLISHED[name].film, styles.PUBLISHED[name].license
+    elif name in styles.SHIPPED:
+        about, licence = styles.SHIPPED[name].about, _LICENCES.get(name, "Apache 2.0")
+    else:
+        about, licence = "a style of this server's owner", "ask the owner"
+    return {"name": name, "about": about, "licence": licence}
+
+
+def default_make(name, checkpoint=None, quietly=contextlib.nullcontext):
+    """The `Stylizer` of a checkpoint, or of a style, which is not downloaded.
+
+    quietly: as for `Stylizer`.
+    """
+    from animegan_tf.stylize.stylizer import Stylizer
+
+    with quietly():
+        return Stylizer(checkpoint or styles.locate(name), quietly=quietly)
