@@ -112,10 +112,12 @@ def size_of(data, name):
     more pixels than there is memory for.
     """
     try:
-        image = _open(data, name)
-        if image is not None:
-            return image.height, image.width
-        tags = tiff.directory(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = _open(data, name)
+            if image is not None:
+                return image.height, image.width
+            tags = tiff.directory(data)
         height, width = (int(tags[tag]) for tag in (257, 256))
     except InputError:
         raise

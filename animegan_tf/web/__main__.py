@@ -18,6 +18,7 @@ from absl import flags
 
 from animegan_tf import cli
 from animegan_tf.errors import InputError
+from animegan_tf.signals import Signals
 
 FLAGS = flags.FLAGS
 # Connections at once; more are refused with the status 503.
@@ -85,7 +86,8 @@ def main(argv):
         port = listening.getsockname()[1]
         host = f"[{FLAGS.host}]" if ":" in FLAGS.host else FLAGS.host
         print(f"http://{host}:{port} (Ctrl-C ends it)", flush=True)
-        uvicorn.Server(config).run(sockets=[listening])
+        with Signals():  # uvicorn raises the signal again after it has stopped
+            uvicorn.Server(config).run(sockets=[listening])
     return 0
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
+import PIL
 import pillow_heif
 import pytest
 from pictures import noise, ramps
@@ -153,8 +154,10 @@ def test_run_length_encoded_bitmaps_of_any_width(width):
     rows = np.random.default_rng(0).integers(0, 3, (3, width))
     for bits in (4, 8):
         data = b""
+        # Pillow before 13 takes an odd number of those for one less.
+        misread = bits == 4 and width % 2 and int(PIL.__version__.split(".")[0]) < 13
         for number, row in enumerate(rows[::-1]):  # from the bottom up
-            if number % 2 and width > 2:  # as they are, padded to two bytes
+            if number % 2 and width > 2 and not misread:  # as they are, padded to two bytes
                 odd = list(row) + [0] * (width % 2)
                 raw = bytes(row.tolist())
                 if bits == 4:
@@ -258,4 +261,4 @@ def test_the_size_is_known_before_a_photo_is_decoded():
             assert sides is None
         else:
             assert sorted(sides) == sorted(images.read_photo(path).rgb.shape[:2]), path.name
-    assert images.size_of(tiff({}, b"")[:20], "a.tif") is None
+    assert images.size_of(b"II*\0\x08\0\0\0", "a.tif") is None
