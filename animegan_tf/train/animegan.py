@@ -191,14 +191,16 @@ class AnimeGAN(keras.Model):
     def initialize_and_measure(self, batch):
         """`initialize_step` that returns its losses and a dict of diagnostics.
 
-        `generator_gradient_norm` is that of the total loss, before Adam.
+        `generator_gradient_norm` is that of the total loss, before Adam; `output_range` the
+        largest difference between two pixels of one output and channel.
         """
         with tf.GradientTape() as tape:
             generated = self.generator(batch["photo"], training=True)
             loss, terms = self._initialization_loss(_reference(batch), generated)
             scaled = _scaled(self.init_optimizer, loss)
         norm = self._apply(self.init_optimizer, tape, scaled, self.generator)
-        return {"init": loss, **terms}, {"generator_gradient_norm": norm}
+        measures = {"generator_gradient_norm": norm, "output_range": _output_range(generated)}
+        return {"init": loss, **terms}, measures
 
     def _initialization_loss(self, reference, generated):
         # Terms of weight 0 are not computed; for `content` that saves the whole feature network.
@@ -244,7 +246,8 @@ class AnimeGAN(keras.Model):
         """`adversarial_step` that returns its losses and a dict of diagnostics.
 
         `generator_gradient_norm` and `discriminator_gradient_norm` are those of the totals, before
-        Adam; `d_real`, `d_generated`, `d_gray` and `d_smooth` the mean logits of each input.
+        Adam; `d_real`, `d_generated`, `d_gray` and `d_smooth` the mean logits of each input;
+        `output_range` is as in `initialize_and_measure`.
         """
         logs, measures = {}, {}
         with tf.GradientTape() as tape:
@@ -256,7 +259,8 @@ class AnimeGAN(keras.Model):
             total, terms = self._generator_loss(batch, generated)
             scaled = _scaled(self.generator_optimizer, total)
         norm = self._apply(self.generator_optimizer, tape, scaled, self.generator)
-        return {**logs, "g": total, **terms}, {**measures, "generator_gradient_norm": norm}
+        measures |= {"generator_gradient_norm": norm, "output_range": _output_range(generated)}
+        return {**logs, "g": total, **terms}, measures
 
     def _generator_loss(self, batch, generated):
         recipe = self.recipe
@@ -338,6 +342,12 @@ class AnimeGAN(keras.Model):
         norm = tf.linalg.global_norm(gradients) / _scaled(optimizer, 1.0)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return norm
+
+
+def _output_range(generated):
+    """0 if all outputs are constant: then the generator is dead and gets no gradient."""
+    lowest, highest = (reduce(generated, (1, 2)) for reduce in (tf.reduce_min, tf.reduce_max))
+    return tf.cast(tf.reduce_max(highest - lowest), tf.float32)
 
 
 def _reference(batch):

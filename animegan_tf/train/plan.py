@@ -8,6 +8,7 @@ import dataclasses
 import math
 import os
 import time
+import zlib
 from pathlib import Path
 
 from animegan_tf import storage
@@ -63,6 +64,11 @@ class RunConfig:
         for name, least in least_of.items():
             check_whole(name, getattr(self, name), least)
         check_number("save_minutes", self.save_minutes, 0)
+        if self.jit_compile and self.deterministic:
+            raise InputError(
+                "deterministic: expected no jit_compile, received both: XLA has no deterministic "
+                "gradient of max pooling"
+            )
         if self.steps_per_epoch is not None:
             check_whole("steps_per_epoch", self.steps_per_epoch, 1)
 
@@ -88,6 +94,32 @@ class Plan:
         """Updates of the discriminator only, after the `init_steps`."""
         steps = self.steps_per_epoch * self.config.recipe.discriminator_epochs
         return min(steps, self.total_steps - self.init_steps)
+
+    def steps_left(self, place) -> dict[str, int]:
+        """The steps from `place` to the end in each phase."""
+        ends = {"initialize": self.init_steps}
+        ends["discriminate"] = self.init_steps + self.discriminator_steps
+        ends["adversarial"] = self.total_steps
+        left = {}
+        for phase, end in ends.items():
+            left[phase] = max(0, end - place)
+            place = max(place, end)
+        return left
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """What a checkpoint stores about this plan: see `checkpoints.FACTS`."""
+        photos, frames = (self.report.folders[name] for name in ("train_photo", "style"))
+        names = [
+            str(item) for one in (photos, frames) for item in getattr(one.pictures, "items", ())
+        ]
+        return {
+            "steps_per_epoch": self.steps_per_epoch,
+            "batch_size": self.config.recipe.batch_size,
+            "photos": photos.count,
+            "frames": frames.count,
+            "names": zlib.crc32("\n".join(map(os.path.basename, names)).encode("utf-8", "replace")),
+        }
 
     def __str__(self):
         recipe, config = self.config.recipe, self.config
@@ -186,6 +218,49 @@ def phase_of(step, plan):
         return "initialize"
     first = plan.init_steps + plan.discriminator_steps
     return "discriminate" if step < first else "adversarial"
+
+
+# The phases in the order in which a run goes through them.
+_ORDER = ("initialize", "discriminate", "adversarial")
+
+
+def resume_place(plan, done, phase, facts) -> int:
+    """The step of `plan`, from 0, at which a run goes on after `done` updates, the last in `phase`.
+
+    `facts` are those of its checkpoint ({} if unknown). Epochs may have another number of steps
+    now: the run goes on at the same fraction of the same epoch. Raises `InputError` if the plan
+    would repeat an earlier phase, or is shorter than what is done.
+    """
+    before = facts.get("steps_per_epoch", plan.steps_per_epoch)
+    epoch, rest = divmod(facts.get("place", done), before)
+    place = epoch * plan.steps_per_epoch + rest * plan.steps_per_epoch // before
+    if place > plan.total_steps and facts:
+        raise InputError(
+            f"epochs: expected at least the {epoch + (rest > 0)} that this run has begun, received "
+            f"{plan.config.recipe.epochs}"
+        )
+    following = phase_of(min(place, plan.total_steps - 1), plan)
+    if place > plan.total_steps or _ORDER.index(following) < _ORDER.index(phase):
+        # Version 0.1 stored no facts: another number of steps is the likely reason.
+        name = "init_epochs, discriminator_epochs" if facts else "steps_per_epoch"
+        raise InputError(
+            f"{name}: expected those that this run was trained with, received others: after "
+            f"{done} updates its phase is {phase!r}, and with these flags and data it would be "
+            f"{following!r}"
+        )
+    return place
+
+
+def describe_changes(facts, now) -> str:
+    """What differs between the facts of a checkpoint and `Plan.facts`, as text; "" if nothing."""
+    changes = [
+        f"{name.replace('_', ' ')} {facts[name]} -> {number}"
+        for name, number in now.items()
+        if name != "names" and facts.get(name, number) != number
+    ]
+    if not changes and facts and facts["names"] != now["names"]:
+        return "the images have other names"
+    return ", ".join(changes)
 
 
 def learning_rate_factor(step, plan):

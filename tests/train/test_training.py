@@ -258,7 +258,7 @@ def log(monkeypatch):
         return {"init": _Value(log, step)}, {}
 
     monkeypatch.setattr(loop._Steps, "__call__", begin)
-    monkeypatch.setattr(loop.RunState, "save", lambda self, step: log.append(f"save {step}"))
+    monkeypatch.setattr(loop.RunState, "save", lambda self, step, _: log.append(f"save {step}"))
     return log
 
 
@@ -295,7 +295,7 @@ def test_not_a_number_stops_the_run(data_dir, tmp_path, save_every, monkeypatch)
         loop.run(plan, progress=False)
     text = str(raised.value)
     assert "step 5: the loss term 'd' is nan" in text
-    assert "the last saved checkpoint is" in text and "ckpt-4" in text
+    assert "the last checkpoint is" in text and "ckpt-4" in text
     # The bad update reached neither the checkpoints nor the weights for stylising.
     assert not list((tmp_path / "checkpoints").glob("ckpt-5*"))
     for value in weights.load_generator(tmp_path).get_weights():
