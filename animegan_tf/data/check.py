@@ -352,4 +352,4 @@ def _count_missing_smooth(config, listed):
     """Number of listed frames that have no smoothed counterpart."""
     if config.source != "images" or "style" not in listed:
         return 0
-    return len(smoothing.missing_smooth(config.style_dir, config.smooth_dir))
+    return len(smoothing.missing_smooth(config.style_dir, config.smooth_path))

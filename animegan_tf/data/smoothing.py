@@ -125,28 +125,37 @@ def ensure_smooth(config, progress=True):
     Returns:
         The number of missing images; 0 if another process has created them.
     """
-    if not missing_smooth(config.style_dir, config.smooth_dir):
+    if not missing_smooth(config.style_dir, config.smooth_path):
         if not files.list_images(config.style_dir):
             raise InputError(f"style: expected anime frames in {config.style_dir}, found none")
         return 0
     waiting = f"waiting for another process that smooths the frames of {config.style_dir}"
-    with storage.locked(config.smooth_dir.with_name(".smooth.lock"), waiting):
+    config.smooth_path.parent.mkdir(parents=True, exist_ok=True)
+    with storage.locked(config.smooth_path.with_name(".smooth.lock"), waiting):
         return _make_missing(config, progress)
+
+
+def cannot_write(config):
+    """Whether smoothed frames are missing and the data set is on a read-only disk."""
+    if config.source != "images" or not config.style_dir.is_dir():
+        return False
+    missing = missing_smooth(config.style_dir, config.smooth_path)
+    return bool(missing) and not os.access(config.smooth_path.parent, os.W_OK)
 
 
 def _make_missing(config, progress):
     # Another process may have created them before this one got the lock.
-    missing = missing_smooth(config.style_dir, config.smooth_dir)
+    missing = missing_smooth(config.style_dir, config.smooth_path)
     if not missing:
         return 0
     size = config.image_size if config.crop == "none" else None
     # The name contains the size, so that images of another size are not reused.
-    temporary = config.smooth_dir.with_name(f".smooth-{size or 'full'}")
+    temporary = config.smooth_path.with_name(f".smooth-{size or 'full'}")
     temporary.mkdir(exist_ok=True)
     finished = {path.name for path in files.list_images(temporary)}
     remaining = {path: name for path, name in missing.items() if name not in finished}
     _write_all(remaining, temporary, size, progress, None)
-    _move_images(temporary, config.smooth_dir, set(missing.values()))
+    _move_images(temporary, config.smooth_path, set(missing.values()))
     return len(missing)
 
 

@@ -20,7 +20,7 @@ def folders(config):
     """{group: folder} of the groups that a `DataConfig` reads from image files."""
     result = {"train_photo": config.photo_dir, "val": config.val_dir}
     if config.source == "images":
-        result.update(style=config.style_dir, smooth=config.smooth_dir)
+        result.update(style=config.style_dir, smooth=config.smooth_path)
     return result
 
 

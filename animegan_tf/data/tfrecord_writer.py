@@ -110,7 +110,7 @@ def _require_ours(output):
 
 def _split_all(config, shard_bytes, progress):
     """The `Shard`s of the data set's current files."""
-    folders = (config.photo_dir, config.style_dir, config.smooth_dir, config.val_dir)
+    folders = (config.photo_dir, config.style_dir, config.smooth_path, config.val_dir)
     shards = []
     for group, folder in zip(tfrecords.GROUPS, folders, strict=True):
         if not folder.is_dir():

@@ -4,8 +4,8 @@ import time
 
 # Peak memory of an adversarial step in float32 with VGG19, fitted to measurements on a CPU
 # (tests/train/test_estimates.py): GB at rest, and bytes for each pixel of the batch.
-_BASE_GB = 1.0
-_BYTES_PER_PIXEL = {"v2": 28_000, "lite": 24_000, "v1": 28_000}
+_BASE_GB = 1.1
+_BYTES_PER_PIXEL = {"v2": 24_000, "lite": 14_500, "v1": 37_000}
 # How long an adversarial step takes, as a multiple of one of the initialisation.
 _ADVERSARIAL_COST = {"v2": 2.0, "lite": 2.5, "v1": 2.0}
 # Steps after which a time is said; the first of a phase, which compiles, is not counted.

@@ -269,7 +269,7 @@ class _Run:
         if self._constant_steps >= CONSTANT_STEPS:
             raise TrainingError(
                 f"step {step + 1}: the generator has returned images of a single colour for "
-                f"{CONSTANT_STEPS} steps and cannot recover; the run stops and these are not saved; "
+                f"{CONSTANT_STEPS} steps and cannot recover; these updates are not saved; "
                 f"use a lower learning rate; {failures.last_checkpoint(self.state)}"
             )
 

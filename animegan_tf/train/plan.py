@@ -1,6 +1,6 @@
-"""The configuration of a training run and its checked plan. Imports no TensorFlow.
+"""The checked plan of a training run. Imports no TensorFlow.
 
-`__main__` creates it from flags; `loop.run` executes it.
+`__main__` creates it from a `config.RunConfig`; `loop.run` executes it.
 """
 
 import contextlib
@@ -13,64 +13,15 @@ from pathlib import Path
 
 from animegan_tf import storage
 from animegan_tf.data.check import DatasetReport, check_dataset
-from animegan_tf.data.config import DataConfig
 from animegan_tf.data.smoothing import ensure_smooth, missing_smooth
 from animegan_tf.errors import InputError
 from animegan_tf.networks.weights import EPOCH_WEIGHTS, SCALARS
-from animegan_tf.recipes import PRECISIONS, Recipe
-from animegan_tf.train.distribution import STRATEGIES, Worker
-from animegan_tf.validation import check_choice, check_number, check_whole
+from animegan_tf.train.config import RunConfig
+from animegan_tf.train.distribution import Worker
 
 # Files in the run directory: the flags of the last command, and the lock of the running process.
 FLAGS_FILE = "flags.txt"
 LOCK = ".lock"
-
-
-@dataclasses.dataclass(frozen=True)
-class RunConfig:
-    """A training run. `features` and `features_depth` are those of `build_feature_extractor`.
-
-    `steps_per_epoch` None is the published rule, max(photos, frames) // batch. A checkpoint is
-    saved every `save_every` steps, every `save_minutes` (0: never) and after each epoch; `keep` of
-    them are kept, and every `keep_every` epochs (0: never) the generator alone. `samples` photos
-    are stylised after each epoch; `init_from` names a generator to start from (see
-    `weights.load_generator`). `strategy` is one of `distribution.STRATEGIES`; `mixed_precision` the
-    type of the convolutions, one of `PRECISIONS`. `deterministic` makes a run repeat to the bit.
-    """
-
-    run_dir: str
-    recipe: Recipe
-    data: DataConfig
-    features: str = "imagenet"
-    features_depth: str = "vgg19"
-    steps_per_epoch: int | None = None
-    save_every: int = 500
-    save_minutes: float = 0.0
-    keep: int = 3
-    keep_every: int = 0
-    samples: int = 6
-    init_from: str | None = None
-    seed: int = 0
-    strategy: str = "auto"
-    mixed_precision: str = "float32"
-    jit_compile: bool = False
-    deterministic: bool = False
-    scale_lr: bool = False
-
-    def __post_init__(self):
-        check_choice("strategy", self.strategy, STRATEGIES)
-        check_choice("mixed_precision", self.mixed_precision, PRECISIONS)
-        least_of = {"save_every": 1, "keep": 1, "keep_every": 0, "samples": 0, "seed": 0}
-        for name, least in least_of.items():
-            check_whole(name, getattr(self, name), least)
-        check_number("save_minutes", self.save_minutes, 0)
-        if self.jit_compile and self.deterministic:
-            raise InputError(
-                "deterministic: expected no jit_compile, received both: XLA has no deterministic "
-                "gradient of max pooling"
-            )
-        if self.steps_per_epoch is not None:
-            check_whole("steps_per_epoch", self.steps_per_epoch, 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -206,9 +157,9 @@ def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
     if worker.is_chief:
         count = ensure_smooth(data)
         if count:
-            print(f"created {count} edge-smoothed frames in {data.smooth_dir}", flush=True)
+            print(f"created {count} edge-smoothed frames in {data.smooth_path}", flush=True)
         return
-    while missing_smooth(data.style_dir, data.smooth_dir):
+    while missing_smooth(data.style_dir, data.smooth_path):
         time.sleep(2.0)
 
 

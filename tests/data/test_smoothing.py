@@ -143,7 +143,7 @@ def test_ensure_smooth_sizes(tmp_path, crop, shape):
     make_style(tmp_path, 1)
     config = DataConfig(tmp_path, "ghost", image_size=64, crop=crop)
     assert smoothing.ensure_smooth(config, progress=False) == 1
-    made = config.smooth_dir / "0.png"
+    made = config.smooth_path / "0.png"
     assert files.decode_color(made.read_bytes(), made).shape == (*shape, 3)
     assert smoothing.ensure_smooth(config, progress=False) == 0
     left = sorted(path.name for path in (tmp_path / "ghost").iterdir())
@@ -153,9 +153,9 @@ def test_ensure_smooth_sizes(tmp_path, crop, shape):
 def test_ensure_smooth_completes_and_keeps_what_is_there(tmp_path):
     make_style(tmp_path)
     config = DataConfig(tmp_path, "ghost", image_size=64)
-    save(config.smooth_dir / "1.jpg", np.zeros((64, 64, 3), np.uint8))  # another tool's, complete
+    save(config.smooth_path / "1.jpg", np.zeros((64, 64, 3), np.uint8))  # another tool's, complete
     assert smoothing.ensure_smooth(config, progress=False) == 2
-    assert [path.name for path in files.list_images(config.smooth_dir)] == [
+    assert [path.name for path in files.list_images(config.smooth_path)] == [
         "0.png",
         "1.jpg",
         "2.png",
@@ -178,7 +178,7 @@ def test_a_killed_run_leaves_no_smooth_folder_and_is_taken_up(tmp_path, monkeypa
     monkeypatch.setattr(smoothing.files.memory, "cores", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
         smoothing.ensure_smooth(config, progress=False)
-    assert not config.smooth_dir.exists()
+    assert not config.smooth_path.exists()
 
     (config.style_dir / written[0].replace(".png", ".jpg")).unlink()  # a frame is given up
     again = []
@@ -187,7 +187,7 @@ def test_a_killed_run_leaves_no_smooth_folder_and_is_taken_up(tmp_path, monkeypa
     )
     assert smoothing.ensure_smooth(config, progress=False) == 2
     assert len(again) == 1
-    assert {path.name for path in files.list_images(config.smooth_dir)} == {
+    assert {path.name for path in files.list_images(config.smooth_path)} == {
         "0.png",
         "1.png",
         "2.png",
@@ -198,13 +198,13 @@ def test_a_second_process_waits_for_the_first(tmp_path, capsys):
     make_style(tmp_path)
     config = DataConfig(tmp_path, "ghost", image_size=64)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with storage.locked(config.smooth_dir.with_name(".smooth.lock")):
+        with storage.locked(config.smooth_path.with_name(".smooth.lock")):
             second = pool.submit(smoothing.ensure_smooth, config, progress=False)
             said = ""
             while not second.done() and "waiting for another process" not in said:
                 said += capsys.readouterr().err
             assert not second.done()
-            assert smoothing.smooth_folder(config.style_dir, config.smooth_dir, 64, False) == 3
+            assert smoothing.smooth_folder(config.style_dir, config.smooth_path, 64, False) == 3
         assert second.result(60) == 0
     left = sorted(path.name for path in (tmp_path / "ghost").iterdir())
     assert left == [".smooth.lock", "smooth", "style"]
@@ -222,7 +222,7 @@ def test_workers_wait_for_the_chief_without_decoding(tmp_path, monkeypatch):
     def sleep(seconds):
         waits.append(seconds)
         if len(waits) == 2:
-            (tmp_path / "aside").rename(data.smooth_dir)
+            (tmp_path / "aside").rename(data.smooth_path)
 
     monkeypatch.setattr(training.time, "sleep", sleep)
     training.prepare(plan, distribution.Worker(1, 2, False))

@@ -114,7 +114,7 @@ def test_added_photos_go_on_in_the_same_epoch(toys, data_dir, tmp_path, stop_aft
 def test_a_plan_that_would_repeat_a_phase_is_refused(toys, data_dir, tmp_path, stop_after):
     _stopped(_plan(data_dir, tmp_path), stop_after, 6)
     before = sorted(path.name for path in tmp_path.rglob("*"))
-    with pytest.raises(animegan_tf.InputError, match="init_epochs, .*would be 'initialize'"):
+    with pytest.raises(animegan_tf.InputError, match=r"init_epochs, .*would be 'initialize'"):
         loop.run(_plan(data_dir, tmp_path, init_epochs=4), progress=False)
     with pytest.raises(animegan_tf.InputError, match="epochs: expected at least the 3"):
         loop.run(_plan(data_dir, tmp_path, epochs=2), progress=False)
@@ -126,7 +126,7 @@ def test_checkpoints_without_facts_never_go_back(toys, data_dir, tmp_path, stop_
     monkeypatch.setattr(training.Plan, "facts", {})
     monkeypatch.setattr(loop, "describe_changes", lambda *_: "")
     _stopped(_plan(data_dir, tmp_path), stop_after, 6)
-    with pytest.raises(animegan_tf.InputError, match="steps_per_epoch: .*would be 'initialize'"):
+    with pytest.raises(animegan_tf.InputError, match=r"steps_per_epoch: .*would be 'initialize'"):
         loop.run(_plan(data_dir, tmp_path, batch_size=1), progress=False)
 
 
@@ -191,7 +191,7 @@ def test_a_lost_worker_is_one_line(toys, data_dir, tmp_path, monkeypatch):
         latest = None
 
     with (
-        pytest.raises(TrainingError, match="another worker of this run has ended .*start all"),
+        pytest.raises(TrainingError, match=r"another worker of this run has ended .*start all"),
         failures.running(config, 2, State),
     ):
         raise error
@@ -223,7 +223,7 @@ def test_a_dead_generator_stops_the_run(toys, data_dir, tmp_path, monkeypatch):
 
     monkeypatch.setattr(loop._Steps, "__call__", constant)
     plan = _plan(data_dir, tmp_path, epochs=50, init_epochs=50)
-    with pytest.raises(TrainingError, match="single colour for 10 steps.*no checkpoint was saved"):
+    with pytest.raises(TrainingError, match=r"single colour for 10 steps.*no checkpoint was saved"):
         loop.run(plan, progress=False)
     assert not (tmp_path / "checkpoints").exists()
 
