@@ -192,7 +192,7 @@ def _refuse_changes(now, path, allowed):
     fixed = changed & _FIXED & old.keys()
     if fixed & set(allowed):
         raise InputError(
-            f"allow_change: expected no {', '.join(sorted(fixed))}, which the networks' weights depend on; "
+            f"allow_change: expected no {', '.join(sorted(fixed))}, on which the weights depend; "
             f"use another run_dir, with --init_from={path.parent} to start from its generator"
         )
     refused = sorted(changed - added - _FREE_TO_CHANGE - _WITHOUT_EFFECT - set(allowed))

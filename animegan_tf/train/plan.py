@@ -14,7 +14,7 @@ from pathlib import Path
 from animegan_tf import storage
 from animegan_tf.data.check import DatasetReport, check_dataset
 from animegan_tf.data.smoothing import ensure_smooth, missing_smooth
-from animegan_tf.errors import InputError
+from animegan_tf.errors import InputError, TrainingError
 from animegan_tf.networks.weights import EPOCH_WEIGHTS, SCALARS
 from animegan_tf.train.config import RunConfig
 from animegan_tf.train.distribution import Worker
@@ -22,6 +22,8 @@ from animegan_tf.train.distribution import Worker
 # Files in the run directory: the flags of the last command, and the lock of the running process.
 FLAGS_FILE = "flags.txt"
 LOCK = ".lock"
+# Seconds that a worker waits for a sign of the first worker, and between two looks.
+PATIENCE, POLL = 300.0, 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,8 +161,19 @@ def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
         if count:
             print(f"created {count} edge-smoothed frames in {data.smooth_path}", flush=True)
         return
-    while missing_smooth(data.style_dir, data.smooth_path):
-        time.sleep(2.0)
+    print("waiting for the first worker to smooth the frames", flush=True)
+    left, since = None, time.monotonic()
+    while missing := missing_smooth(data.style_dir, data.smooth_path):
+        # They are written beside the folder and moved there at the end.
+        written = sum(1 for _ in data.smooth_path.parent.glob(".smooth-*/**/*.png"))
+        if (len(missing), written) != left:
+            left, since = (len(missing), written), time.monotonic()
+        elif time.monotonic() - since > PATIENCE:
+            raise TrainingError(
+                f"the first worker has smoothed no frame for {PATIENCE:.0f} s; if it has ended, "
+                "start all workers again with the same command"
+            )
+        time.sleep(POLL)
 
 
 def phase_of(step, plan):

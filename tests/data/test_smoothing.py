@@ -106,6 +106,23 @@ def test_names_never_collide():
     assert list(smoothing.smooth_names([pathlib.Path("c.jpg")]).values()) == ["c.png"]
 
 
+def test_subfolders_are_smoothed_into_subfolders(tmp_path):
+    config = DataConfig(tmp_path, "s", image_size=32, smooth_dir=str(tmp_path / "run" / "smooth"))
+    for name in ("ep1/0.png", "ep2/0.png", "0.png"):
+        save(config.style_dir / name, np.full((32, 32, 3), 10, np.uint8))
+    assert smoothing.ensure_smooth(config, progress=False) == 3
+    save(config.style_dir / "ep3" / "0.png", np.full((32, 32, 3), 10, np.uint8))
+    assert smoothing.ensure_smooth(config, progress=False) == 1
+    assert smoothing.ensure_smooth(config, progress=False) == 0
+    made = sorted(path.relative_to(config.smooth_path).as_posix() for path in _all(config))
+    assert made == ["0.png", "ep1/0.png", "ep2/0.png", "ep3/0.png"]
+    assert not (tmp_path / "s" / "smooth").exists()
+
+
+def _all(config):
+    return files.list_images(config.smooth_path, subfolders=True)
+
+
 def test_same_stem_gives_two_pictures(tmp_path):
     save(tmp_path / "style" / "a.jpg", np.full((32, 32, 3), 10, np.uint8))
     save(tmp_path / "style" / "a.png", np.full((32, 32, 3), 200, np.uint8))

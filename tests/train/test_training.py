@@ -352,6 +352,21 @@ def test_a_new_style_starts_from_another_generator(finished, data_dir, tmp_path)
         loop.build_model(other)
 
 
+def test_a_worker_does_not_wait_for_ever(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "PATIENCE", 0.05)
+    monkeypatch.setattr(training, "POLL", 0.01)
+    plan = _plan(data_dir, tmp_path)
+    data = dataclasses.replace(plan.config.data, smooth_dir=str(tmp_path / "none"))
+    plan = dataclasses.replace(plan, config=dataclasses.replace(plan.config, data=data))
+    with pytest.raises(TrainingError, match="the first worker has smoothed no frame for"):
+        training.prepare(plan, distribution.Worker(1, 2, False))
+
+
+def test_deterministic_xla_is_refused(data_dir, tmp_path):
+    with pytest.raises(animegan_tf.InputError, match="deterministic: expected no jit_compile"):
+        _config(data_dir, tmp_path, deterministic=True, jit_compile=True)
+
+
 def test_training_rate_rests_the_discriminator(data_dir, tmp_path):
     config = _config(data_dir, tmp_path, steps_per_epoch=3)
     recipe = dataclasses.replace(config.recipe, training_rate=2)
