@@ -245,6 +245,12 @@ def main(argv, names=()):
     with training.held(config.run_dir, worker):
         # Another command may have trained here while the data was checked.
         _refuse_changes(recorded, flags_file, FLAGS.allow_change)
+        if plan.report.smooth_missing and worker.count == 1:
+            # Wrong features are told before the minutes that smoothing takes.
+            cli.load_tensorflow()
+            from animegan_tf import networks
+
+            networks.build_feature_extractor(config.features, config.features_depth)
         training.prepare(plan, worker)
         cli.load_tensorflow()
         from animegan_tf.train import loop

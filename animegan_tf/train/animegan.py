@@ -7,6 +7,8 @@ A batch is a dict of float32 RGB pictures in [-1, 1], each (B, H, W, 3): `photo`
 Source: Chen, AnimeGANv2, 2020, and its published code; see `losses` for the terms.
 """
 
+import dataclasses
+
 import keras
 import tensorflow as tf
 
@@ -41,6 +43,7 @@ def _adam(recipe, learning_rate, name, variables):
     return optimizer
 
 
+@keras.saving.register_keras_serializable(package="animegan_tf")
 class AnimeGAN(keras.Model):
     """Generator, discriminator, features and three Adam optimisers, trained in phases.
 
@@ -49,9 +52,10 @@ class AnimeGAN(keras.Model):
     `initialize_step`, `discriminate_step` (not published) and `adversarial_step` do one update
     each. `update` does the one of `self.phase` ("initialize" at first, then "discriminate" or
     "adversarial"; assign it between steps) and updates the moving average. `train_step` calls
-    `update`, so that `fit(dataset)` works without `compile`; a `training_rate` above 1 and learning
-    rate decay are implemented in `loop` only. `seed` is for the random numbers of the gradient
-    penalties. Under a `tf.distribute` strategy a batch is the part of one replica.
+    `update`, so that `fit(dataset)` works without `compile`, and `evaluate` computes the losses of
+    the phase; a `training_rate` above 1 and learning rate decay are implemented in `loop` only.
+    `save` and `keras.models.load_model` keep everything, the phase included. `seed` is for the
+    random numbers of the gradient penalties. Under a `tf.distribute` strategy a batch is the part of one replica.
     """
 
     def __init__(
@@ -91,6 +95,34 @@ class AnimeGAN(keras.Model):
         self.built = True
         # XLA is slower than the plain graph for these networks on a CPU.
         self.compile(jit_compile=False)
+
+    def get_config(self):
+        """The networks' configurations, the recipe, the seed and the phase."""
+        networks = ("generator", "discriminator", "features")
+        return {
+            "name": self.name,
+            "recipe": dataclasses.asdict(self.recipe),
+            "seed": self.seed,
+            "phase": self.phase,
+            **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in networks},
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model of `get_config`, with new weights."""
+        # It registers a layer of the features.
+        from animegan_tf.networks import features  # noqa: F401
+
+        networks = {
+            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
+            for name in ("generator", "discriminator", "features")
+        }
+        networks["features"].trainable = False
+        weights = tuple(config["recipe"]["discriminator_weights"])
+        recipe = Recipe(**{**config["recipe"], "discriminator_weights": weights})
+        model = cls(**networks, recipe=recipe, seed=config["seed"], name=config["name"])
+        model.phase = config["phase"]
+        return model
 
     @property
     def phase(self) -> str:
@@ -159,6 +191,21 @@ class AnimeGAN(keras.Model):
     def train_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """`update` for `fit`: returns the running means of the losses."""
         for name, value in self.update(batch)[0].items():
+            self._means[name].update_state(value)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+    def test_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The losses of the current phase, without an update; for `evaluate`."""
+        generated = self.generator(batch["photo"])
+        if self._phase == "initialize":
+            loss, terms = self._initialization_loss(_reference(batch), generated)
+            values = {"init": loss, **terms}
+        else:
+            values = {"d": self._discriminator_loss(batch, generated, training=False)[0]}
+        if self._phase == "adversarial":
+            total, terms = self._generator_loss(batch, generated, training=False)
+            values.update(g=total, **terms)
+        for name, value in values.items():
             self._means[name].update_state(value)
         return {metric.name: metric.result() for metric in self.metrics}
 
@@ -262,12 +309,12 @@ class AnimeGAN(keras.Model):
         measures |= {"generator_gradient_norm": norm, "output_range": _output_range(generated)}
         return {**logs, "g": total, **terms}, measures
 
-    def _generator_loss(self, batch, generated):
+    def _generator_loss(self, batch, generated, training=True):
         recipe = self.recipe
         reference_features, gray_gram = self._targets(batch)
         generated_features = self.features(generated)
         # The published graph does a power iteration in this call too.
-        logits = self.discriminator(generated, training=True)
+        logits = self.discriminator(generated, training=training)
         terms = {
             "content": losses.content_loss(reference_features, generated_features),
             "style": losses.gram_style_loss(gray_gram, generated_features),
@@ -298,7 +345,7 @@ class AnimeGAN(keras.Model):
         norm = self._apply(self.discriminator_optimizer, tape, scaled, self.discriminator)
         return loss, {**measures, "discriminator_gradient_norm": norm}
 
-    def _discriminator_loss(self, batch, generated):
+    def _discriminator_loss(self, batch, generated, training=True):
         recipe = self.recipe
         penalty = 0.0
         if recipe.gan in losses.PENALIZED_GAN_TYPES:
@@ -306,7 +353,7 @@ class AnimeGAN(keras.Model):
             # Before the main pass and without storing `u`, so that both use the same sigma.
             penalty = losses.gradient_penalty(recipe.gan, self.discriminator, images)
         inputs = (batch["anime"], generated, batch["anime_gray"], batch["smooth_gray"])
-        logits = tf.split(self.discriminator(tf.concat(inputs, 0), training=True), 4)
+        logits = tf.split(self.discriminator(tf.concat(inputs, 0), training=training), 4)
         adversarial = losses.discriminator_adversarial_loss(
             recipe.gan, *logits, recipe.discriminator_weights
         )

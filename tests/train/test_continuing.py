@@ -233,3 +233,23 @@ def test_the_first_grid_comes_before_the_first_epoch_ends(toys, data_dir, tmp_pa
     loop.run(_plan(data_dir, tmp_path, epochs=1, init_epochs=1), progress=False)
     names = sorted(path.name for path in (tmp_path / "samples").iterdir())
     assert names == ["epoch-0001.png", "step-0000001.png"]
+
+
+@pytest.mark.parametrize("ema_decay", (0.0, 0.9))
+def test_an_older_checkpoint_is_stylised_with(toys, data_dir, tmp_path, ema_decay):
+    from animegan_tf.networks import weights
+
+    plan = _plan(data_dir, tmp_path, ema_decay=ema_decay)
+    loop.run(plan, progress=False)
+    for name in ("ckpt-8", "ckpt-8.index"):
+        loaded = weights.load_generator(tmp_path / "checkpoints" / name)
+        expected = weights.load_generator(tmp_path)
+        for one, other in zip(loaded.get_weights(), expected.get_weights(), strict=True):
+            np.testing.assert_array_equal(one, other)
+    older = weights.load_generator(tmp_path / "checkpoints" / "ckpt-6")
+    assert any(
+        not np.array_equal(one, other)
+        for one, other in zip(older.get_weights(), expected.get_weights(), strict=True)
+    )
+    with pytest.raises(animegan_tf.InputError, match=r"checkpoint: .*ckpt-7"):
+        weights.load_generator(tmp_path / "checkpoints" / "ckpt-7")

@@ -169,6 +169,18 @@ def test_a_read_only_data_set_is_smoothed_beside_the_run(data, toys, tmp_path, m
     assert outside == before
 
 
+def test_features_are_obtained_before_frames_are_smoothed(data, tmp_path):
+    shutil.copytree(data / "data", tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "smoke" / "smooth")
+    (tmp_path / "vgg19.npy").write_bytes(b"no pickle")
+    flags = ["--nosynthetic_data", f"--data_dir={tmp_path / 'data'}", "--style=smoke"]
+    flags.append(f"--features={tmp_path / 'vgg19.npy'}")
+    done = call(TRAIN, *smoke(tmp_path / "run", *flags), folder=ROOT)
+    assert done.returncode == 1 and "vgg19.npy' is not" in done.stderr
+    assert not (tmp_path / "data" / "smoke" / "smooth").exists()
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [".lock"]
+
+
 def test_names_that_are_not_utf8_train(data, toys, tmp_path):
     import os
 
