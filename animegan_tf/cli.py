@@ -72,9 +72,14 @@ def require_flags(*names):
             raise InputError(f"{name}: expected --{name}=..., received nothing")
 
 
-def define_fields(cls):
-    """Define a flag for each field of the dataclass `cls` that `validation.option` describes."""
+def define_fields(cls, only=None):
+    """Define a flag for each field of the dataclass `cls` that `validation.option` describes.
+
+    With `only`, a tuple of names, just for these.
+    """
     for field in _flag_fields(cls):
+        if only is not None and field.name not in only:
+            continue
         default = None if field.default is dataclasses.MISSING else field.default
         text, choices, kind = field.metadata["text"], field.metadata["choices"], field_type(field)
         if choices:

@@ -31,8 +31,9 @@ def load_generator(checkpoint: str | os.PathLike) -> "keras.Model":
     """Return the generator of `checkpoint`, a `keras.Model` of `build_generator`.
 
     `checkpoint` is a run directory of `animegan_tf.train`, one of its `checkpoints/ckpt-<step>`, a
-    `.weights.h5` file, or a TensorFlow 1 checkpoint (prefix, `.index` file or folder). The architecture is detected. Raises `InputError`
-    if there is no checkpoint, or none of a known architecture.
+    `.weights.h5` file, or a TensorFlow 1 checkpoint (prefix, `.index` file or folder). The
+    architecture is detected. Raises `InputError` if there is no checkpoint, or none of a known
+    architecture.
     """
     path = Path(checkpoint)
     if path.is_dir():

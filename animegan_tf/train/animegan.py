@@ -14,33 +14,16 @@ import tensorflow as tf
 
 from animegan_tf import losses
 from animegan_tf.recipes import Recipe
+from animegan_tf.train.optimizers import adam, scale_loss
 from animegan_tf.validation import check_choice
 
 BATCH_KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
-# Keras starts at 2^15, at which the first dozen updates overflow: the losses are in the hundreds.
-FLOAT16_LOSS_SCALE = 2.0**4
 # Checkpoints store the index in this tuple: append new phases.
 PHASES = ("initialize", "adversarial", "discriminate")
+_NETWORKS = ("generator", "discriminator", "features")
 INIT_TERMS = ("init", "content", "pixel", "color")
 DISCRIMINATOR_TERMS = ("d",)
 ADVERSARIAL_TERMS = ("d", "g", "content", "style", "color", "tv", "adversarial")
-
-
-def _adam(recipe, learning_rate, name, variables):
-    optimizer = keras.optimizers.Adam(
-        learning_rate,
-        beta_1=recipe.beta_1,
-        beta_2=recipe.beta_2,
-        epsilon=recipe.adam_epsilon,
-        name=name,
-    )
-    if keras.config.dtype_policy().compute_dtype == "float16":
-        # Small gradients underflow in float16; Keras scales losses automatically only in `compile`.
-        optimizer = keras.optimizers.LossScaleOptimizer(
-            optimizer, initial_scale=FLOAT16_LOSS_SCALE, name=f"{name}_scaled"
-        )
-    optimizer.build(variables)
-    return optimizer
 
 
 @keras.saving.register_keras_serializable(package="animegan_tf")
@@ -55,7 +38,8 @@ class AnimeGAN(keras.Model):
     `update`, so that `fit(dataset)` works without `compile`, and `evaluate` computes the losses of
     the phase; a `training_rate` above 1 and learning rate decay are implemented in `loop` only.
     `save` and `keras.models.load_model` keep everything, the phase included. `seed` is for the
-    random numbers of the gradient penalties. Under a `tf.distribute` strategy a batch is the part of one replica.
+    random numbers of the gradient penalties. Under a `tf.distribute` strategy a batch is one
+    replica's part.
     """
 
     def __init__(
@@ -74,11 +58,11 @@ class AnimeGAN(keras.Model):
         self.recipe = recipe
         self.seed = seed
         trained = generator.trainable_variables
-        self.init_optimizer = _adam(recipe, recipe.init_learning_rate, "init", trained)
-        self.generator_optimizer = _adam(
+        self.init_optimizer = adam(recipe, recipe.init_learning_rate, "init", trained)
+        self.generator_optimizer = adam(
             recipe, recipe.generator_learning_rate, "generator", trained
         )
-        self.discriminator_optimizer = _adam(
+        self.discriminator_optimizer = adam(
             recipe,
             recipe.discriminator_learning_rate,
             "discriminator",
@@ -97,29 +81,21 @@ class AnimeGAN(keras.Model):
         self.compile(jit_compile=False)
 
     def get_config(self):
-        """The networks' configurations, the recipe, the seed and the phase."""
-        networks = ("generator", "discriminator", "features")
-        return {
-            "name": self.name,
-            "recipe": dataclasses.asdict(self.recipe),
-            "seed": self.seed,
-            "phase": self.phase,
-            **{name: keras.saving.serialize_keras_object(getattr(self, name)) for name in networks},
-        }
+        """The networks' configurations, the recipe, the seed, the phase and the name."""
+        to_config = keras.saving.serialize_keras_object
+        config = {name: to_config(getattr(self, name)) for name in _NETWORKS}
+        config |= {name: getattr(self, name) for name in ("seed", "phase", "name")}
+        return {**config, "recipe": dataclasses.asdict(self.recipe)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """The model of `get_config`, with new weights."""
-        # It registers a layer of the features.
-        from animegan_tf.networks import features  # noqa: F401
+        from animegan_tf.networks import features  # noqa: F401, it registers a layer
 
-        networks = {
-            name: keras.saving.deserialize_keras_object(config[name], custom_objects)
-            for name in ("generator", "discriminator", "features")
-        }
+        from_config = keras.saving.deserialize_keras_object
+        networks = {name: from_config(config[name], custom_objects) for name in _NETWORKS}
         networks["features"].trainable = False
-        weights = tuple(config["recipe"]["discriminator_weights"])
-        recipe = Recipe(**{**config["recipe"], "discriminator_weights": weights})
+        recipe = Recipe(**config["recipe"])
         model = cls(**networks, recipe=recipe, seed=config["seed"], name=config["name"])
         model.phase = config["phase"]
         return model
@@ -244,7 +220,7 @@ class AnimeGAN(keras.Model):
         with tf.GradientTape() as tape:
             generated = self.generator(batch["photo"], training=True)
             loss, terms = self._initialization_loss(_reference(batch), generated)
-            scaled = _scaled(self.init_optimizer, loss)
+            scaled = scale_loss(self.init_optimizer, loss)
         norm = self._apply(self.init_optimizer, tape, scaled, self.generator)
         measures = {"generator_gradient_norm": norm, "output_range": _output_range(generated)}
         return {"init": loss, **terms}, measures
@@ -304,7 +280,7 @@ class AnimeGAN(keras.Model):
                 with tape.stop_recording():
                     logs["d"], measures = self._update_discriminator(batch, generated)
             total, terms = self._generator_loss(batch, generated)
-            scaled = _scaled(self.generator_optimizer, total)
+            scaled = scale_loss(self.generator_optimizer, total)
         norm = self._apply(self.generator_optimizer, tape, scaled, self.generator)
         measures |= {"generator_gradient_norm": norm, "output_range": _output_range(generated)}
         return {**logs, "g": total, **terms}, measures
@@ -341,7 +317,7 @@ class AnimeGAN(keras.Model):
     def _update_discriminator(self, batch, generated):
         with tf.GradientTape() as tape:
             loss, measures = self._discriminator_loss(batch, generated)
-            scaled = _scaled(self.discriminator_optimizer, loss)
+            scaled = scale_loss(self.discriminator_optimizer, loss)
         norm = self._apply(self.discriminator_optimizer, tape, scaled, self.discriminator)
         return loss, {**measures, "discriminator_gradient_norm": norm}
 
@@ -386,7 +362,7 @@ class AnimeGAN(keras.Model):
         """Apply the gradients of `loss`; returns their norm, on this replica."""
         variables = network.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in variables])
-        norm = tf.linalg.global_norm(gradients) / _scaled(optimizer, 1.0)
+        norm = tf.linalg.global_norm(gradients) / scale_loss(optimizer, 1.0)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return norm
 
@@ -400,13 +376,3 @@ def _output_range(generated):
 def _reference(batch):
     """The images that outputs are compared with."""
     return batch.get("reference", batch["photo"])
-
-
-def _scaled(optimizer, loss):
-    """The loss, scaled for its optimiser.
-
-    Keras' optimisers sum gradients over replicas, but the mean over the batch needs their average.
-    Under float16 the optimiser also scales the loss up, and its gradients down again.
-    """
-    loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
-    return optimizer.scale_loss(loss)

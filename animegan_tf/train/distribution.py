@@ -41,6 +41,8 @@ def this_worker(strategy="auto"):
         settings = json.loads(text)
         cluster = settings.get("cluster", {})
         kinds = ("chief", "worker")
+        if not all(isinstance(cluster.get(kind, []), list) for kind in kinds):
+            raise ValueError("expected lists of addresses")
         members = [(kind, i) for kind in kinds for i in range(len(cluster.get(kind, ())))]
         if not members:
             return Worker()
