@@ -28,17 +28,26 @@ def register_layers():
 class _AfterKeras(MetaPathFinder):
     """Registers the layers when Keras has been imported."""
 
+    def __init__(self):
+        self._looking = False
+
     def find_spec(self, name, path=None, target=None):
         """The ordinary spec of Keras, whose loader then registers the layers; None for others."""
-        if name != "keras" or self not in sys.meta_path:
+        if name != "keras" or self._looking:
             return None
-        sys.meta_path.remove(self)
-        spec = find_spec(name)
+        self._looking = True
+        try:
+            spec = find_spec(name)
+        finally:
+            self._looking = False
         if spec is not None and spec.loader is not None:
             load = spec.loader.exec_module
 
             def load_and_register(module):
                 load(module)
+                # Not before: others may only ask whether there is a Keras.
+                if self in sys.meta_path:
+                    sys.meta_path.remove(self)
                 register_layers()
 
             spec.loader.exec_module = load_and_register
