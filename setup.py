@@ -12,6 +12,8 @@ VERSION = re.search(
 # Those that releases of TensorFlow 2.20 and 2.21 are built for.
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 EXTRAS = {
+    # CUDA for NVIDIA GPUs under Linux; the plain TensorFlow has none.
+    "gpu": ["tensorflow[and-cuda]>=2.20"],
     # The charts of tools/plot_run.py and tools/evaluate.py.
     "plots": ["matplotlib>=3.8"],
     # Reading JPEG XL.

@@ -50,5 +50,6 @@ def __dir__():
     return sorted(__all__)
 
 
+lazy.register_layers()
 # Last, so that it is asked only for what is nowhere else.
 sys.meta_path.append(moved.Finder())

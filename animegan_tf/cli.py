@@ -4,6 +4,7 @@ Imports nothing large, so that `--help` is fast.
 """
 
 import contextlib
+import dataclasses
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ from absl import app, flags, logging
 
 import animegan_tf
 from animegan_tf.errors import InputError, TrainingError, printable
+from animegan_tf.validation import field_type
 
 HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
 
@@ -80,6 +82,81 @@ def require_flags(*names):
     for name in names:
         if not flags.FLAGS[name].value:
             raise InputError(f"{name}: expected --{name}=..., received nothing")
+
+
+def define_fields(cls, only=None):
+    """Define a flag for each field of the dataclass `cls` that `validation.option` describes.
+
+    With `only`, a tuple of names, just for these.
+    """
+    for field in _flag_fields(cls):
+        if only is not None and field.name not in only:
+            continue
+        default = None if field.default is dataclasses.MISSING else field.default
+        text, choices, kind = field.metadata["text"], field.metadata["choices"], field_type(field)
+        if choices:
+            flags.DEFINE_enum(field.name, default, choices, text)
+        elif kind is tuple:
+            flags.DEFINE_list(field.name, [f"{number:g}" for number in default or ()], text)
+        elif field.metadata["kind"] == "seconds":
+            shown = None if default is None else f"{default:g}"
+            flags.DEFINE_string(field.name, shown, f"{text} Seconds or h:mm:ss.")
+        else:
+            define = {bool: flags.DEFINE_bool, int: flags.DEFINE_integer, float: flags.DEFINE_float}
+            define.get(kind, flags.DEFINE_string)(field.name, default, text)
+
+
+def read_fields(cls, skip=()):
+    """{name: value} of the flags that `define_fields` defined, as the fields of `cls` take them.
+
+    Fields named in `skip` are left out.
+    """
+    from animegan_tf.video.timecode import parse_time
+
+    values = {}
+    for field in _flag_fields(cls):
+        if field.name in skip:
+            continue
+        value = flags.FLAGS[field.name].value
+        if field_type(field) is tuple:
+            value = _floats(field.name, value) if value else field.default
+        elif field.metadata["kind"] == "seconds" and value is not None:
+            value = parse_time(field.name, value)
+        values[field.name] = value
+    return values
+
+
+def _flag_fields(cls):
+    return [field for field in dataclasses.fields(cls) if field.metadata.get("text")]
+
+
+def _floats(name, texts):
+    try:
+        return tuple(float(text) for text in texts)
+    except ValueError:
+        raise InputError(f"{name}: expected numbers, received {','.join(texts)!r}") from None
+
+
+def expand_flagfiles(words, folder="", opened=()):
+    """The words of a command line, or of a flagfile in `folder`, with its flagfiles' lines.
+
+    A flagfile's own flagfiles are looked for beside it, then in the working directory. One that
+    cannot be read stays as it is; absl reports it.
+    """
+    expanded = []
+    for word in words:
+        name, _, path = word.partition("=")
+        beside = os.path.join(folder, os.path.expanduser(path))
+        found = beside if os.path.isfile(beside) else os.path.expanduser(path)
+        if name not in ("--flagfile", "-flagfile") or not os.path.isfile(found):
+            expanded.append(word)
+        elif os.path.realpath(found) not in opened:
+            with open(found, encoding="utf-8", errors="surrogateescape") as file:
+                lines = [line.strip() for line in file]
+            lines = [line for line in lines if line and not line.startswith(("#", "//"))]
+            inside = (*opened, os.path.realpath(found))
+            expanded += expand_flagfiles(lines, os.path.dirname(found), inside)
+    return expanded
 
 
 def _grouped_help(doc, groups):
@@ -171,7 +248,7 @@ def _run(main, module_name, doc, groups):
         sys.exit(status)
 
     try:
-        app.run(guarded, flags_parser=_parsed)
+        app.run(guarded, argv=expand_flagfiles(sys.argv), flags_parser=_parsed)
     except SystemExit as stop:
         # absl exits with 1 after showing help.
         if stop.code == 1 and any(word in HELP for word in sys.argv[1:]):

@@ -19,25 +19,30 @@ from animegan_tf.validation import check_whole
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
-def list_images(folder) -> list[pathlib.Path]:
-    """The picture files directly in `folder`, sorted by name; hidden files are left out.
+def list_images(folder, subfolders=False) -> list[pathlib.Path]:
+    """The image files directly in `folder`, or also in its subfolders, sorted by name.
 
-    The order is that of the names' characters, so that it is the same on every system.
-    Raises `InputError` when there is no such folder.
+    Hidden files and folders are left out. The order is that of the names' characters, so that it is
+    the same on every system. Raises `InputError` when there is no such folder.
     """
+    return split_images(folder, subfolders)[0]
+
+
+def split_images(folder, subfolders=False) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+    """`list_images`, and the other files that are not hidden, among them broken links."""
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         found = "a file" if folder.exists() else "nothing"
         raise InputError(f"expected a folder of pictures at {folder}, found {found}")
-    return sorted(
-        (
-            path
-            for path in folder.iterdir()
-            if path.suffix.lower() in IMAGE_SUFFIXES
-            and not path.name.startswith(".")
-            and path.is_file()
-        ),
-        key=lambda path: path.name,
+    images, others = [], []
+    for path in folder.rglob("*") if subfolders else folder.iterdir():
+        if path.is_dir() or any(part[0] == "." for part in path.relative_to(folder).parts):
+            continue
+        usable = path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+        (images if usable else others).append(path)
+    return tuple(
+        sorted(paths, key=lambda path: path.relative_to(folder).as_posix())
+        for paths in (images, others)
     )
 
 

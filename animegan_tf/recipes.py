@@ -3,7 +3,7 @@
 import dataclasses
 
 from animegan_tf.errors import InputError
-from animegan_tf.validation import check_choice, check_number, check_whole
+from animegan_tf.validation import check_choice, check_fields, option
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 # What the sides of each generator's pictures are multiples of.
@@ -23,70 +23,96 @@ class Recipe:
     default (0 or 1); they are for small data sets and small machines.
     """
 
-    arch: str = "v2"
-    norm: str = "layer"
-    discriminator_channels: int = 64
-    discriminator_depth: int = 3
-    spectral_norm: bool = True
-    gan: str = "lsgan"
+    arch: str = option("v2", "Generator architecture.", choices=tuple(SIZE_MULTIPLES))
+    norm: str = option("layer", "Norm of the discriminator.", choices=("layer", "instance"))
+    discriminator_channels: int = option(64, "Channels of its first layer.", least=1)
+    discriminator_depth: int = option(3, "Number of its strided convolutions.", least=1)
+    spectral_norm: bool = option(True, "Spectral norm in the discriminator.")
+    gan: str = option("lsgan", "Type of the adversarial losses.", choices=GAN_TYPES)
 
-    content_weight: float = 1.5
-    style_weight: float = 2.5
-    color_weight: float = 15.0
-    tv_weight: float = 1.0
-    generator_adversarial_weight: float = 300.0
-    discriminator_adversarial_weight: float = 300.0
-    # For real (colour anime), generated, gray anime and gray edge-smoothed anime images.
-    discriminator_weights: tuple[float, float, float, float] = (1.2, 1.2, 1.2, 0.8)
-    gradient_penalty_weight: float = 10.0
+    content_weight: float = option(1.5, "Weight of the content loss.", least=0)
+    style_weight: float = option(2.5, "Weight of the style loss.", least=0)
+    color_weight: float = option(15.0, "Weight of the colour loss.", least=0)
+    tv_weight: float = option(1.0, "Weight of the total variation.", least=0)
+    generator_adversarial_weight: float = option(
+        300.0, "Weight of the generator's adversarial loss.", least=0
+    )
+    discriminator_adversarial_weight: float = option(
+        300.0, "Weight of the discriminator's adversarial loss.", least=0
+    )
+    discriminator_weights: tuple[float, float, float, float] = option(
+        (1.2, 1.2, 1.2, 0.8),
+        "Weights of the discriminator's loss terms: real (colour anime), generated, gray anime, "
+        "smooth (gray edge-smoothed anime).",
+        least=0,
+    )
+    gradient_penalty_weight: float = option(
+        10.0, "Weight of the gradient penalty of wgan-gp, wgan-lp and dragan.", least=0
+    )
 
-    epochs: int = 101
-    init_epochs: int = 10
-    batch_size: int = 12
-    image_size: int = 256
-    # Generator updates per discriminator update.
-    training_rate: int = 1
+    epochs: int = option(101, "Length of the run, all phases together.", least=1)
+    init_epochs: int = option(10, "Epochs of the initialisation phase.", least=0)
+    batch_size: int = option(12, "Images per step, on all devices together.", least=1)
+    image_size: int = option(256, "Side of the square training images in pixels.", least=16)
+    training_rate: int = option(1, "Generator updates per discriminator update.", least=1)
 
-    init_learning_rate: float = 2e-4
-    generator_learning_rate: float = 2e-5
-    discriminator_learning_rate: float = 4e-5
-    beta_1: float = 0.5
-    beta_2: float = 0.999
+    init_learning_rate: float = option(2e-4, "Learning rate of the initialisation.", least=0)
+    generator_learning_rate: float = option(2e-5, "Learning rate of the generator.", least=0)
+    discriminator_learning_rate: float = option(
+        4e-5, "Learning rate of the discriminator.", least=0
+    )
+    beta_1: float = option(0.5, "Adam's decay of the first moment.", least=0, below=1)
+    beta_2: float = option(0.999, "Adam's decay of the second moment.", least=0, below=1)
     # TensorFlow 1's default; Keras' is ten times larger.
-    adam_epsilon: float = 1e-8
+    adam_epsilon: float = option(1e-8, "Adam's epsilon.", above=0)
 
-    # Not published: extra terms of the initialisation phase, since the content loss alone does not
-    # fix the colours in its first steps.
-    init_pixel_weight: float = 0.0
-    init_color_weight: float = 0.0
-    # Not published: the factor of the learning rates at the end of their phase; the decay is a half
-    # cosine.
-    init_learning_rate_end: float = 1.0
-    learning_rate_end: float = 1.0
-    # Whether outputs get the mean brightness of their photos by default, as published. Stored with
-    # the weights.
-    match_brightness: bool = True
-    # The norm of the generator; any other value than "published" is not published.
-    generator_norm: str = "published"
-    # Not published: epochs between the two phases that train the discriminator only.
-    discriminator_epochs: int = 0
-    # Not published: decay of the moving average of the generator's weights; 0 for none.
-    ema_decay: float = 0.0
+    # The content loss alone does not fix the colours in the first steps of the initialisation.
+    init_pixel_weight: float = option(
+        0.0,
+        "Weight of the mean absolute pixel difference in the initialisation phase. Not published.",
+        least=0,
+    )
+    init_color_weight: float = option(
+        0.0, "Weight of the colour loss in the initialisation phase. Not published.", least=0
+    )
+    init_learning_rate_end: float = option(
+        1.0,
+        "Factor of the learning rate at the end of the initialisation phase, which decays by a "
+        "half cosine. Not published.",
+        least=0,
+    )
+    learning_rate_end: float = option(
+        1.0, "The same for the adversarial phase. Not published.", least=0
+    )
+    match_brightness: bool = option(
+        True,
+        "Give outputs the mean brightness of their photos by default, as published. Stored with "
+        "the weights. Use --nomatch_brightness for a style that is brighter or darker than photos "
+        "on purpose.",
+    )
+    generator_norm: str = option(
+        "published",
+        "Norm of the generator: published is layer for v2 and lite, instance for v1.",
+        choices=GENERATOR_NORMS,
+    )
+    discriminator_epochs: int = option(
+        0,
+        "Epochs after the initialisation phase that train the discriminator only, so that it knows "
+        "the style before the generator is trained against it. Not published.",
+        least=0,
+    )
+    ema_decay: float = option(
+        0.0,
+        "Decay of a moving average of the generator's weights, which is then saved for stylising; "
+        "0 for none. Not published.",
+        least=0,
+        below=1,
+    )
 
     def __post_init__(self):
-        check_choice("arch", self.arch, SIZE_MULTIPLES)
-        check_choice("norm", self.norm, ("layer", "instance"))
-        check_choice("generator_norm", self.generator_norm, GENERATOR_NORMS)
-        check_choice("gan", self.gan, GAN_TYPES)
-        positive = ("epochs", "batch_size", "training_rate")
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if field.type is float:
-                check_number(field.name, value, 0)
-            elif field.type is int:
-                check_whole(field.name, value, int(field.name in positive))
+        check_fields(self)
         multiple = SIZE_MULTIPLES[self.arch]
-        if self.image_size < 16 or self.image_size % multiple:
+        if self.image_size % multiple:
             raise InputError(
                 f"image_size: expected a multiple of {multiple} of at least 16 for arch "
                 f"{self.arch}, received {self.image_size!r}"
@@ -98,14 +124,6 @@ class Recipe:
                 "content_weight: expected more than 0 for the initialisation phase (or an "
                 "init_pixel_weight or init_color_weight), received 0"
             )
-        weights = self.discriminator_weights
-        if len(weights) != 4 or min(weights) < 0:
-            raise InputError(
-                "discriminator_weights: expected four numbers of at least 0 (real, generated, "
-                f"gray, smooth), received {weights!r}"
-            )
-        if self.ema_decay >= 1:
-            raise InputError(f"ema_decay: expected less than 1, received {self.ema_decay!r}")
 
 
 _HAYAO = Recipe()
@@ -144,12 +162,22 @@ RECIPES = {
         generator_learning_rate=8e-5,
         discriminator_learning_rate=16e-5,
     ),
+    # Tiny: does an installation train at all?
+    "smoke": dataclasses.replace(
+        _HAYAO,
+        arch="lite",
+        discriminator_channels=16,
+        epochs=3,
+        init_epochs=1,
+        batch_size=2,
+        image_size=32,
+    ),
 }
 
 
 def recipe(name: str) -> Recipe:
     """The published recipe `name`: "hayao", "paprika", "shinkai", "v1" or "lite" (Hayao's numbers
-    with the small generator). Raises `InputError` for another name.
+    with the small generator), or "smoke", a tiny one. Raises `InputError` for another name.
     """
     check_choice("recipe", name, RECIPES)
     return RECIPES[name]

@@ -145,8 +145,8 @@ def write_bytes(path, data):
 
 
 def write_text(path, text):
-    """Write `text` in UTF-8 to `path`, replacing it at once."""
-    write_bytes(path, text.encode("utf-8"))
+    """Write `text` in UTF-8 to `path`, replacing it at once; names that are not UTF-8 stay."""
+    write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from absl import flags
 from places import ROOT
 
 import animegan_tf
+from animegan_tf import cli
 from animegan_tf.train import __main__ as train
 
 PUBLISHED = ("hayao", "paprika", "shinkai", "v1", "lite")
@@ -49,13 +50,19 @@ def test_recipes_are_frozen():
         ({"gan": "wgan"}, "gan: expected one of lsgan"),
         ({"image_size": 250}, "image_size: expected a multiple of 4 .* received 250"),
         ({"arch": "lite", "image_size": 68}, "image_size: expected a multiple of 8"),
+        ({"content_weight": float("inf")}, "content_weight: expected a number"),
+        ({"generator_learning_rate": float("inf")}, "generator_learning_rate: expected a number"),
+        ({"beta_1": 2.0}, "beta_1: expected a number of at least 0 and below 1, received 2.0"),
+        ({"adam_epsilon": 0.0}, "adam_epsilon: expected a number above 0"),
+        ({"discriminator_depth": 0}, "discriminator_depth: expected a whole number of at least 1"),
+        ({"discriminator_channels": 0}, "discriminator_channels: expected a whole number"),
         ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, received 0"),
         ({"epochs": 1.5}, "epochs: expected a whole number"),
         ({"tv_weight": -1.0}, "tv_weight: expected a number of at least 0, received -1.0"),
         ({"tv_weight": float("nan")}, "tv_weight: expected a number"),
-        ({"discriminator_weights": (1, 2)}, "discriminator_weights: expected four numbers"),
+        ({"discriminator_weights": (1, 2)}, "discriminator_weights: expected 4 numbers"),
         ({"content_weight": 0.0}, "content_weight: expected more than 0"),
-        ({"ema_decay": 1.0}, "ema_decay: expected less than 1"),
+        ({"ema_decay": 1.0}, "ema_decay: expected a number of at least 0 and below 1"),
     ),
 )
 def test_wrong_numbers_are_named(changes, text):
@@ -74,6 +81,7 @@ def train_flags(monkeypatch):
     own = flags.FlagValues()
     flags.DEFINE_string("flagfile", "", "", flag_values=own)
     monkeypatch.setattr(train, "FLAGS", own)
+    monkeypatch.setattr(flags, "FLAGS", own)
     for name in ("string", "integer", "float", "bool", "enum", "list"):
         define = getattr(flags, f"DEFINE_{name}")
         monkeypatch.setattr(
@@ -85,28 +93,52 @@ def train_flags(monkeypatch):
     return own
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_flagfile_is_the_recipe(train_flags, monkeypatch, name):
-    monkeypatch.chdir(ROOT)
-    train_flags(train_flags.read_flags_from_files(["train", f"--flagfile=flags/{name}.flags"]))
-    assert train.recipe_from_flags() == animegan_tf.recipe(name)
-    assert train_flags.style
-    assert (train_flags.features, train_flags.features_depth) == ("imagenet", "vgg19")
+def _recipe():
+    return animegan_tf.Recipe(**cli.read_fields(animegan_tf.Recipe))
+
+
+@pytest.mark.parametrize("form", ("--flagfile={folder}/{name}.flags", "--recipe={name}"))
+@pytest.mark.parametrize("name", (*PUBLISHED, "smoke"))
+def test_a_recipe_is_had_from_any_folder(train_flags, monkeypatch, tmp_path, name, form):
+    monkeypatch.chdir(tmp_path)
+    word = form.format(folder=ROOT / "flags", name=name)
+    train_flags(cli.expand_flagfiles(["train", word, "--style=Mine"]))
+    train._apply_recipe()
+    assert _recipe() == animegan_tf.recipe(name)
+    assert train_flags.style == "Mine"
+    features = "random" if name == "smoke" else "imagenet"
+    assert (train_flags.features, train_flags.features_depth) == (features, "vgg19")
+    assert train_flags.synthetic_data == (name == "smoke")
+
+
+def test_flags_replace_numbers_of_a_recipe(train_flags):
+    train_flags(["train", "--epochs=7", "--recipe=paprika", "--tv_weight=3"])
+    train._apply_recipe()
+    expected = dataclasses.replace(animegan_tf.recipe("paprika"), epochs=7, tv_weight=3.0)
+    assert _recipe() == expected
+    assert train_flags.style == "Paprika"
+
+
+def test_flagfiles_include_what_is_beside_them(tmp_path, monkeypatch):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "a.flags").write_text("# first\n--flagfile=er/b.flags\n--one=1\n")
+    (tmp_path / "deep" / "er" / "b.flags").write_text("--flagfile=../a.flags\n\n--two=2\n")
+    words = ["train", f"--flagfile={tmp_path}/deep/a.flags", "--flagfile=none", "word"]
+    assert cli.expand_flagfiles(words) == ["train", "--two=2", "--one=1", "--flagfile=none", "word"]
 
 
 def test_defaults_are_the_recipe_of_hayao(train_flags):
     train_flags(["train"])
-    assert train.recipe_from_flags() == animegan_tf.recipe("hayao")
+    assert _recipe() == animegan_tf.recipe("hayao")
 
 
-def test_every_flagfile_is_accepted(train_flags, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_every_flagfile_is_accepted(train_flags):
     files = sorted((ROOT / "flags").glob("*.flags"))
     assert {"base.flags", "smoke.flags"} <= {path.name for path in files}
     for path in files:
         train_flags.unparse_flags()
-        train_flags(train_flags.read_flags_from_files(["train", f"--flagfile={path}"]))
-        train.recipe_from_flags()
+        train_flags(cli.expand_flagfiles(["train", f"--flagfile={path}"]))
+        _recipe()
 
 
 def test_config_imports_no_tensorflow():

@@ -12,6 +12,7 @@ the shards. Training does the same check first; the exit status is 1 if training
 from absl import flags
 
 from animegan_tf import cli
+from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -19,21 +20,14 @@ FLAGS = flags.FLAGS
 
 def define_flags():
     """Define this command's flags."""
-    from animegan_tf.data.config import CROPS
-
     flags.DEFINE_integer("image_size", 256, "Side of the square training images.")
-    flags.DEFINE_enum("crop", "none", CROPS, "As --crop of training.")
-    flags.DEFINE_string("video", None, "Video, or folder of videos, with the anime frames.")
-    flags.DEFINE_float("video_every", 2.0, "Seconds of video per anime frame.")
-    flags.DEFINE_string("tfrecords", None, "Folder written by tools/make_tfrecords.py.")
+    cli.define_fields(DataConfig, ("crop", "video", "video_every", "tfrecords", "smooth_dir"))
     flags.DEFINE_string("contact_sheet", None, "Image file for a contact sheet of all folders.")
     flags.DEFINE_bool("list", False, "List all problems and duplicates.")
 
 
 def _config(arguments):
     """The `DataConfig` of the arguments and flags."""
-    from animegan_tf.data.config import DataConfig
-
     source = "tfrecord" if FLAGS.tfrecords else "video" if FLAGS.video else "images"
     expected = {"images": "DATA STYLE", "video": "DATA", "tfrecord": "none"}[source]
     if len(arguments) != {"images": 2, "video": 1, "tfrecord": 0}[source]:
@@ -48,6 +42,7 @@ def _config(arguments):
         video=FLAGS.video,
         video_every=FLAGS.video_every,
         tfrecords=FLAGS.tfrecords,
+        smooth_dir=FLAGS.smooth_dir,
     )
 
 

@@ -12,30 +12,32 @@ of other images is an error.
 from absl import flags
 
 from animegan_tf import cli
+from animegan_tf.data.config import DataConfig
 
 FLAGS = flags.FLAGS
 
 
 def define_flags():
     """Define this command's flags."""
-    from animegan_tf.data.config import CROPS
-
-    flags.DEFINE_string("data_dir", None, "Folder with train_photo/, <style>/style/. Required.")
-    flags.DEFINE_string("style", None, "Name of the style's folder in data_dir. Required.")
+    cli.define_fields(DataConfig, ("data_dir", "style", "crop", "smooth_dir"))
     flags.DEFINE_string("output", None, "Folder for the shards. Required.")
     flags.DEFINE_integer("shard_mb", 100, "Size of a shard in megabytes.", lower_bound=1)
     flags.DEFINE_integer("image_size", 256, "Side of the square training images.")
-    flags.DEFINE_enum("crop", "none", CROPS, "As --crop of training.")
 
 
 def main(argv):
     """Write the shards; returns the exit status."""
     from animegan_tf.data import tfrecord_writer
-    from animegan_tf.data.config import DataConfig
 
     cli.refuse_arguments(argv)
     cli.require_flags("data_dir", "style", "output")
-    config = DataConfig(FLAGS.data_dir, FLAGS.style, image_size=FLAGS.image_size, crop=FLAGS.crop)
+    config = DataConfig(
+        FLAGS.data_dir,
+        FLAGS.style,
+        image_size=FLAGS.image_size,
+        crop=FLAGS.crop,
+        smooth_dir=FLAGS.smooth_dir,
+    )
     plan = tfrecord_writer.make_plan(config, FLAGS.output, FLAGS.shard_mb * 1_000_000)
     print(plan, flush=True)
     if not plan.finished:

@@ -14,7 +14,7 @@ import cv2
 from animegan_tf import files
 from animegan_tf.data import smoothing, sources, tfrecords
 from animegan_tf.data.config import DataConfig
-from animegan_tf.data.duplicates import Duplicate, between, fingerprint, within
+from animegan_tf.data.duplicates import Duplicate, between, fingerprint, similar, within
 from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError
 
@@ -126,7 +126,11 @@ def check_dataset(config: DataConfig, progress: bool = True) -> DatasetReport:
         listed = _listed_records(config, problems)
         folder_of = dict.fromkeys(tfrecords.GROUPS, pathlib.Path(config.tfrecords))
     else:
-        listed = _listed_files(folder_of, problems)
+        listed = _listed_files(folder_of, problems, notes)
+    if "smooth" in listed:
+        listed["smooth"], lone = sources.with_frames(config, listed)
+        if lone:
+            notes.append(f"{len(lone)} smoothed frame(s) have no frame and are not used: {lone[0]}")
 
     paths = [path for group in listed.values() for path in group]
     bar = progress and len(paths) >= _FILES_FOR_A_BAR
@@ -145,10 +149,12 @@ def check_dataset(config: DataConfig, progress: bool = True) -> DatasetReport:
     if config.source == "video":
         folders.update(_films(config, problems, notes, progress))
     training = {name: group for name, group in listed.items() if name != "val"}
+    pairs = _smoothed_pairs(config, listed, good)
+    notes += _of_other_frames(pairs, good)
     if config.crop == "none":
         problems += _wrong_sizes(training, good, config.image_size)
     else:
-        problems += _unlike_their_frames(listed, good)
+        problems += _unlike_their_frames(pairs, good)
         notes += _enlarged(training, good, config.image_size)
     return DatasetReport(
         folders=folders,
@@ -159,21 +165,36 @@ def check_dataset(config: DataConfig, progress: bool = True) -> DatasetReport:
     )
 
 
-def _listed_files(folders, problems):
-    """{group: paths} of the images in {group: folder}; appends missing ones to `problems`."""
+def _listed_files(folders, problems, notes):
+    """{group: paths} of the images in {group: folder} and their subfolders.
+
+    Appends missing ones to `problems`, files of other kinds to `notes`.
+    """
     listed = {}
     for name, folder in folders.items():
         if name in ("smooth", "val") and not folder.exists():
             continue
         try:
-            listed[name] = files.list_images(folder)
+            listed[name], others = files.split_images(folder, subfolders=True)
         except InputError as error:
             problems.append(str(error))
             continue
         if not listed[name] and name in ("train_photo", "style"):
             suffixes = ", ".join(files.IMAGE_SUFFIXES)
-            problems.append(f"no images in {folder}: expected {suffixes}")
+            found = f", found {_kinds(others)}" if others else ""
+            problems.append(f"no images in {folder}: expected {suffixes}{found}")
+        elif others:
+            notes.append(f"{len(others)} file(s) of {name} are not used: {_kinds(others)}")
     return listed
+
+
+def _kinds(paths):
+    """The number of files of each kind, for example "2 .gif, 1 broken link"."""
+    kinds = collections.Counter(
+        (path.suffix.lower() or "without suffix") if path.exists() else "broken link"
+        for path in paths
+    )
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
 
 
 def _listed_records(config, problems):
@@ -219,7 +240,7 @@ def mean_bgr(folder: str | os.PathLike, progress: bool = True) -> tuple[float, f
 
     Raises `InputError` for a folder without images or with unreadable ones.
     """
-    paths = files.list_images(folder)
+    paths = files.list_images(folder, subfolders=True)
     if not paths:
         raise InputError(f"no images in {folder}: expected {', '.join(files.IMAGE_SUFFIXES)}")
     return _mean_bgr(folder, paths, progress)
@@ -311,30 +332,51 @@ def _report(folder, items, images):
 
 
 def _wrong_sizes(training, good, size):
-    """Sentences about training images that are not `size` square."""
-    return [
-        f"{path} is {good[path].width}x{good[path].height}: with crop='none' it must be "
-        f"{size}x{size} (crop='random' or 'center' takes other sizes)"
-        for group in training.values()
-        for path in group
-        if path in good and (good[path].width, good[path].height) != (size, size)
-    ]
+    """A sentence for each folder with training images that are not `size` square."""
+    problems = []
+    for name, group in training.items():
+        wrong = [path for path in group if path in good and good[path][:2] != (size, size)]
+        if wrong:
+            first = good[wrong[0]]
+            problems.append(
+                f"{len(wrong)} image(s) of {name} are not {size}x{size}, for example {wrong[0]} "
+                f"({first.width}x{first.height}): --crop=random or --crop=center takes other sizes"
+            )
+    return problems
 
 
-def _unlike_their_frames(listed, good):
+def _smoothed_pairs(config, listed, good):
+    """(frame, smoothed frame) of the readable images."""
+    folders = (config.style_dir, config.smooth_path) if config.source == "images" else ()
+    pairs = smoothing.counterparts(listed.get("style", ()), listed.get("smooth", ()), *folders)
+    return [pair for pair in pairs.items() if all(path in good for path in pair)]
+
+
+def _unlike_their_frames(pairs, good):
     """Smoothed frames whose size differs from their frames: both must be cropped at one scale."""
-    smooth = {path.stem: path for path in listed.get("smooth", ()) if path in good}
-    names = smoothing.smooth_names(listed.get("style", ()))
-    pairs = [
-        (path, smooth[pathlib.Path(name).stem])
-        for path, name in names.items()
-        if path in good and pathlib.Path(name).stem in smooth
-    ]
+    wrong = [pair for pair in pairs if good[pair[0]][:2] != good[pair[1]][:2]]
+    if not wrong:
+        return []
+    path, other = wrong[0]
     return [
-        f"{other} is {good[other].width}x{good[other].height} but its frame {path} is "
-        f"{good[path].width}x{good[path].height}: delete it, and it is created again"
+        f"{len(wrong)} smoothed frame(s) have another size than their frames, for example {other} "
+        f"({good[other].width}x{good[other].height}) and {path} "
+        f"({good[path].width}x{good[path].height}): delete them, and they are created again"
+    ]
+
+
+def _of_other_frames(pairs, good):
+    """A note on smoothed frames that do not show what their frames show."""
+    wrong = [
+        other
         for path, other in pairs
-        if good[path][:2] != good[other][:2]
+        if not similar(good[path].fingerprint.thumbnail, good[other].fingerprint.thumbnail)
+    ]
+    if not wrong:
+        return []
+    return [
+        f"{len(wrong)} smoothed frame(s) show something else than their frames, for example "
+        f"{wrong[0]}: delete them, and they are created again"
     ]
 
 
@@ -352,4 +394,4 @@ def _count_missing_smooth(config, listed):
     """Number of listed frames that have no smoothed counterpart."""
     if config.source != "images" or "style" not in listed:
         return 0
-    return len(smoothing.missing_smooth(config.style_dir, config.smooth_dir))
+    return len(smoothing.missing_smooth(config.style_dir, config.smooth_path))

@@ -4,13 +4,7 @@ import dataclasses
 import pathlib
 
 from animegan_tf.errors import InputError
-from animegan_tf.validation import (
-    check_choice,
-    check_number,
-    check_numbers,
-    check_seconds,
-    check_whole,
-)
+from animegan_tf.validation import check_fields, option
 
 CROPS = ("none", "random", "center")
 SOURCES = ("images", "video", "tfrecord")
@@ -24,96 +18,96 @@ _PLACES = {"video": "video", "tfrecord": "tfrecords"}
 class DataConfig:
     """The images and how batches are made of them. Invalid values raise `InputError`.
 
-    Attributes:
-        data_dir: folder with `train_photo`, `<style>/style`, `<style>/smooth` and `val`. The source
-            "video" reads only photos from it, "tfrecord" nothing.
-        style: name of the style's folder inside it, for the source "images".
-        image_size: side of the square training images in pixels.
-        batch_size: the global batch size, over all workers.
-        crop: "none" (all images are `image_size` square already), "random" or "center".
-        hflip: flip each sample horizontally with probability 1/2.
-        scale: (low, high); each sample is resized by a uniform random factor between them before
-            the crop: a crop at 0.5 shows twice as much of the image. Requires a crop.
-        hue: limit of the random hue rotation of the photos in degrees, 0 to 180; luma is kept
-            (`pipeline.turn_hue`).
-        seed: seed of the order of the files, the crops and the flips.
-        cache_gb: memory for decoded images that are larger than `image_size`; 0 for none.
-        color_shift: (B, G, R) added to the colour anime frames on the 0..255 scale, not clipped
-            (the colour balance of the early AnimeGANv2), or None.
-        source: "images" (the folders), "video" (anime frames from videos, smoothed on the fly) or
-            "tfrecord" (photos, frames and smoothed frames from shards).
-        video: a video, or a folder of videos, for the source "video".
-        video_every: seconds of video per anime frame.
-        video_start, video_end: seconds of each video; an end below 0 counts from its end, None is
-            its end.
-        tfrecords: folder that `tools/make_tfrecords.py` filled, for the source "tfrecord".
-        reference: what results are compared with: "photo", as published; "flat", the photo
-            smoothed between its edges and with stronger colours (`flatten.flatten`); "drawn", in
-            few tones and with dark lines along its edges besides (`drawing.draw`); or "painted",
-            in brush-like areas with dark lines along its long contours (`painting.paint`).
-        reference_saturation: how many times as far from gray the colours of such a reference are
-            (`flatten.saturate`); "photo" allows 1 alone.
-        reference_gamma: the power of the photo's lightness in such a reference, below 1 for a
-            lighter one (`flatten.lighten`); "photo" allows 1 alone.
+    `smooth_dir` None is `<data_dir>/<style>/smooth`. `batch_size` is the global one, over all
+    workers. `color_shift` is not clipped.
     """
 
-    data_dir: str
-    style: str
-    image_size: int = 256
-    batch_size: int = 12
-    crop: str = "none"
-    hflip: bool = False
-    scale: tuple[float, float] = (1.0, 1.0)
-    hue: float = 0.0
-    seed: int = 0
-    cache_gb: float = 2.0
-    color_shift: tuple[float, float, float] | None = None
-    source: str = "images"
-    video: str | None = None
-    video_every: float = 2.0
-    video_start: float = 0.0
-    video_end: float | None = None
-    tfrecords: str | None = None
-    reference: str = "photo"
-    reference_saturation: float = 1.0
-    reference_gamma: float = 1.0
+    data_dir: str = option(text="Folder with train_photo/, <style>/style/ and val/.")
+    style: str = option(text="Name of the style's folder in data_dir.")
+    image_size: int = option(256, least=8)
+    batch_size: int = option(12, least=1)
+    crop: str = option(
+        "none",
+        "How squares are cropped from images; with none, images of another size are an error.",
+        choices=CROPS,
+    )
+    hflip: bool = option(False, "Flip images horizontally at random.")
+    scale: tuple[float, float] = option(
+        (1.0, 1.0),
+        "Resize images by a random factor LOW,HIGH before the crop: at 0.5 a crop shows twice as "
+        "much of the image. Requires --crop.",
+    )
+    hue: float = option(
+        0.0,
+        "Largest random hue rotation of the photos, in degrees; luma is kept.",
+        kind="degrees",
+        least=0,
+        most=180,
+    )
+    seed: int = option(0, least=0)
+    cache_gb: float = option(
+        2.0, "Memory for decoded images larger than image_size, in GB; 0 for none.", least=0
+    )
+    # The early AnimeGANv2 removed the style's colour cast.
+    color_shift: tuple[float, float, float] | None = option(
+        None,
+        "B,G,R added to the colour anime on the 0..255 scale, or auto to remove the style's colour "
+        "cast, as the early AnimeGANv2 did (see tools/color_balance.py).",
+    )
+    source: str = option(
+        "images",
+        "images: read everything from the folders in data_dir. video: read anime frames from "
+        "--video and photos from data_dir. tfrecord: read everything from --tfrecords.",
+        choices=SOURCES,
+    )
+    video: str | None = option(None, "Video, or folder of videos, for --source=video.")
+    video_every: float = option(2.0, "Seconds of video per anime frame.", above=0)
+    video_start: float = option(0.0, "Start time in each video.", kind="seconds", least=0)
+    video_end: float | None = option(
+        None,
+        "End time in each video; a negative time (--video_end=-1:30) counts from the end.",
+        kind="seconds",
+    )
+    tfrecords: str | None = option(
+        None, "Folder written by tools/make_tfrecords.py, for --source=tfrecord."
+    )
+    reference: str = option(
+        "photo",
+        "What outputs are compared with by content, pixels and colours; not published: flat, the "
+        "photo smoothed between its edges, its colours strengthened; drawn, with few tones and "
+        "dark lines along its edges besides; painted, in brush-like areas with dark lines along "
+        "its long contours.",
+        choices=REFERENCES,
+    )
+    reference_saturation: float = option(
+        1.0, "Saturation factor of a reference that is not the photo.", least=0
+    )
+    reference_gamma: float = option(
+        1.0, "Gamma of a reference that is not the photo; below 1 makes it lighter.", above=0
+    )
+    smooth_dir: str | None = option(
+        None,
+        "Folder of the edge-smoothed frames, which are created if missing. Default: "
+        "<style>/smooth in data_dir, or run_dir/smooth if that cannot be written.",
+    )
 
     def __post_init__(self):
+        check_fields(self)
         self._check_source()
-        check_whole("image_size", self.image_size, 8)
-        check_whole("batch_size", self.batch_size, 1)
-        check_whole("seed", self.seed, 0)
-        check_choice("crop", self.crop, CROPS)
-        self._check_reference()
-        if not isinstance(self.hflip, bool):
-            raise InputError(f"hflip: expected True or False, received {self.hflip!r}")
-        check_number("hue", self.hue, 0, 180, kind="degrees")
-        check_number("cache_gb", self.cache_gb, 0)
-        # Flags give lists; a frozen configuration holds tuples.
-        object.__setattr__(self, "scale", check_numbers("scale", self.scale, 2))
-        low, high = self.scale
-        if not 0 < low <= high:
-            raise InputError(f"scale: expected two numbers 0 < low <= high, received {self.scale}")
-        if self.crop == "none" and self.scale != (1.0, 1.0):
-            scale = ",".join(f"{factor:g}" for factor in self.scale)
-            raise InputError(f"crop: expected random or center for scale={scale}, received none")
-        if self.color_shift is not None:
-            shift = check_numbers("color_shift", self.color_shift, 3)
-            object.__setattr__(self, "color_shift", shift)
-
-    def _check_reference(self):
-        check_choice("reference", self.reference, REFERENCES)
-        check_number("reference_saturation", self.reference_saturation, 0)
-        check_number("reference_gamma", self.reference_gamma, above=0)
         for name in ("reference_saturation", "reference_gamma"):
             value = getattr(self, name)
             if self.reference == "photo" and value != 1:
                 raise InputError(
                     f"reference: expected flat or drawn for {name}={value}, received photo"
                 )
+        low, high = self.scale
+        if not 0 < low <= high:
+            raise InputError(f"scale: expected two numbers 0 < low <= high, received {self.scale}")
+        if self.crop == "none" and self.scale != (1.0, 1.0):
+            scale = ",".join(f"{factor:g}" for factor in self.scale)
+            raise InputError(f"crop: expected random or center for scale={scale}, received none")
 
     def _check_source(self):
-        check_choice("source", self.source, SOURCES)
         needed = {"images": ("data_dir", "style"), "video": ("data_dir",), "tfrecord": ()}
         for name in needed[self.source]:
             value = getattr(self, name)
@@ -129,15 +123,11 @@ class DataConfig:
                 raise InputError(
                     f"source: expected {source} for {name}={value}, received {self.source}"
                 )
-        check_seconds("video_every", self.video_every, above=0)
-        check_seconds("video_start", self.video_start, 0)
-        if self.video_end is not None:
-            check_seconds("video_end", self.video_end)
-            if 0 <= self.video_end <= self.video_start:
-                raise InputError(
-                    f"video_end: expected seconds after video_start={self.video_start}, or below "
-                    f"0, received {self.video_end!r}"
-                )
+        if self.video_end is not None and 0 <= self.video_end <= self.video_start:
+            raise InputError(
+                f"video_end: expected seconds after video_start={self.video_start}, or below "
+                f"0, received {self.video_end!r}"
+            )
 
     @property
     def photo_dir(self) -> pathlib.Path:
@@ -150,9 +140,10 @@ class DataConfig:
         return pathlib.Path(self.data_dir) / self.style / "style"
 
     @property
-    def smooth_dir(self) -> pathlib.Path:
+    def smooth_path(self) -> pathlib.Path:
         """Folder of the edge-smoothed anime frames."""
-        return pathlib.Path(self.data_dir) / self.style / "smooth"
+        default = pathlib.Path(self.data_dir) / self.style / "smooth"
+        return pathlib.Path(self.smooth_dir or default)
 
     @property
     def val_dir(self) -> pathlib.Path:

@@ -49,6 +49,11 @@ def fingerprint(data, rgb):
     )
 
 
+def similar(thumbnail, other):
+    """Whether two thumbnails have the same colours everywhere."""
+    return np.abs(thumbnail.astype(np.int16) - other).max() <= _MOST_LEVELS
+
+
 def within(prints):
     """The `Duplicate`s of earlier images in {path: Fingerprint}."""
     index = _Index(len(prints))
@@ -88,6 +93,6 @@ class _Index:
             return Duplicate(path, self._by_digest[fingerprint.digest], True)
         bits = quality.distances(fingerprint.bits, self._bits[: len(self._paths)])
         for index in np.flatnonzero(bits <= _MOST_BITS):
-            if np.abs(self._thumbnails[index] - fingerprint.thumbnail).max() <= _MOST_LEVELS:
+            if similar(self._thumbnails[index], fingerprint.thumbnail):
                 return Duplicate(path, self._paths[index], False)
         return None

@@ -7,6 +7,7 @@ Images are uint8 (H, W, 3); imports no TensorFlow.
 import collections
 import os
 import pathlib
+import shutil
 
 import cv2
 import numpy as np
@@ -59,34 +60,54 @@ def smooth_edges(
     return np.where(edges[..., None] > 0, blurred.astype(np.uint8), image)
 
 
-def smooth_names(sources):
-    """The file name of the smoothed counterpart of each source path: {path: name}.
+def _relative(item, folder):
+    """The name of a path below `folder`, or of a `tfrecords.Record`, with forward slashes."""
+    name = item.name if folder is None else item.relative_to(folder).as_posix()
+    return pathlib.PurePosixPath(name)
 
-    It is the stem with `.png`; sources with the same stem keep their suffix before `.png`.
+
+def smooth_names(sources, folder=None):
+    """The file name of the smoothed counterpart of each source: {source: name}.
+
+    `sources` are paths below `folder`, or records. The name is the source's, subfolders included,
+    with the suffix `.png`; sources that differ in their suffix only keep it before `.png`.
     """
-    names = {path: f"{path.stem}.png" for path in sources}
+    relative = {path: _relative(path, folder) for path in sources}
+    names = {path: str(name.with_suffix(".png")) for path, name in relative.items()}
     while True:
         # Some file systems are case-insensitive.
         uses = collections.Counter(name.casefold() for name in names.values())
         clashing = {
-            path: f"{path.name}.png"
+            path: f"{relative[path]}.png"
             for path, name in names.items()
-            if uses[name.casefold()] > 1 and name != f"{path.name}.png"
+            if uses[name.casefold()] > 1 and name != f"{relative[path]}.png"
         }
         if not clashing:
             return names
         names.update(clashing)
 
 
-def missing_smooth(source, destination):
-    """The images in `source` without a smoothed counterpart in `destination`: {path: name}.
+def counterparts(frames, smoothed, frame_dir=None, smooth_dir=None):
+    """{frame: its smoothed frame}, of those that have one; paths below the folders, or records.
 
     A counterpart may have any image suffix, so that published data sets are complete.
     """
-    names = smooth_names(files.list_images(source))
-    present = files.list_images(destination) if pathlib.Path(destination).is_dir() else []
-    stems = {path.stem for path in present}
-    return {path: name for path, name in names.items() if pathlib.Path(name).stem not in stems}
+    by_stem = {_relative(path, smooth_dir).with_suffix(""): path for path in smoothed}
+    stems = {
+        path: pathlib.PurePosixPath(name).with_suffix("")
+        for path, name in smooth_names(frames, frame_dir).items()
+    }
+    return {path: by_stem[stem] for path, stem in stems.items() if stem in by_stem}
+
+
+def missing_smooth(source, destination):
+    """The images in `source` without a smoothed counterpart in `destination`: {path: name}."""
+    frames = _images_in(source)
+    present = []
+    if pathlib.Path(destination).is_dir():
+        present = _images_in(destination)
+    done = counterparts(frames, present, source, destination)
+    return {path: name for path, name in smooth_names(frames, source).items() if path not in done}
 
 
 def smooth_folder(source, destination, size=256, progress=True, workers=None, overwrite=False):
@@ -102,7 +123,7 @@ def smooth_folder(source, destination, size=256, progress=True, workers=None, ov
     source, destination = pathlib.Path(source), pathlib.Path(destination)
     if size is not None:
         check_whole("size", size, 8)
-    names = smooth_names(files.list_images(source))
+    names = smooth_names(_images_in(source), source)
     if not names:
         raise InputError(f"source: expected pictures in {source}, found none")
     if destination.resolve() == source.resolve():
@@ -125,42 +146,56 @@ def ensure_smooth(config, progress=True):
     Returns:
         The number of missing images; 0 if another process has created them.
     """
-    if not missing_smooth(config.style_dir, config.smooth_dir):
-        if not files.list_images(config.style_dir):
+    if not missing_smooth(config.style_dir, config.smooth_path):
+        if not _images_in(config.style_dir):
             raise InputError(f"style: expected anime frames in {config.style_dir}, found none")
         return 0
     waiting = f"waiting for another process that smooths the frames of {config.style_dir}"
-    with storage.locked(config.smooth_dir.with_name(".smooth.lock"), waiting):
+    config.smooth_path.parent.mkdir(parents=True, exist_ok=True)
+    with storage.locked(config.smooth_path.with_name(".smooth.lock"), waiting):
         return _make_missing(config, progress)
+
+
+def cannot_write(config):
+    """Whether smoothed frames are missing and the data set is on a read-only disk."""
+    if config.source != "images" or not config.style_dir.is_dir():
+        return False
+    missing = missing_smooth(config.style_dir, config.smooth_path)
+    return bool(missing) and not os.access(config.smooth_path.parent, os.W_OK)
 
 
 def _make_missing(config, progress):
     # Another process may have created them before this one got the lock.
-    missing = missing_smooth(config.style_dir, config.smooth_dir)
+    missing = missing_smooth(config.style_dir, config.smooth_path)
     if not missing:
         return 0
     size = config.image_size if config.crop == "none" else None
     # The name contains the size, so that images of another size are not reused.
-    temporary = config.smooth_dir.with_name(f".smooth-{size or 'full'}")
+    temporary = config.smooth_path.with_name(f".smooth-{size or 'full'}")
     temporary.mkdir(exist_ok=True)
-    finished = {path.name for path in files.list_images(temporary)}
+    finished = {str(_relative(path, temporary)) for path in _images_in(temporary)}
     remaining = {path: name for path, name in missing.items() if name not in finished}
     _write_all(remaining, temporary, size, progress, None)
-    _move_images(temporary, config.smooth_dir, set(missing.values()))
+    _move_images(temporary, config.smooth_path, set(missing.values()))
     return len(missing)
+
+
+def _images_in(folder):
+    return files.list_images(folder, subfolders=True)
 
 
 def _move_images(temporary, folder, names):
     """Move the files `names` from `temporary` to `folder`; atomically if `folder` is new."""
-    for path in files.list_images(temporary):
-        if path.name not in names:  # the frame was deleted since an interrupted run
+    for path in _images_in(temporary):
+        if str(_relative(path, temporary)) not in names:  # deleted since an interrupted run
             path.unlink()
     if not folder.exists():
         storage.move(temporary, folder)
         return
     for name in names:  # after an interruption the next run creates the missing ones
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         os.replace(temporary / name, folder / name)
-    temporary.rmdir()
+    shutil.rmtree(temporary)
 
 
 def _write_all(names, destination, size, progress, workers):

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from animegan_tf import files
-from animegan_tf.data import tfrecords
+from animegan_tf.data import smoothing, tfrecords
 from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError
 
@@ -20,7 +20,7 @@ def folders(config):
     """{group: folder} of the groups that a `DataConfig` reads from image files."""
     result = {"train_photo": config.photo_dir, "val": config.val_dir}
     if config.source == "images":
-        result.update(style=config.style_dir, smooth=config.smooth_dir)
+        result.update(style=config.style_dir, smooth=config.smooth_path)
     return result
 
 
@@ -50,8 +50,12 @@ def open_streams(config, cache) -> dict[str, Images]:
     else:
         places = folders(config)
         groups = {
-            name: files.list_images(places[name]) for name in GROUPS.values() if name in places
+            name: files.list_images(places[name], subfolders=True)
+            for name in GROUPS.values()
+            if name in places
         }
+    if config.source != "video":
+        groups["smooth"] = with_frames(config, groups)[0]
     size = config.image_size if config.crop == "none" else None
     streams = {
         stream: EncodedPictures(groups.get(group, []), size, cache, config.image_size)
@@ -66,6 +70,17 @@ def open_streams(config, cache) -> dict[str, Images]:
             place = places.get(GROUPS[stream], config.video)
             raise InputError(f"no images in {place}: expected those of the {stream} stream")
     return streams
+
+
+def with_frames(config, groups):
+    """The smoothed frames in {group: items} that have a frame, and those that have none."""
+    folders_ = (config.style_dir, config.smooth_path) if config.source == "images" else ()
+    smoothed = groups.get("smooth", [])
+    pairs = smoothing.counterparts(groups.get("style", []), smoothed, *folders_)
+    used = set(pairs.values())
+    return [item for item in smoothed if item in used], [
+        item for item in smoothed if item not in used
+    ]
 
 
 def open_films(config, cache=None, progress=False):
@@ -86,5 +101,5 @@ def sample_photos(config, count):
         items = groups.get("val") or groups["train_photo"]
     else:
         folder = config.val_dir if config.val_dir.is_dir() else config.photo_dir
-        items = files.list_images(folder)
+        items = files.list_images(folder, subfolders=True)
     return [files.decode_color(item.read_bytes(), item) for item in items[:count]]

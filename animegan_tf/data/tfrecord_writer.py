@@ -6,6 +6,7 @@ interrupted run therefore continues where it stopped, and a folder with an index
 """
 
 import dataclasses
+import functools
 import json
 import pathlib
 import zlib
@@ -13,7 +14,7 @@ import zlib
 import tqdm
 
 from animegan_tf import files, storage
-from animegan_tf.data import tfrecords
+from animegan_tf.data import sources, tfrecords
 from animegan_tf.data.check import check_dataset
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError, reason_of
@@ -110,13 +111,16 @@ def _require_ours(output):
 
 def _split_all(config, shard_bytes, progress):
     """The `Shard`s of the data set's current files."""
-    folders = (config.photo_dir, config.style_dir, config.smooth_dir, config.val_dir)
-    shards = []
-    for group, folder in zip(tfrecords.GROUPS, folders, strict=True):
-        if not folder.is_dir():
-            continue  # val
-        paths = files.list_images(folder)
-        entries = files.map_in_threads(_entry, paths, f"reading {group}", progress)
+    folders, shards = sources.folders(config), []
+    groups = {
+        group: files.list_images(folders[group], subfolders=True)
+        for group in tfrecords.GROUPS
+        if folders[group].is_dir()  # val may be missing
+    }
+    groups["smooth"] = sources.with_frames(config, groups)[0]
+    for group, paths in groups.items():
+        entry = functools.partial(_entry, folders[group])
+        entries = files.map_in_threads(entry, paths, f"reading {group}", progress)
         parts = _split(entries, shard_bytes)
         shards += [
             Shard(f"{group}-{number:05}-of-{len(parts):05}.tfrecord", group, tuple(part))
@@ -125,9 +129,9 @@ def _split_all(config, shard_bytes, progress):
     return shards
 
 
-def _entry(path):
+def _entry(folder, path):
     data = path.read_bytes()
-    return path, path.name, len(data), zlib.crc32(data)
+    return path, path.relative_to(folder).as_posix(), len(data), zlib.crc32(data)
 
 
 def _split(entries, shard_bytes):

@@ -40,11 +40,6 @@ class Record:
     def __str__(self):
         return f"{self.shard}[{self.name}]"
 
-    @property
-    def stem(self):
-        """The file's name without its suffix."""
-        return pathlib.PurePath(self.name).stem
-
     def read_bytes(self) -> bytes:
         """The bytes of the image file. Raises `InputError` if they are damaged."""
         with self.shard.open("rb") as file:

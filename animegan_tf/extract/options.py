@@ -3,7 +3,7 @@
 import dataclasses
 
 from animegan_tf.errors import InputError
-from animegan_tf.validation import check_choice, check_number, check_seconds, check_whole
+from animegan_tf.validation import check_fields, check_whole, option
 from animegan_tf.video.timecode import DEINTERLACE
 
 FORMATS = ("png", "jpg")
@@ -12,53 +12,61 @@ HASH_BITS = 64
 
 @dataclasses.dataclass(frozen=True)
 class FrameOptions:
-    """The options of frame extraction. Invalid values raise `InputError`.
+    """The options of frame extraction. Invalid values raise `InputError`."""
 
-    Attributes:
-        count: number of images in the folder, spread evenly over the videos; 0 for all.
-        per_shot: number of parts that a shot is divided into; at most one frame per part.
-        every: seconds; a long shot has more parts, one per `every` seconds. 0: always `per_shot`.
-        short_side: the short side of scaled frames without black bars, in pixels.
-        size: side of the square images in pixels.
-        crops: maximum number of images per frame; they do not overlap.
-        start, end: seconds of each video; an end below 0 counts from its end, None is its end.
-        skip_opening: seconds to skip at the beginning of each video.
-        format: "png" or "jpg".
-        min_distance: minimum number of different bits (of 64) between perceptual hashes.
-        min_sharpness: minimum sharpness as a fraction of the video's median.
-        deinterlace: "auto" (frames marked as interlaced), "on" or "off".
-    """
-
-    count: int = 1752
-    per_shot: int = 3
-    every: float = 1.0
-    short_side: int = 256
-    size: int = 256
-    crops: int = 1
-    start: float = 0.0
-    end: float | None = None
-    skip_opening: float = 0.0
-    format: str = "png"
-    min_distance: int = 12
-    min_sharpness: float = 0.5
-    deinterlace: str = "auto"
+    count: int = option(
+        1752, "Number of images, spread evenly over the videos; 0 for all.", least=0
+    )
+    per_shot: int = option(3, "Number of parts of a shot, with at most one frame each.", least=1)
+    every: float = option(
+        1.0,
+        "Long shots have one part per this many seconds. 0: always --per_shot parts.",
+        kind="seconds",
+        least=0,
+    )
+    short_side: int = option(
+        256, "Short side of scaled frames in pixels, without black bars.", least=32
+    )
+    size: int = option(256, "Side of the square images in pixels.", least=32)
+    crops: int = option(
+        1,
+        "Maximum number of images per frame; they do not overlap. Several fit if --short_side is "
+        "larger than --size, or if the frame is wide.",
+        least=1,
+    )
+    start: float = option(0.0, "Start time in each video.", kind="seconds", least=0)
+    end: float | None = option(
+        None,
+        "End time in each video; a negative time (--end=-1:30) counts from the end.",
+        kind="seconds",
+    )
+    skip_opening: float = option(
+        0.0, "Time to skip at the beginning of each video.", kind="seconds", least=0
+    )
+    format: str = option("png", "Format of the images.", choices=FORMATS)
+    min_distance: int = option(
+        12,
+        "Minimum number of different bits (of 64) between perceptual hashes. Frames of a still "
+        "shot differ in 0 to 8 bits, unrelated ones in about 32.",
+        least=0,
+        most=HASH_BITS,
+    )
+    min_sharpness: float = option(
+        0.5, "Minimum sharpness as a fraction of the video's median.", least=0, most=1
+    )
+    deinterlace: str = option(
+        "auto",
+        "auto: frames marked as interlaced; on: all frames, for videos without such marks.",
+        choices=DEINTERLACE,
+    )
 
     def __post_init__(self):
-        for name, least in (("count", 0), ("per_shot", 1), ("size", 32), ("crops", 1)):
-            check_whole(name, getattr(self, name), least)
+        check_fields(self)
         check_whole("short_side", self.short_side, self.size)
-        check_whole("min_distance", self.min_distance, 0, HASH_BITS)
-        for name in ("every", "start", "skip_opening"):
-            check_seconds(name, getattr(self, name), 0)
-        check_number("min_sharpness", self.min_sharpness, 0, 1)
-        if self.end is not None:
-            check_seconds("end", self.end)
-            if 0 <= self.end <= self.begin:
-                raise InputError(
-                    f"end: expected more than the start at {self.begin:g} s, received {self.end:g}"
-                )
-        check_choice("format", self.format, FORMATS)
-        check_choice("deinterlace", self.deinterlace, DEINTERLACE)
+        if self.end is not None and 0 <= self.end <= self.begin:
+            raise InputError(
+                f"end: expected more than the start at {self.begin:g} s, received {self.end:g}"
+            )
 
     @property
     def begin(self):

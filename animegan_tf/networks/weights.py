@@ -30,9 +30,10 @@ _PARAMETERS = {2_143_552: "v2", 698_240: "lite", 3_956_096: "v1"}
 def load_generator(checkpoint: str | os.PathLike) -> "keras.Model":
     """Return the generator of `checkpoint`, a `keras.Model` of `build_generator`.
 
-    `checkpoint` is a run directory of `animegan_tf.train`, a `.weights.h5` file, or a TensorFlow 1
-    checkpoint (prefix, `.index` file or folder). The architecture is detected. Raises `InputError`
-    if there is no checkpoint, or none of a known architecture.
+    `checkpoint` is a run directory of `animegan_tf.train`, one of its `checkpoints/ckpt-<step>`, a
+    `.weights.h5` file, or a TensorFlow 1 checkpoint (prefix, `.index` file or folder). The
+    architecture is detected. Raises `InputError` if there is no checkpoint, or none of a known
+    architecture.
     """
     path = Path(checkpoint)
     if path.is_dir():
@@ -48,6 +49,9 @@ def load_generator(checkpoint: str | os.PathLike) -> "keras.Model":
         if not path.is_file():
             raise InputError(f"checkpoint: there is no file {str(path)!r}")
         return _load_h5(path)
+    run_weights = path.parent.parent / RUN_WEIGHTS
+    if path.parent.name == "checkpoints" and run_weights.is_file():
+        return _load_run_checkpoint(path.with_suffix(""), run_weights)
     return _load_tf1(path)
 
 
@@ -132,6 +136,30 @@ def _load_tf1(path):
             f"checkpoint, received {str(path)!r}, which is none of them"
         )
     return tf1.load_generator(path)[1]
+
+
+def _load_run_checkpoint(prefix, run_weights):
+    """The generator in a run's checkpoint, the moving average if there is one."""
+    import tensorflow as tf
+
+    from animegan_tf.errors import reason_of
+    from animegan_tf.networks import checkpoint_index, tf1
+
+    # Of the same kind, and it records the properties.
+    model = _load_h5(run_weights)
+    named = {name: variable.value for name, variable in tf1.variables(model).items()}
+    try:
+        checkpoint_index.check(str(prefix))
+        keys = tf.train.load_checkpoint(str(prefix)).get_variable_to_shape_map()
+        part = "average" if any(key.startswith("average/") for key in keys) else "generator"
+        status = tf.train.Checkpoint(**{part: named}).restore(str(prefix))
+        status.assert_existing_objects_matched()
+        status.expect_partial()
+    except (tf.errors.OpError, ValueError, AssertionError, RuntimeError) as error:
+        raise InputError(
+            f"checkpoint: {str(prefix)!r} cannot be read: {reason_of(error)}"
+        ) from error
+    return model
 
 
 def _load_h5(path):

@@ -1,8 +1,9 @@
 """Training: the package of `animegan-train`. Start reading at `__main__`.
 
-`plan` (what a run will do, checked before it starts) → `loop` (build, restore, step, record, save)
-→ `animegan` (the Keras model whose `train_step` is the method's update) → `losses`. Beside the
-loop: `checkpoints`, `summaries` (scalars and samples), `distribution`.
+`config` → `plan` (what a run will do, checked before it starts, and where it resumes) → `loop`
+(build, restore, step, record, save) → `animegan` (the Keras model whose `train_step` is the
+method's update) → `losses`. Beside the loop: `checkpoints`, `summaries` (scalars and samples),
+`distribution` (devices), `estimates` (memory and time), `failures` (what ends a run).
 """
 
 from typing import TYPE_CHECKING

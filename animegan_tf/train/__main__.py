@@ -1,6 +1,6 @@
 r"""Train a style from a folder of photos and a folder of anime frames.
 
-  animegan-train --flagfile=flags/hayao.flags --data_dir=DATA --run_dir=RUN
+  animegan-train --recipe=hayao --style=MyStyle --data_dir=DATA --run_dir=RUN
 
 DATA contains train_photo/, <style>/style/ and, optionally, <style>/smooth/ and val/. Anime frames
 can also be read directly from videos, and all images from TFRecord shards:
@@ -11,152 +11,51 @@ can also be read directly from videos, and all images from TFRecord shards:
 The same command with the same run directory resumes from the last checkpoint. To try it without any
 data (python -m animegan_tf.train is the same command):
 
-  animegan-train --flagfile=flags/smoke.flags --run_dir=/tmp/smoke
+  animegan-train --recipe=smoke --run_dir=/tmp/smoke
 """
 
 import dataclasses
 import functools
+import os
 import tempfile
 from pathlib import Path
 
 from absl import flags
 
 from animegan_tf import cli
-from animegan_tf.data.config import CROPS, REFERENCES, SOURCES, DataConfig
+from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
-from animegan_tf.recipes import GAN_TYPES, GENERATOR_NORMS, PRECISIONS, SIZE_MULTIPLES, Recipe
-from animegan_tf.train.distribution import STRATEGIES, this_worker
-from animegan_tf.video.timecode import parse_time
+from animegan_tf.recipes import RECIPES, Recipe
+from animegan_tf.train.config import RunConfig
+from animegan_tf.train.distribution import this_worker
 
 FLAGS = flags.FLAGS
 
-_RECIPE_HELP = {
-    "arch": "Generator architecture.",
-    "norm": "Norm of the discriminator.",
-    "gan": "Type of the adversarial losses.",
-    "discriminator_weights": "Weights of the discriminator's loss terms: real, generated, gray, "
-    "smooth.",
-    "epochs": "Length of the run, all phases together.",
-    "batch_size": "Images per step, on all devices together.",
-    "image_size": "Side of the square training images in pixels.",
-    "training_rate": "Generator updates per discriminator update.",
-    "init_pixel_weight": "Weight of the mean absolute pixel difference in the initialisation "
-    "phase. Not published.",
-    "init_color_weight": "Weight of the colour loss in the initialisation phase. Not published.",
-    "init_learning_rate_end": "Factor of the learning rate at the end of the initialisation phase, "
-    "which decays by a half cosine. Not published.",
-    "learning_rate_end": "The same for the adversarial phase. Not published.",
-    "match_brightness": "Give outputs the mean brightness of their photos by default, as "
-    "published. Stored with the weights. Use --nomatch_brightness for a style that is brighter or "
-    "darker than photos on purpose.",
-    "generator_norm": "Norm of the generator: published is layer for v2 and lite, instance for v1.",
-    "discriminator_epochs": "Epochs after the initialisation phase that train the discriminator "
-    "only, so that it knows the style before the generator is trained against it. Not published.",
-    "ema_decay": "Decay of a moving average of the generator's weights, which is then saved for "
-    "stylising; 0 for none. Not published.",
-}
-_CHOICES = {
-    "arch": tuple(SIZE_MULTIPLES),
-    "norm": ("layer", "instance"),
-    "generator_norm": GENERATOR_NORMS,
-    "gan": GAN_TYPES,
+# What each --recipe sets besides the fields of `Recipe`.
+_RECIPE_FLAGS = {
+    "hayao": {"style": "Hayao"},
+    "paprika": {"style": "Paprika"},
+    "shinkai": {"style": "Shinkai"},
+    "lite": {"style": "Hayao"},
+    "v1": {"style": "Hayao"},
+    "smoke": {
+        "synthetic_data": True,
+        "features": "random",
+        "steps_per_epoch": 4,
+        "save_every": 3,
+        "samples": 2,
+    },
 }
 
 
-def _define_recipe_flags():
-    for field in dataclasses.fields(Recipe):
-        text = _RECIPE_HELP.get(field.name, f"{field.name.replace('_', ' ').capitalize()}.")
-        if field.name in _CHOICES:
-            flags.DEFINE_enum(field.name, field.default, _CHOICES[field.name], text)
-        elif field.type is bool:
-            flags.DEFINE_bool(field.name, field.default, text)
-        elif field.type is int:
-            flags.DEFINE_integer(field.name, field.default, text)
-        elif field.type is float:
-            flags.DEFINE_float(field.name, field.default, text)
-        else:
-            flags.DEFINE_list(field.name, [str(number) for number in field.default], text)
-
-
-def _define_source_flags():
-    flags.DEFINE_string("data_dir", None, "Folder with train_photo/, <style>/style/ and val/.")
-    flags.DEFINE_string("style", None, "Name of the style's folder in data_dir.")
+def _define_command_flags():
     flags.DEFINE_enum(
-        "source",
-        "images",
-        SOURCES,
-        "images: read everything from the folders in data_dir. video: read anime frames from "
-        "--video and photos from data_dir. tfrecord: read everything from --tfrecords.",
+        "recipe",
+        None,
+        tuple(RECIPES),
+        "Take every number from a published recipe, or from smoke, a trial of half a minute "
+        "without data; other flags replace single numbers.",
     )
-    flags.DEFINE_string("video", None, "Video, or folder of videos, for --source=video.")
-    flags.DEFINE_float("video_every", 2.0, "Seconds of video per anime frame.")
-    flags.DEFINE_string("video_start", "0", "Start time in each video: seconds or h:mm:ss.")
-    flags.DEFINE_string(
-        "video_end", None, "End time; a negative time (--video_end=-1:30) counts from the end."
-    )
-    flags.DEFINE_string(
-        "tfrecords", None, "Folder written by tools/make_tfrecords.py, for --source=tfrecord."
-    )
-
-
-def _define_data_flags():
-    flags.DEFINE_enum(
-        "crop",
-        "none",
-        CROPS,
-        "How squares are cropped from images; with none, images of another size are an error.",
-    )
-    flags.DEFINE_bool("hflip", False, "Flip images horizontally at random.")
-    flags.DEFINE_list(
-        "scale", ["1", "1"], "Resize images by a random factor LOW,HIGH; requires --crop."
-    )
-    flags.DEFINE_float(
-        "hue", 0.0, "Largest random hue rotation of the photos, in degrees (0 to 180)."
-    )
-    flags.DEFINE_float("cache_gb", 2.0, "Memory for decoded images in GB.")
-    flags.DEFINE_enum(
-        "reference",
-        "photo",
-        REFERENCES,
-        "what results are compared with by content, pixels and colours; not published: flat, the "
-        "photo smoothed between its edges, its colours strengthened; drawn, with few tones and "
-        "dark lines along its edges besides; painted, in brush-like areas with dark lines along "
-        "its long contours",
-    )
-    flags.DEFINE_float(
-        "reference_saturation", 1.0, "Saturation factor of a flat or drawn reference."
-    )
-    flags.DEFINE_float(
-        "reference_gamma", 1.0, "Gamma of a flat or drawn reference; below 1 makes it lighter."
-    )
-    flags.DEFINE_list(
-        "color_shift",
-        [],
-        "B,G,R added to the colour anime on the 0..255 scale, or auto to remove the style's colour "
-        "cast, as the early AnimeGANv2 did (see tools/color_balance.py).",
-    )
-
-
-def _define_run_flags():
-    flags.DEFINE_string("run_dir", None, "Folder for checkpoints, scalars and samples.")
-    flags.DEFINE_string(
-        "features", "imagenet", "VGG weights: imagenet (a download), a .npy, .npz or .h5, or random"
-    )
-    flags.DEFINE_enum("features_depth", "vgg19", ("vgg19", "vgg16"), "The feature network.")
-    flags.DEFINE_integer("steps_per_epoch", None, "Default: max(photos, frames) // batch_size.")
-    flags.DEFINE_integer(
-        "save_every", 500, "Steps between checkpoints; one is also saved after each epoch."
-    )
-    flags.DEFINE_float("save_minutes", 0.0, "Minutes between additional checkpoints; 0 for none.")
-    flags.DEFINE_integer("keep", 3, "Number of checkpoints to keep.")
-    flags.DEFINE_integer(
-        "keep_every", 0, "Epochs between generators that are kept permanently; 0 for none."
-    )
-    flags.DEFINE_integer("samples", 6, "Number of photos in the sample grid.")
-    flags.DEFINE_string(
-        "init_from", None, "Initial generator: a run, a weights file or a TensorFlow 1 checkpoint."
-    )
-    flags.DEFINE_integer("seed", 0, "Seed of the weights, the order of the data and the crops.")
     flags.DEFINE_bool("dry_run", False, "Check the configuration, print the plan and stop.")
     flags.DEFINE_bool("synthetic_data", False, "Train on tiny images drawn into run_dir/data.")
     flags.DEFINE_list(
@@ -164,42 +63,36 @@ def _define_run_flags():
     )
 
 
-def _define_device_flags():
-    flags.DEFINE_enum(
-        "strategy",
-        "auto",
-        STRATEGIES,
-        "Devices to use; auto: all GPUs, and all workers of TF_CONFIG.",
-    )
-    flags.DEFINE_enum("mixed_precision", "float32", PRECISIONS, "type of the convolutions")
-    flags.DEFINE_bool("jit_compile", False, "compile the steps with XLA")
-    flags.DEFINE_bool("deterministic", False, "repeat to the bit, slower on a GPU")
-    flags.DEFINE_bool("scale_lr", False, "multiply the learning rates by the number of replicas")
-
-
 # These flags concern a single command, not the run.
-_NOT_RECORDED = frozenset(("run_dir", "dry_run", "allow_change"))
+_NOT_RECORDED = frozenset(("run_dir", "recipe", "dry_run", "allow_change"))
 # Recorded, but without influence on what the run computes.
 _FREE_TO_CHANGE = frozenset(
-    ("cache_gb", "samples", "keep", "keep_every", "save_every", "save_minutes")
+    ("cache_gb", "samples", "keep", "keep_every", "save_every", "save_minutes", "smooth_dir")
 )
+# The shapes of the networks depend on these.
+_FIXED = frozenset(
+    (
+        *("arch", "generator_norm", "norm", "spectral_norm"),
+        *("discriminator_channels", "discriminator_depth"),
+    )
+)
+_PATHS = ("data_dir", "video", "tfrecords", "features", "init_from")
 # Nothing reads these any more, but runs of version 0.1 name them in their flagfiles.
 _WITHOUT_EFFECT = frozenset(("cache_style_gram",))
 
 
 # --help shows these first, then the others by heading.
 _FIRST = {
-    "Flags that most runs set, besides --flagfile": (
-        "style", "data_dir", "run_dir", "crop", "features", "epochs", "batch_size", "image_size",
-        "init_from", "dry_run",
+    "Flags that most runs set": (
+        "recipe", "style", "data_dir", "run_dir", "crop", "features", "epochs", "batch_size",
+        "image_size", "dry_run",
     ),
 }  # fmt: skip
 _GROUPS = {
-    "Sources of images": _define_source_flags,
-    "Crops and augmentation": _define_data_flags,
-    "Run, checkpoints and samples": _define_run_flags,
-    "Devices and precision": _define_device_flags,
-    "Recipe": _define_recipe_flags,
+    "Images, crops and augmentation": functools.partial(cli.define_fields, DataConfig),
+    "Run, checkpoints and devices": functools.partial(cli.define_fields, RunConfig),
+    "This command": _define_command_flags,
+    "Recipe": functools.partial(cli.define_fields, Recipe),
 }
 
 
@@ -215,18 +108,14 @@ def define_flags():
     return names
 
 
-def _floats(name, texts):
-    try:
-        return tuple(float(text) for text in texts)
-    except ValueError:
-        raise InputError(f"{name}: expected numbers, received {','.join(texts)!r}") from None
-
-
-def recipe_from_flags():
-    """The `Recipe` that the parsed flags describe."""
-    numbers = {field.name: FLAGS[field.name].value for field in dataclasses.fields(Recipe)}
-    name = "discriminator_weights"
-    return Recipe(**{**numbers, name: _floats(name, numbers[name])})
+def _apply_recipe():
+    """Set the flags of --recipe that the command line does not set."""
+    if FLAGS.recipe is None:
+        return
+    for name, value in {**vars(RECIPES[FLAGS.recipe]), **_RECIPE_FLAGS[FLAGS.recipe]}.items():
+        if not FLAGS[name].present:
+            numbers = isinstance(value, tuple)
+            FLAGS[name].value = [f"{number:g}" for number in value] if numbers else value
 
 
 # The flags that each source requires, besides run_dir.
@@ -238,7 +127,7 @@ _REQUIRED = {
 
 
 def _data_config(recipe):
-    from animegan_tf.data import synthetic
+    from animegan_tf.data import smoothing, synthetic
 
     drawn = FLAGS.synthetic_data
     if drawn and FLAGS.source != "images":
@@ -246,43 +135,28 @@ def _data_config(recipe):
             f"synthetic_data: expected the source images, received --source={FLAGS.source}"
         )
     cli.require_flags("run_dir", *(() if drawn else _REQUIRED[FLAGS.source]))
-    numbers = FLAGS.color_shift and FLAGS.color_shift != ["auto"]
-    end = FLAGS.video_end
-    return DataConfig(
-        data_dir=str(Path(FLAGS.run_dir) / "data") if drawn else FLAGS.data_dir or "",
-        style=synthetic.STYLE if drawn else FLAGS.style or "",
-        image_size=recipe.image_size,
-        batch_size=recipe.batch_size,
-        crop=FLAGS.crop,
-        hflip=FLAGS.hflip,
-        scale=_floats("scale", FLAGS.scale),
-        hue=FLAGS.hue,
-        seed=FLAGS.seed,
-        cache_gb=FLAGS.cache_gb,
-        color_shift=_floats("color_shift", FLAGS.color_shift) if numbers else None,
-        source=FLAGS.source,
-        video=FLAGS.video,
-        video_every=FLAGS.video_every,
-        video_start=parse_time("video_start", FLAGS.video_start),
-        video_end=None if end is None else parse_time("video_end", end),
-        tfrecords=FLAGS.tfrecords,
-        reference=FLAGS.reference,
-        reference_saturation=FLAGS.reference_saturation,
-        reference_gamma=FLAGS.reference_gamma,
-    )
+    values = cli.read_fields(DataConfig, skip=("color_shift",) if _is_auto() else ())
+    values |= {name: getattr(recipe, name) for name in ("image_size", "batch_size")}
+    values["data_dir"] = str(Path(FLAGS.run_dir) / "data") if drawn else FLAGS.data_dir or ""
+    values["style"] = synthetic.STYLE if drawn else FLAGS.style or ""
+    config = DataConfig(**values, seed=FLAGS.seed)
+    if config.smooth_dir is None and smoothing.cannot_write(config):
+        config = dataclasses.replace(config, smooth_dir=str(Path(FLAGS.run_dir) / "smooth"))
+    return config
+
+
+def _is_auto():
+    return FLAGS.color_shift == ["auto"]
 
 
 def _run_config():
     from animegan_tf.data import check
-    from animegan_tf.train.plan import RunConfig
 
-    recipe = recipe_from_flags()
+    recipe = Recipe(**cli.read_fields(Recipe))
     data = _data_config(recipe)
-    if FLAGS.color_shift == ["auto"]:
+    if _is_auto():
         data = dataclasses.replace(data, color_shift=check.color_shift(check.style_mean_bgr(data)))
-    same_name = (field.name for field in dataclasses.fields(RunConfig))
-    same_name = [name for name in same_name if name not in ("recipe", "data")]
-    return RunConfig(recipe=recipe, data=data, **{name: FLAGS[name].value for name in same_name})
+    return RunConfig(recipe=recipe, data=data, **cli.read_fields(RunConfig))
 
 
 def _recorded(names):
@@ -296,23 +170,40 @@ def _flag_name(line):
     return name if name in FLAGS else name.removeprefix("no")
 
 
+def _comparable(line):
+    """A flagfile's line; paths are compared by the places that they name."""
+    name, _, path = line.removeprefix("--").partition("=")
+    return f"--{name}={os.path.realpath(path)}" if name in _PATHS else line
+
+
 def _refuse_changes(now, path, allowed):
-    """Raise `InputError` if the flags differ from those that the run directory was created with."""
-    if not path.exists():
+    """Raise `InputError` if the flags differ from those that the run directory was created with.
+
+    A run without a checkpoint has nothing to lose and may start with any flags.
+    """
+    if not path.exists() or not any(path.parent.glob("checkpoints/*.index")):
         return
-    before = set(path.read_text("utf-8", errors="replace").splitlines())
+    before = path.read_text("utf-8", errors="surrogateescape").splitlines()
     old = {_flag_name(line): line for line in before}
-    changed = {_flag_name(line) for line in before.symmetric_difference(now.values())}
+    differing = set(map(_comparable, before)).symmetric_difference(map(_comparable, now.values()))
+    changed = {_flag_name(line) for line in differing}
     # A flag of a newer version has no influence at its default value.
     added = {name for name in changed - old.keys() if FLAGS[name].value == FLAGS[name].default}
+    fixed = changed & _FIXED & old.keys()
+    if fixed & set(allowed):
+        raise InputError(
+            f"allow_change: expected no {', '.join(sorted(fixed))}, on which the weights depend; "
+            f"use another run_dir, with --init_from={path.parent} to start from its generator"
+        )
     refused = sorted(changed - added - _FREE_TO_CHANGE - _WITHOUT_EFFECT - set(allowed))
     if refused:
         details = "; ".join(
             f"{old.get(name, 'not set')} then, {now.get(name, 'not set')} now" for name in refused
         )
+        allowable = sorted(set(refused) - fixed)
         raise InputError(
             f"run_dir: {str(path.parent)!r} was created with other flags ({details}); use another "
-            f"directory, or --allow_change={','.join(refused)}"
+            "directory" + (f", or --allow_change={','.join(allowable)}" if allowable else "")
         )
 
 
@@ -340,6 +231,7 @@ def main(argv, names=()):
     from animegan_tf.train import plan as training
 
     cli.refuse_arguments(argv)
+    _apply_recipe()
     config = _run_config()
     recorded = _recorded(names)
     flags_file = Path(config.run_dir) / training.FLAGS_FILE
@@ -353,6 +245,12 @@ def main(argv, names=()):
     with training.held(config.run_dir, worker):
         # Another command may have trained here while the data was checked.
         _refuse_changes(recorded, flags_file, FLAGS.allow_change)
+        if plan.report.smooth_missing and worker.count == 1:
+            # Wrong features are told before the minutes that smoothing takes.
+            cli.load_tensorflow()
+            from animegan_tf import networks
+
+            networks.build_feature_extractor(config.features, config.features_depth)
         training.prepare(plan, worker)
         cli.load_tensorflow()
         from animegan_tf.train import loop
@@ -360,6 +258,7 @@ def main(argv, names=()):
         loop.run(plan, worker, flags_text="\n".join(recorded.values()) + "\n")
     if worker.is_chief:
         print(f"done: {config.run_dir}")
+        print(f"next: animegan-stylize PHOTOS --checkpoint={config.run_dir} --output=OUT")
     return 0
 
 

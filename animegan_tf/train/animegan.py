@@ -7,40 +7,26 @@ A batch is a dict of float32 RGB pictures in [-1, 1], each (B, H, W, 3): `photo`
 Source: Chen, AnimeGANv2, 2020, and its published code; see `losses` for the terms.
 """
 
+import dataclasses
+
 import keras
 import tensorflow as tf
 
 from animegan_tf import losses
 from animegan_tf.recipes import Recipe
+from animegan_tf.train.optimizers import adam, scale_loss
 from animegan_tf.validation import check_choice
 
 BATCH_KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
-# Keras starts at 2^15, at which the first dozen updates overflow: the losses are in the hundreds.
-FLOAT16_LOSS_SCALE = 2.0**4
 # Checkpoints store the index in this tuple: append new phases.
 PHASES = ("initialize", "adversarial", "discriminate")
+_NETWORKS = ("generator", "discriminator", "features")
 INIT_TERMS = ("init", "content", "pixel", "color")
 DISCRIMINATOR_TERMS = ("d",)
 ADVERSARIAL_TERMS = ("d", "g", "content", "style", "color", "tv", "adversarial")
 
 
-def _adam(recipe, learning_rate, name, variables):
-    optimizer = keras.optimizers.Adam(
-        learning_rate,
-        beta_1=recipe.beta_1,
-        beta_2=recipe.beta_2,
-        epsilon=recipe.adam_epsilon,
-        name=name,
-    )
-    if keras.config.dtype_policy().compute_dtype == "float16":
-        # Small gradients underflow in float16; Keras scales losses automatically only in `compile`.
-        optimizer = keras.optimizers.LossScaleOptimizer(
-            optimizer, initial_scale=FLOAT16_LOSS_SCALE, name=f"{name}_scaled"
-        )
-    optimizer.build(variables)
-    return optimizer
-
-
+@keras.saving.register_keras_serializable(package="animegan_tf")
 class AnimeGAN(keras.Model):
     """Generator, discriminator, features and three Adam optimisers, trained in phases.
 
@@ -49,9 +35,11 @@ class AnimeGAN(keras.Model):
     `initialize_step`, `discriminate_step` (not published) and `adversarial_step` do one update
     each. `update` does the one of `self.phase` ("initialize" at first, then "discriminate" or
     "adversarial"; assign it between steps) and updates the moving average. `train_step` calls
-    `update`, so that `fit(dataset)` works without `compile`; a `training_rate` above 1 and learning
-    rate decay are implemented in `loop` only. `seed` is for the random numbers of the gradient
-    penalties. Under a `tf.distribute` strategy a batch is the part of one replica.
+    `update`, so that `fit(dataset)` works without `compile`, and `evaluate` computes the losses of
+    the phase; a `training_rate` above 1 and learning rate decay are implemented in `loop` only.
+    `save` and `keras.models.load_model` keep everything, the phase included. `seed` is for the
+    random numbers of the gradient penalties. Under a `tf.distribute` strategy a batch is one
+    replica's part.
     """
 
     def __init__(
@@ -70,11 +58,11 @@ class AnimeGAN(keras.Model):
         self.recipe = recipe
         self.seed = seed
         trained = generator.trainable_variables
-        self.init_optimizer = _adam(recipe, recipe.init_learning_rate, "init", trained)
-        self.generator_optimizer = _adam(
+        self.init_optimizer = adam(recipe, recipe.init_learning_rate, "init", trained)
+        self.generator_optimizer = adam(
             recipe, recipe.generator_learning_rate, "generator", trained
         )
-        self.discriminator_optimizer = _adam(
+        self.discriminator_optimizer = adam(
             recipe,
             recipe.discriminator_learning_rate,
             "discriminator",
@@ -91,6 +79,26 @@ class AnimeGAN(keras.Model):
         self.built = True
         # XLA is slower than the plain graph for these networks on a CPU.
         self.compile(jit_compile=False)
+
+    def get_config(self):
+        """The networks' configurations, the recipe, the seed, the phase and the name."""
+        to_config = keras.saving.serialize_keras_object
+        config = {name: to_config(getattr(self, name)) for name in _NETWORKS}
+        config |= {name: getattr(self, name) for name in ("seed", "phase", "name")}
+        return {**config, "recipe": dataclasses.asdict(self.recipe)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """The model of `get_config`, with new weights."""
+        from animegan_tf.networks import features  # noqa: F401, it registers a layer
+
+        from_config = keras.saving.deserialize_keras_object
+        networks = {name: from_config(config[name], custom_objects) for name in _NETWORKS}
+        networks["features"].trainable = False
+        recipe = Recipe(**config["recipe"])
+        model = cls(**networks, recipe=recipe, seed=config["seed"], name=config["name"])
+        model.phase = config["phase"]
+        return model
 
     @property
     def phase(self) -> str:
@@ -162,6 +170,21 @@ class AnimeGAN(keras.Model):
             self._means[name].update_state(value)
         return {metric.name: metric.result() for metric in self.metrics}
 
+    def test_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The losses of the current phase, without an update; for `evaluate`."""
+        generated = self.generator(batch["photo"])
+        if self._phase == "initialize":
+            loss, terms = self._initialization_loss(_reference(batch), generated)
+            values = {"init": loss, **terms}
+        else:
+            values = {"d": self._discriminator_loss(batch, generated, training=False)[0]}
+        if self._phase == "adversarial":
+            total, terms = self._generator_loss(batch, generated, training=False)
+            values.update(g=total, **terms)
+        for name, value in values.items():
+            self._means[name].update_state(value)
+        return {metric.name: metric.result() for metric in self.metrics}
+
     def update(
         self, batch: dict[str, tf.Tensor], update_discriminator: bool = True
     ) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
@@ -191,14 +214,16 @@ class AnimeGAN(keras.Model):
     def initialize_and_measure(self, batch):
         """`initialize_step` that returns its losses and a dict of diagnostics.
 
-        `generator_gradient_norm` is that of the total loss, before Adam.
+        `generator_gradient_norm` is that of the total loss, before Adam; `output_range` the
+        largest difference between two pixels of one output and channel.
         """
         with tf.GradientTape() as tape:
             generated = self.generator(batch["photo"], training=True)
             loss, terms = self._initialization_loss(_reference(batch), generated)
-            scaled = _scaled(self.init_optimizer, loss)
+            scaled = scale_loss(self.init_optimizer, loss)
         norm = self._apply(self.init_optimizer, tape, scaled, self.generator)
-        return {"init": loss, **terms}, {"generator_gradient_norm": norm}
+        measures = {"generator_gradient_norm": norm, "output_range": _output_range(generated)}
+        return {"init": loss, **terms}, measures
 
     def _initialization_loss(self, reference, generated):
         # Terms of weight 0 are not computed; for `content` that saves the whole feature network.
@@ -244,7 +269,8 @@ class AnimeGAN(keras.Model):
         """`adversarial_step` that returns its losses and a dict of diagnostics.
 
         `generator_gradient_norm` and `discriminator_gradient_norm` are those of the totals, before
-        Adam; `d_real`, `d_generated`, `d_gray` and `d_smooth` the mean logits of each input.
+        Adam; `d_real`, `d_generated`, `d_gray` and `d_smooth` the mean logits of each input;
+        `output_range` is as in `initialize_and_measure`.
         """
         logs, measures = {}, {}
         with tf.GradientTape() as tape:
@@ -254,16 +280,17 @@ class AnimeGAN(keras.Model):
                 with tape.stop_recording():
                     logs["d"], measures = self._update_discriminator(batch, generated)
             total, terms = self._generator_loss(batch, generated)
-            scaled = _scaled(self.generator_optimizer, total)
+            scaled = scale_loss(self.generator_optimizer, total)
         norm = self._apply(self.generator_optimizer, tape, scaled, self.generator)
-        return {**logs, "g": total, **terms}, {**measures, "generator_gradient_norm": norm}
+        measures |= {"generator_gradient_norm": norm, "output_range": _output_range(generated)}
+        return {**logs, "g": total, **terms}, measures
 
-    def _generator_loss(self, batch, generated):
+    def _generator_loss(self, batch, generated, training=True):
         recipe = self.recipe
         reference_features, gray_gram = self._targets(batch)
         generated_features = self.features(generated)
         # The published graph does a power iteration in this call too.
-        logits = self.discriminator(generated, training=True)
+        logits = self.discriminator(generated, training=training)
         terms = {
             "content": losses.content_loss(reference_features, generated_features),
             "style": losses.gram_style_loss(gray_gram, generated_features),
@@ -290,11 +317,11 @@ class AnimeGAN(keras.Model):
     def _update_discriminator(self, batch, generated):
         with tf.GradientTape() as tape:
             loss, measures = self._discriminator_loss(batch, generated)
-            scaled = _scaled(self.discriminator_optimizer, loss)
+            scaled = scale_loss(self.discriminator_optimizer, loss)
         norm = self._apply(self.discriminator_optimizer, tape, scaled, self.discriminator)
         return loss, {**measures, "discriminator_gradient_norm": norm}
 
-    def _discriminator_loss(self, batch, generated):
+    def _discriminator_loss(self, batch, generated, training=True):
         recipe = self.recipe
         penalty = 0.0
         if recipe.gan in losses.PENALIZED_GAN_TYPES:
@@ -302,7 +329,7 @@ class AnimeGAN(keras.Model):
             # Before the main pass and without storing `u`, so that both use the same sigma.
             penalty = losses.gradient_penalty(recipe.gan, self.discriminator, images)
         inputs = (batch["anime"], generated, batch["anime_gray"], batch["smooth_gray"])
-        logits = tf.split(self.discriminator(tf.concat(inputs, 0), training=True), 4)
+        logits = tf.split(self.discriminator(tf.concat(inputs, 0), training=training), 4)
         adversarial = losses.discriminator_adversarial_loss(
             recipe.gan, *logits, recipe.discriminator_weights
         )
@@ -335,21 +362,17 @@ class AnimeGAN(keras.Model):
         """Apply the gradients of `loss`; returns their norm, on this replica."""
         variables = network.trainable_variables
         gradients = tape.gradient(loss, [variable.value for variable in variables])
-        norm = tf.linalg.global_norm(gradients) / _scaled(optimizer, 1.0)
+        norm = tf.linalg.global_norm(gradients) / scale_loss(optimizer, 1.0)
         optimizer.apply_gradients(zip(gradients, variables, strict=True))
         return norm
+
+
+def _output_range(generated):
+    """0 if all outputs are constant: then the generator is dead and gets no gradient."""
+    lowest, highest = (reduce(generated, (1, 2)) for reduce in (tf.reduce_min, tf.reduce_max))
+    return tf.cast(tf.reduce_max(highest - lowest), tf.float32)
 
 
 def _reference(batch):
     """The images that outputs are compared with."""
     return batch.get("reference", batch["photo"])
-
-
-def _scaled(optimizer, loss):
-    """The loss, scaled for its optimiser.
-
-    Keras' optimisers sum gradients over replicas, but the mean over the batch needs their average.
-    Under float16 the optimiser also scales the loss up, and its gradients down again.
-    """
-    loss = loss / tf.distribute.get_strategy().num_replicas_in_sync
-    return optimizer.scale_loss(loss)

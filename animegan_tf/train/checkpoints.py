@@ -1,9 +1,10 @@
 """The full training state on disk, and the generator alone beside it.
 
 `<run_dir>/checkpoints/ckpt-<step>` are TensorFlow checkpoints of both networks, the three
-optimisers, the phase and the step; `<run_dir>/generator.weights.h5` is what stylising needs. Both
-are written aside and moved into place, so a run can be killed at any moment. Which checkpoints
-there are is told by their own files; `checkpoints/checkpoint` names them for other programs.
+optimisers, the step, the phase and the `FACTS` about the plan that they belong to;
+`<run_dir>/generator.weights.h5` is what stylising needs. Both are written under temporary names and
+renamed, so a run can be killed at any moment. Checkpoints are found by their own files;
+`checkpoints/checkpoint` names them for other programs.
 """
 
 import re
@@ -24,6 +25,9 @@ _UNREADABLE = (tf.errors.OpError, ValueError, IndexError, RuntimeError, Assertio
 
 
 _STATE = "checkpoint"
+# What a checkpoint stores about its plan (see `plan.Plan.facts`): append new ones.
+FACTS = ("place", "steps_per_epoch", "batch_size", "photos", "frames", "names")
+_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
 
 def _by_name(network):
@@ -37,8 +41,9 @@ def _values(optimizer):
 class RunState:
     """Saves and restores an `AnimeGAN` with the number of steps it has done.
 
-    `keep` checkpoints are kept. `step` is the number of updates done; `restore` sets it. Every
-    worker of a run restores; only the one with `writes` may save.
+    `keep` checkpoints are kept. `step` is the number of updates done and `facts` the numbers of
+    `FACTS` ({} in checkpoints of version 0.1); `restore` sets both, and adds to `notes` what the
+    checkpoint lacked. Every worker of a run restores; only the one with `writes` may save.
     """
 
     def __init__(self, model, run_dir, keep=3, writes=True):
@@ -46,7 +51,8 @@ class RunState:
         self.run_dir = Path(run_dir)
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False, name="step")
         self._phase = tf.Variable(0, dtype=tf.int64, trainable=False, name="phase")
-        parts = {
+        self._facts = tf.Variable([0] * len(FACTS), dtype=tf.int64, trainable=False, name="facts")
+        self._parts = {
             "generator": _by_name(model.generator),
             "discriminator": _by_name(model.discriminator),
             "init_optimizer": _values(model.init_optimizer),
@@ -54,8 +60,11 @@ class RunState:
             "discriminator_optimizer": _values(model.discriminator_optimizer),
         }
         if model.average is not None:
-            parts["average"] = _by_name(model.average)
-        self._checkpoint = tf.train.Checkpoint(step=self._step, phase=self._phase, **parts)
+            self._parts["average"] = _by_name(model.average)
+        self._checkpoint = tf.train.Checkpoint(
+            step=self._step, phase=self._phase, facts=self._facts, **self._parts
+        )
+        self.notes = []
         self._folder = self.run_dir / "checkpoints"
         self._keep, self._writes = keep, writes
         self._latest = None
@@ -66,12 +75,18 @@ class RunState:
         return int(self._step.numpy())
 
     @property
+    def facts(self):
+        """{name: number} of `FACTS`, or {} if they are not known."""
+        facts = dict(zip(FACTS, self._facts.numpy().tolist(), strict=True))
+        return facts if facts["steps_per_epoch"] else {}
+
+    @property
     def latest(self):
         """Path of the last saved or restored checkpoint as a string, or None."""
         return self._latest
 
-    def save(self, step):
-        """Save the state after `step` updates.
+    def save(self, step, facts=None):
+        """Save the state after `step` updates; `facts` are the numbers of `FACTS` by name.
 
         Raises `TrainingError` if a weight is not finite or the files cannot be written (the disk is
         full), and names the last checkpoint, which is kept.
@@ -85,6 +100,7 @@ class RunState:
                     )
         self._step.assign(step)
         self._phase.assign(PHASES.index(self.model.phase))
+        self._facts.assign([(facts or {}).get(name, 0) for name in FACTS])
         before = self.latest
         try:
             self._write(step)
@@ -144,6 +160,29 @@ class RunState:
             return None
         return state and self._folder / Path(state.model_checkpoint_path).name
 
+    def _restore(self, path):
+        """Restore the checkpoint `path`, which may be of another precision or moving average."""
+        names = set(tf.train.load_checkpoint(path).get_variable_to_shape_map())
+        parts = {"step": self._step, "phase": self._phase, **self._parts}
+        for name in ("init_optimizer", "generator_optimizer", "discriminator_optimizer"):
+            stored = sum(key.startswith(f"{name}/") and key.endswith(_VALUE) for key in names)
+            # In float16 the numbers of the loss scaling come first.
+            shift = stored - len(parts[name])
+            parts[name] = {
+                str(index + shift): value
+                for index, value in enumerate(parts[name])
+                if index + shift >= 0
+            }
+        if "facts" + _VALUE in names:
+            parts["facts"] = self._facts
+        without_average = not any(key.startswith("average/") for key in names)
+        if without_average:
+            parts.pop("average", None)
+        tf.train.Checkpoint(**parts).restore(path).assert_existing_objects_matched()
+        if without_average and self.model.average is not None:
+            self.model.average.set_weights(self.model.generator.get_weights())
+            self.notes.append("the moving average (ema_decay) starts from the current generator")
+
     def restore(self):
         """Restore the newest readable checkpoint; returns its step, 0 where there is none.
 
@@ -155,7 +194,7 @@ class RunState:
         for path in paths:
             try:
                 checkpoint_index.check(path)
-                self._checkpoint.restore(path).assert_consumed()
+                self._restore(path)
             except _UNREADABLE as error:
                 text = f"checkpoint {path} cannot be restored ({reason_of(error)})"
                 print(text, file=sys.stderr)

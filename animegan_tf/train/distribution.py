@@ -8,7 +8,9 @@ process reads its role from the environment variable TF_CONFIG, as `tf.distribut
 import dataclasses
 import json
 import os
+import subprocess
 
+from animegan_tf import memory
 from animegan_tf.errors import InputError
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
@@ -39,6 +41,8 @@ def this_worker(strategy="auto"):
         settings = json.loads(text)
         cluster = settings.get("cluster", {})
         kinds = ("chief", "worker")
+        if not all(isinstance(cluster.get(kind, []), list) for kind in kinds):
+            raise ValueError("expected lists of addresses")
         members = [(kind, i) for kind in kinds for i in range(len(cluster.get(kind, ())))]
         if not members:
             return Worker()
@@ -70,6 +74,41 @@ def make_strategy(name):
             [device.name for device in tf.config.list_logical_devices(kind)]
         )
     return tf.distribute.get_strategy()
+
+
+def describe_devices():
+    """The devices that TensorFlow computes on, by name, and how it gets a GPU that it misses."""
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    listed = _nvidia_gpus()
+    if gpus:
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+        names = [detail.get("device_name", "GPU") for detail in details]
+        # The driver knows how much memory there is; TensorFlow names what it uses.
+        return "; ".join(
+            next((line for line in listed if line.startswith(name)), name) for name in names
+        )
+    present = f" ({'; '.join(listed)} is there)" if listed else ""
+    return (
+        f"CPU, {memory.cores()} core(s); TensorFlow sees no GPU{present}: "
+        "pip install 'animegan_tf[gpu]'"
+    )
+
+
+def _nvidia_gpus():
+    """["NVIDIA ..., 24 GB", ...] of the driver's own list; [] without one."""
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        listed = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    rows = (line.rpartition(",") for line in listed.stdout.splitlines())
+    return [
+        f"{name.strip()}, {int(size) / 1024:.0f} GB"
+        for name, _, size in rows
+        if size.strip().isdecimal()
+    ]
 
 
 def check_batch(batch_size, replicas):

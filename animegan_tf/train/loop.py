@@ -22,14 +22,24 @@ from animegan_tf.errors import InputError, Stopped, TrainingError
 from animegan_tf.networks import weights
 from animegan_tf.signals import Signals
 from animegan_tf.stylize.stylizer import Stylizer
-from animegan_tf.train import distribution
+from animegan_tf.train import distribution, estimates, failures
 from animegan_tf.train.animegan import AnimeGAN
 from animegan_tf.train.checkpoints import RunState
 from animegan_tf.train.distribution import Worker
-from animegan_tf.train.plan import FLAGS_FILE, learning_rate_factor, phase_of
+from animegan_tf.train.plan import (
+    FLAGS_FILE,
+    describe_changes,
+    learning_rate_factor,
+    phase_of,
+    resume_place,
+)
 from animegan_tf.train.summaries import RunRecords
 
 SAMPLE_SIDE = 512
+# The first sample grid is written after this time if no epoch has ended.
+EARLY_GRID_SECONDS = 180.0
+# Constant outputs in so many steps in a row end a run.
+CONSTANT_STEPS = 10
 
 
 @contextlib.contextmanager
@@ -148,12 +158,9 @@ def _memory():
 def _check_finite(losses, step, state):
     for name, value in losses.items():
         if not math.isfinite(value):
-            saved = f"the last saved checkpoint is {state.latest}"
-            if state.latest is None:
-                saved = "no checkpoint was saved"
             raise TrainingError(
                 f"step {step + 1}: the loss term {name!r} is {value}; the run stops and this "
-                f"update is not saved; {saved}"
+                f"update is not saved; {failures.last_checkpoint(state)}"
             )
 
 
@@ -169,14 +176,14 @@ class _Samples:
         # The raw output: matching the photo's brightness would hide drifting brightness.
         self._stylizers = [Stylizer(network, match_brightness=False) for network in networks]
 
-    def write(self, records, step, epoch):
+    def write(self, records, step, name):
         """A row for each photo: the photo, the generator's output, the moving average's output."""
         if self._photos:
             rows = [
                 [photo, *(stylizer(photo) for stylizer in self._stylizers)]
                 for photo in self._photos
             ]
-            records.samples(step, epoch, rows)
+            records.samples(step, name, rows)
 
 
 class _Run:
@@ -189,10 +196,16 @@ class _Run:
             self.model = build_model(config, strategy.num_replicas_in_sync)
         self.state = RunState(self.model, config.run_dir, config.keep, writes=writes)
         self.first = self.state.restore()
+        before = self.state.facts
+        # A step of the plan, from 0: not the number of updates if epochs had another length before.
+        self.place = self.first and resume_place(plan, self.first, self.model.phase, before)
+        self._offset, self._facts = self.first - self.place, plan.facts
+        self.changes = describe_changes(before, self._facts)
         self.steps = _Steps(self.model, strategy, config.jit_compile)
-        self.batches = distribution.distributed_batches(strategy, config.data, self.first)
-        self.saved_at = time.monotonic()
+        self.batches = distribution.distributed_batches(strategy, config.data, self.place)
+        self.started = self.saved_at = time.monotonic()
         self.losses, self._unread = {}, None
+        self._constant_steps, self._early_grid_due = 0, not self.first
         if writes:
             self.records = RunRecords(config.run_dir, self.first)
             self._record_flags(flags_text)
@@ -205,19 +218,29 @@ class _Run:
             self.records.text("flags", text)
 
     def step(self, step):
-        """Do update number `step`, and save if it is due."""
+        """Do step `step` of the plan, and save if it is due."""
         config, started = self.plan.config, time.perf_counter()
         self.model.phase = phase_of(step, self.plan)
-        values = self.steps(step, self.plan, next(self.batches))
+        with failures.reading_a_batch(functools.partial(self.save, step), self.state):
+            batch = next(self.batches)
+        values = self.steps(step, self.plan, batch)
         self.read()
         self._unread = (step, values, time.perf_counter() - started)
         epoch, done = divmod(step + 1, self.plan.steps_per_epoch)
-        minutes = (time.monotonic() - self.saved_at) / 60
-        by_time = config.save_minutes and minutes >= config.save_minutes
+        now = time.monotonic()
+        by_time = config.save_minutes and now - self.saved_at >= 60 * config.save_minutes
         if done == 0 or (step + 1) % config.save_every == 0 or by_time:
             self.save(step + 1)
         if done == 0 and self.writes:
-            self._end_epoch(step + 1, epoch)
+            self._end_epoch(self.updates(step + 1), epoch)
+        early = self._early_grid_due and now - self.started >= EARLY_GRID_SECONDS
+        if early and self.writes:
+            self._early_grid_due = False
+            self.samples.write(self.records, step + 1, f"step-{step + 1:07d}")
+
+    def updates(self, step):
+        """The number of updates done after `step` steps of the plan."""
+        return step + self._offset
 
     def read(self):
         """Set `losses` to those of the last update and record them, unless that was done before.
@@ -229,25 +252,39 @@ class _Run:
         step, values, seconds = self._unread
         self._unread = None
         self.losses, measures = tf.nest.map_structure(float, values)
-        _check_finite(self.losses, step, self.state)
+        _check_finite(self.losses, self.updates(step), self.state)
+        self._check_constant(self.updates(step), measures.get("output_range"))
         if not self.writes:
             return
         measures["seconds"] = seconds
         measures["images_per_second"] = self.plan.config.recipe.batch_size / seconds
         measures.update(_memory())
         phase, epoch = phase_of(step, self.plan), step // self.plan.steps_per_epoch + 1
-        self.records.scalars(step + 1, phase, epoch, self.losses, measures)
+        self.records.scalars(self.updates(step + 1), phase, epoch, self.losses, measures)
+
+    def _check_constant(self, step, output_range):
+        """Raise `TrainingError` for a generator that has returned constant images for some time."""
+        if output_range is not None:
+            self._constant_steps = self._constant_steps + 1 if output_range == 0.0 else 0
+        if self._constant_steps >= CONSTANT_STEPS:
+            raise TrainingError(
+                f"step {step + 1}: the generator has returned images of a single colour for "
+                f"{CONSTANT_STEPS} steps and cannot recover; these updates are not saved; "
+                f"use a lower learning rate; {failures.last_checkpoint(self.state)}"
+            )
 
     def save(self, step):
-        """Save the state after `step` updates on the worker that writes."""
+        """Save the state after `step` steps of the plan on the worker that writes."""
         self.read()
-        if self.writes:
-            self.state.save(step)
+        # A dead generator must not replace a good one.
+        if self.writes and not self._constant_steps:
+            self.state.save(self.updates(step), {**self._facts, "place": step})
         self.saved_at = time.monotonic()
 
     def _end_epoch(self, step, epoch):
         config = self.plan.config
-        self.samples.write(self.records, step, epoch)
+        self.samples.write(self.records, step, f"epoch-{epoch:04d}")
+        self._early_grid_due = False
         if config.keep_every and epoch % config.keep_every == 0:
             name = f"generator-{epoch:04d}{weights.SUFFIX}"
             weights.save_generator(
@@ -267,39 +304,75 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
     `Stopped` after SIGTERM or Ctrl-C (the last step is saved then), and `InputError` if the
     configuration does not fit the devices or the checkpoints.
     """
-    config = plan.config
+    config, say = plan.config, tqdm.write if worker.is_chief else (lambda text: None)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
+    if worker.count > 1:
+        print(f"waiting for the other {worker.count - 1} worker(s)", flush=True)
     strategy = distribution.make_strategy(config.strategy)
-    distribution.check_batch(config.recipe.batch_size, strategy.num_replicas_in_sync)
+    replicas = strategy.num_replicas_in_sync
+    distribution.check_batch(config.recipe.batch_size, replicas)
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
+    devices = distribution.describe_devices()
+    say(f"{replicas} replica(s), {config.mixed_precision}, on {devices}")
+    say(
+        estimates.describe_memory(
+            config, replicas, memory.available() if "CPU" in devices else None
+        )
+    )
     training = _Run(plan, strategy, worker.is_chief, flags_text)
-    say = tqdm.write if worker.is_chief else (lambda text: None)
-    say(f"{strategy.num_replicas_in_sync} replica(s), {config.mixed_precision}")
-    if training.first:
-        say(f"resuming after step {training.first} of {plan.total_steps}")
+    _say_resumed(training, say)
     bar = tqdm(
-        total=plan.total_steps,
+        total=training.updates(plan.total_steps),
         initial=training.first,
         unit="step",
         disable=not (progress and worker.is_chief),
     )
     try:
-        with Signals() as signals:
-            for step in range(training.first, plan.total_steps):
-                training.step(step)
-                bar.update()
-                shown = " ".join(f"{name} {value:.3g}" for name, value in training.losses.items())
-                bar.set_postfix_str(f"{training.model.phase} {shown}")
-                if signals.received is not None:
-                    training.save(step + 1)
-                    raise Stopped(signals.received, step + 1, training.state.latest)
-        training.close()
-    except OSError as error:  # scalars or pictures, when the disk is full
-        raise TrainingError(f"{error}; the last checkpoint is {training.state.latest}") from error
+        with failures.running(config, worker.count, training.state), Signals() as signals:
+            _train(training, bar, say, signals)
+            training.close()
     finally:
         bar.close()
         # After an error closing may fail again; the first error is the one to report.
         with contextlib.suppress(OSError):
             training.close()
     return training.model
+
+
+def _say_resumed(training, say):
+    """Where the run goes on, and what differs from before."""
+    plan = training.plan
+    if not training.first:
+        return
+    total = training.updates(plan.total_steps)
+    epoch = training.place // plan.steps_per_epoch + 1
+    epochs = plan.config.recipe.epochs
+    if training.place == plan.total_steps:
+        more = f"--epochs={epochs + 1} --allow_change=epochs"
+        say(f"nothing left to do: all {epochs} epochs are trained; for more: {more}")
+        return
+    phase = phase_of(training.place, plan)
+    say(f"resuming after step {training.first} of {total}: epoch {epoch} of {epochs}, {phase}")
+    if training.changes:
+        say(f"changed since the checkpoint: {training.changes}")
+    for note in training.state.notes:
+        say(note)
+
+
+def _train(training, bar, say, signals):
+    """The steps that are left; raises `Stopped` after a signal, when the last step is saved."""
+    plan = training.plan
+    clock = estimates.Clock(plan.config.recipe.arch)
+    for step in range(training.place, plan.total_steps):
+        training.step(step)
+        bar.update()
+        shown = " ".join(f"{name} {value:.3g}" for name, value in training.losses.items())
+        bar.set_postfix_str(f"{training.model.phase} {shown}")
+        text = clock.after(training.model.phase, plan.steps_left(step + 1))
+        if text:
+            say(text)
+        if signals.received is not None:
+            say("stopping: saving the state")
+            training.save(step + 1)
+            raise Stopped(signals.received, training.updates(step + 1), training.state.latest)

@@ -1,6 +1,6 @@
-"""The configuration of a training run and its checked plan. Imports no TensorFlow.
+"""The checked plan of a training run. Imports no TensorFlow.
 
-`__main__` creates it from flags; `loop.run` executes it.
+`__main__` creates it from a `config.RunConfig`; `loop.run` executes it.
 """
 
 import contextlib
@@ -8,63 +8,22 @@ import dataclasses
 import math
 import os
 import time
+import zlib
 from pathlib import Path
 
 from animegan_tf import storage
 from animegan_tf.data.check import DatasetReport, check_dataset
-from animegan_tf.data.config import DataConfig
 from animegan_tf.data.smoothing import ensure_smooth, missing_smooth
-from animegan_tf.errors import InputError
+from animegan_tf.errors import InputError, TrainingError
 from animegan_tf.networks.weights import EPOCH_WEIGHTS, SCALARS
-from animegan_tf.recipes import PRECISIONS, Recipe
-from animegan_tf.train.distribution import STRATEGIES, Worker
-from animegan_tf.validation import check_choice, check_number, check_whole
+from animegan_tf.train.config import RunConfig
+from animegan_tf.train.distribution import Worker
 
 # Files in the run directory: the flags of the last command, and the lock of the running process.
 FLAGS_FILE = "flags.txt"
 LOCK = ".lock"
-
-
-@dataclasses.dataclass(frozen=True)
-class RunConfig:
-    """A training run. `features` and `features_depth` are those of `build_feature_extractor`.
-
-    `steps_per_epoch` None is the published rule, max(photos, frames) // batch. A checkpoint is
-    saved every `save_every` steps, every `save_minutes` (0: never) and after each epoch; `keep` of
-    them are kept, and every `keep_every` epochs (0: never) the generator alone. `samples` photos
-    are stylised after each epoch; `init_from` names a generator to start from (see
-    `weights.load_generator`). `strategy` is one of `distribution.STRATEGIES`; `mixed_precision` the
-    type of the convolutions, one of `PRECISIONS`. `deterministic` makes a run repeat to the bit.
-    """
-
-    run_dir: str
-    recipe: Recipe
-    data: DataConfig
-    features: str = "imagenet"
-    features_depth: str = "vgg19"
-    steps_per_epoch: int | None = None
-    save_every: int = 500
-    save_minutes: float = 0.0
-    keep: int = 3
-    keep_every: int = 0
-    samples: int = 6
-    init_from: str | None = None
-    seed: int = 0
-    strategy: str = "auto"
-    mixed_precision: str = "float32"
-    jit_compile: bool = False
-    deterministic: bool = False
-    scale_lr: bool = False
-
-    def __post_init__(self):
-        check_choice("strategy", self.strategy, STRATEGIES)
-        check_choice("mixed_precision", self.mixed_precision, PRECISIONS)
-        least_of = {"save_every": 1, "keep": 1, "keep_every": 0, "samples": 0, "seed": 0}
-        for name, least in least_of.items():
-            check_whole(name, getattr(self, name), least)
-        check_number("save_minutes", self.save_minutes, 0)
-        if self.steps_per_epoch is not None:
-            check_whole("steps_per_epoch", self.steps_per_epoch, 1)
+# Seconds that a worker waits for a sign of the first worker, and between two looks.
+PATIENCE, POLL = 300.0, 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +47,32 @@ class Plan:
         """Updates of the discriminator only, after the `init_steps`."""
         steps = self.steps_per_epoch * self.config.recipe.discriminator_epochs
         return min(steps, self.total_steps - self.init_steps)
+
+    def steps_left(self, place) -> dict[str, int]:
+        """The steps from `place` to the end in each phase."""
+        ends = {"initialize": self.init_steps}
+        ends["discriminate"] = self.init_steps + self.discriminator_steps
+        ends["adversarial"] = self.total_steps
+        left = {}
+        for phase, end in ends.items():
+            left[phase] = max(0, end - place)
+            place = max(place, end)
+        return left
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """What a checkpoint stores about this plan: see `checkpoints.FACTS`."""
+        photos, frames = (self.report.folders[name] for name in ("train_photo", "style"))
+        names = [
+            str(item) for one in (photos, frames) for item in getattr(one.pictures, "items", ())
+        ]
+        return {
+            "steps_per_epoch": self.steps_per_epoch,
+            "batch_size": self.config.recipe.batch_size,
+            "photos": photos.count,
+            "frames": frames.count,
+            "names": zlib.crc32("\n".join(map(os.path.basename, names)).encode("utf-8", "replace")),
+        }
 
     def __str__(self):
         recipe, config = self.config.recipe, self.config
@@ -174,10 +159,21 @@ def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
     if worker.is_chief:
         count = ensure_smooth(data)
         if count:
-            print(f"created {count} edge-smoothed frames in {data.smooth_dir}", flush=True)
+            print(f"created {count} edge-smoothed frames in {data.smooth_path}", flush=True)
         return
-    while missing_smooth(data.style_dir, data.smooth_dir):
-        time.sleep(2.0)
+    print("waiting for the first worker to smooth the frames", flush=True)
+    left, since = None, time.monotonic()
+    while missing := missing_smooth(data.style_dir, data.smooth_path):
+        # They are written beside the folder and moved there at the end.
+        written = sum(1 for _ in data.smooth_path.parent.glob(".smooth-*/**/*.png"))
+        if (len(missing), written) != left:
+            left, since = (len(missing), written), time.monotonic()
+        elif time.monotonic() - since > PATIENCE:
+            raise TrainingError(
+                f"the first worker has smoothed no frame for {PATIENCE:.0f} s; if it has ended, "
+                "start all workers again with the same command"
+            )
+        time.sleep(POLL)
 
 
 def phase_of(step, plan):
@@ -186,6 +182,49 @@ def phase_of(step, plan):
         return "initialize"
     first = plan.init_steps + plan.discriminator_steps
     return "discriminate" if step < first else "adversarial"
+
+
+# The phases in the order in which a run goes through them.
+_ORDER = ("initialize", "discriminate", "adversarial")
+
+
+def resume_place(plan, done, phase, facts) -> int:
+    """The step of `plan`, from 0, at which a run goes on after `done` updates, the last in `phase`.
+
+    `facts` are those of its checkpoint ({} if unknown). Epochs may have another number of steps
+    now: the run goes on at the same fraction of the same epoch. Raises `InputError` if the plan
+    would repeat an earlier phase, or is shorter than what is done.
+    """
+    before = facts.get("steps_per_epoch", plan.steps_per_epoch)
+    epoch, rest = divmod(facts.get("place", done), before)
+    place = epoch * plan.steps_per_epoch + rest * plan.steps_per_epoch // before
+    if place > plan.total_steps and facts:
+        raise InputError(
+            f"epochs: expected at least the {epoch + (rest > 0)} that this run has begun, received "
+            f"{plan.config.recipe.epochs}"
+        )
+    following = phase_of(min(place, plan.total_steps - 1), plan)
+    if place > plan.total_steps or _ORDER.index(following) < _ORDER.index(phase):
+        # Version 0.1 stored no facts: another number of steps is the likely reason.
+        name = "init_epochs, discriminator_epochs" if facts else "steps_per_epoch"
+        raise InputError(
+            f"{name}: expected those that this run was trained with, received others: after "
+            f"{done} updates its phase is {phase!r}, and with these flags and data it would be "
+            f"{following!r}"
+        )
+    return place
+
+
+def describe_changes(facts, now) -> str:
+    """What differs between the facts of a checkpoint and `Plan.facts`, as text; "" if nothing."""
+    changes = [
+        f"{name.replace('_', ' ')} {facts[name]} -> {number}"
+        for name, number in now.items()
+        if name != "names" and facts.get(name, number) != number
+    ]
+    if not changes and facts and facts["names"] != now["names"]:
+        return "the images have other names"
+    return ", ".join(changes)
 
 
 def learning_rate_factor(step, plan):

@@ -64,15 +64,15 @@ class RunRecords:
             for name, value in measures.items():
                 tf.summary.scalar(f"monitor/{name}", value)
 
-    def samples(self, step, epoch, rows):
+    def samples(self, step, name, rows):
         """Write a grid of `rows`, each a list of uint8 RGB images of one height.
 
-        A PNG file `samples/epoch-EEEE.png`, and the same image in TensorBoard. Returns the path.
+        A PNG file `samples/<name>.png`, and the same image in TensorBoard. Returns the path.
         """
         grid = stack_rows(rows)
         folder = self.run_dir / "samples"
         folder.mkdir(exist_ok=True)
-        path = folder / f"epoch-{epoch:04d}.png"
+        path = folder / f"{name}.png"
         images.write_photo(path, grid)
         with _os_errors(), self._writer.as_default(step=step):
             tf.summary.image("samples", grid[None])
@@ -80,9 +80,10 @@ class RunRecords:
         return path
 
     def text(self, name, text):
-        """Record a text in TensorBoard."""
+        """Record a text in TensorBoard, line by line."""
+        shown = text.encode("utf-8", "replace").decode()
         with _os_errors(), self._writer.as_default(step=0):
-            tf.summary.text(name, text)
+            tf.summary.text(name, f"```\n{shown}\n```")
 
     def close(self):
         """Flush and close the files."""

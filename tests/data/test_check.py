@@ -6,7 +6,7 @@ import places
 import pytest
 
 from animegan_tf import files, images
-from animegan_tf.data import check, smoothing
+from animegan_tf.data import check, smoothing, sources
 from animegan_tf.data.config import DataConfig
 from animegan_tf.errors import InputError
 
@@ -47,11 +47,12 @@ def test_wrong_sizes_are_problems_without_a_crop_alone(data):
     save(data / "train_photo" / "big.png", 40, 64)
     save(data / "ghost" / "style" / "small.png", 32, 16)
     report = inspect(data)
+    end = "--crop=random or --crop=center takes other sizes"
     assert report.problems == (
-        f"{data / 'train_photo' / 'big.png'} is 64x40: with crop='none' it must be 32x32 "
-        "(crop='random' or 'center' takes other sizes)",
-        f"{data / 'ghost' / 'style' / 'small.png'} is 16x32: with crop='none' it must be 32x32 "
-        "(crop='random' or 'center' takes other sizes)",
+        "1 image(s) of train_photo are not 32x32, for example "
+        f"{data / 'train_photo' / 'big.png'} (64x40): {end}",
+        "1 image(s) of style are not 32x32, for example "
+        f"{data / 'ghost' / 'style' / 'small.png'} (16x32): {end}",
     )
     assert report.folders["train_photo"].widths == (32, 64)
     assert report.folders["train_photo"].heights == (32, 40)
@@ -59,6 +60,44 @@ def test_wrong_sizes_are_problems_without_a_crop_alone(data):
     cropped = inspect(data, crop="random")
     assert cropped.problems == ()
     assert cropped.notes == ("1 image(s) of style are smaller than 32 and are enlarged",)
+
+
+def test_images_in_subfolders_are_read(data):
+    save(data / "ghost" / "style" / "ep1" / "0.png", 32, 32)
+    save(data / "train_photo" / "a" / "b" / "0.png", 32, 32)
+    save(data / "train_photo" / ".hidden" / "0.png", 32, 32)
+    report = inspect(data)
+    assert [report.folders[name].count for name in ("train_photo", "style")] == [3, 3]
+    assert report.smooth_missing == 1 and report.problems == ()
+
+
+def test_files_that_are_not_used_are_counted_by_kind(data):
+    for name in ("a.gif", "b.GIF", "c.avif", "notes", ".DS_Store"):
+        (data / "train_photo" / name).write_bytes(b"?")
+    (data / "ghost" / "style" / "gone.png").symlink_to("nowhere.png")
+    assert inspect(data).notes == (
+        "4 file(s) of train_photo are not used: 2 .gif, 1 .avif, 1 without suffix",
+        "1 file(s) of style are not used: 1 broken link",
+    )
+    for path in (data / "ghost" / "style").glob("?.png"):
+        path.rename(path.with_suffix(".gif"))
+    (problem,) = inspect(data).problems
+    assert problem.endswith(".webp, found 2 .gif, 1 broken link")
+
+
+def test_smoothed_frames_of_deleted_or_replaced_frames_are_named(data):
+    style, smooth = data / "ghost" / "style", data / "ghost" / "smooth"
+    (style / "0.png").unlink()
+    save(style / "1.png", 32, 32, value=200)
+    report = inspect(data)
+    assert report.folders["smooth"].count == 1
+    assert report.notes == (
+        f"1 smoothed frame(s) have no frame and are not used: {smooth / '0.png'}",
+        f"1 smoothed frame(s) show something else than their frames, for example "
+        f"{smooth / '1.png'}: delete them, and they are created again",
+    )
+    streams = sources.open_streams(DataConfig(data, "ghost", image_size=32), None)
+    assert streams["smooth"].items == [smooth / "1.png"]
 
 
 def test_unreadable_files_are_named_with_the_number_of_the_rest(data):
@@ -107,7 +146,8 @@ def test_smooth_of_another_size_than_its_frame(data):
     smoothing.smooth_folder(data / "ghost" / "style", data / "ghost" / "smooth", 32, progress=False)
     smooth, frame = data / "ghost" / "smooth" / "big.png", data / "ghost" / "style" / "big.jpg"
     assert inspect(data, crop="center").problems == (
-        f"{smooth} is 32x32 but its frame {frame} is 96x64: delete it, and it is created again",
+        "1 smoothed frame(s) have another size than their frames, for example "
+        f"{smooth} (32x32) and {frame} (96x64): delete them, and they are created again",
     )
 
 

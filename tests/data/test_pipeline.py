@@ -324,7 +324,7 @@ def test_folders_without_pictures_are_named(tmp_path):
     config = DataConfig(tmp_path, "ghost")
     with pytest.raises(InputError, match=r"folder of pictures at .*train_photo"):
         pipeline.make_dataset(config)
-    for folder in (config.photo_dir, config.style_dir, config.smooth_dir):
+    for folder in (config.photo_dir, config.style_dir, config.smooth_path):
         folder.mkdir(parents=True)
     images.write_photo(config.photo_dir / "a.png", np.zeros((8, 8, 3), np.uint8))
     with pytest.raises(InputError, match=r"no images in .*style: expected those of the anime"):

@@ -106,6 +106,23 @@ def test_names_never_collide():
     assert list(smoothing.smooth_names([pathlib.Path("c.jpg")]).values()) == ["c.png"]
 
 
+def test_subfolders_are_smoothed_into_subfolders(tmp_path):
+    config = DataConfig(tmp_path, "s", image_size=32, smooth_dir=str(tmp_path / "run" / "smooth"))
+    for name in ("ep1/0.png", "ep2/0.png", "0.png"):
+        save(config.style_dir / name, np.full((32, 32, 3), 10, np.uint8))
+    assert smoothing.ensure_smooth(config, progress=False) == 3
+    save(config.style_dir / "ep3" / "0.png", np.full((32, 32, 3), 10, np.uint8))
+    assert smoothing.ensure_smooth(config, progress=False) == 1
+    assert smoothing.ensure_smooth(config, progress=False) == 0
+    made = sorted(path.relative_to(config.smooth_path).as_posix() for path in _all(config))
+    assert made == ["0.png", "ep1/0.png", "ep2/0.png", "ep3/0.png"]
+    assert not (tmp_path / "s" / "smooth").exists()
+
+
+def _all(config):
+    return files.list_images(config.smooth_path, subfolders=True)
+
+
 def test_same_stem_gives_two_pictures(tmp_path):
     save(tmp_path / "style" / "a.jpg", np.full((32, 32, 3), 10, np.uint8))
     save(tmp_path / "style" / "a.png", np.full((32, 32, 3), 200, np.uint8))
@@ -143,7 +160,7 @@ def test_ensure_smooth_sizes(tmp_path, crop, shape):
     make_style(tmp_path, 1)
     config = DataConfig(tmp_path, "ghost", image_size=64, crop=crop)
     assert smoothing.ensure_smooth(config, progress=False) == 1
-    made = config.smooth_dir / "0.png"
+    made = config.smooth_path / "0.png"
     assert files.decode_color(made.read_bytes(), made).shape == (*shape, 3)
     assert smoothing.ensure_smooth(config, progress=False) == 0
     left = sorted(path.name for path in (tmp_path / "ghost").iterdir())
@@ -153,9 +170,9 @@ def test_ensure_smooth_sizes(tmp_path, crop, shape):
 def test_ensure_smooth_completes_and_keeps_what_is_there(tmp_path):
     make_style(tmp_path)
     config = DataConfig(tmp_path, "ghost", image_size=64)
-    save(config.smooth_dir / "1.jpg", np.zeros((64, 64, 3), np.uint8))  # another tool's, complete
+    save(config.smooth_path / "1.jpg", np.zeros((64, 64, 3), np.uint8))  # another tool's, complete
     assert smoothing.ensure_smooth(config, progress=False) == 2
-    assert [path.name for path in files.list_images(config.smooth_dir)] == [
+    assert [path.name for path in files.list_images(config.smooth_path)] == [
         "0.png",
         "1.jpg",
         "2.png",
@@ -178,7 +195,7 @@ def test_a_killed_run_leaves_no_smooth_folder_and_is_taken_up(tmp_path, monkeypa
     monkeypatch.setattr(smoothing.files.memory, "cores", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
         smoothing.ensure_smooth(config, progress=False)
-    assert not config.smooth_dir.exists()
+    assert not config.smooth_path.exists()
 
     (config.style_dir / written[0].replace(".png", ".jpg")).unlink()  # a frame is given up
     again = []
@@ -187,7 +204,7 @@ def test_a_killed_run_leaves_no_smooth_folder_and_is_taken_up(tmp_path, monkeypa
     )
     assert smoothing.ensure_smooth(config, progress=False) == 2
     assert len(again) == 1
-    assert {path.name for path in files.list_images(config.smooth_dir)} == {
+    assert {path.name for path in files.list_images(config.smooth_path)} == {
         "0.png",
         "1.png",
         "2.png",
@@ -198,13 +215,13 @@ def test_a_second_process_waits_for_the_first(tmp_path, capsys):
     make_style(tmp_path)
     config = DataConfig(tmp_path, "ghost", image_size=64)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        with storage.locked(config.smooth_dir.with_name(".smooth.lock")):
+        with storage.locked(config.smooth_path.with_name(".smooth.lock")):
             second = pool.submit(smoothing.ensure_smooth, config, progress=False)
             said = ""
             while not second.done() and "waiting for another process" not in said:
                 said += capsys.readouterr().err
             assert not second.done()
-            assert smoothing.smooth_folder(config.style_dir, config.smooth_dir, 64, False) == 3
+            assert smoothing.smooth_folder(config.style_dir, config.smooth_path, 64, False) == 3
         assert second.result(60) == 0
     left = sorted(path.name for path in (tmp_path / "ghost").iterdir())
     assert left == [".smooth.lock", "smooth", "style"]
@@ -222,7 +239,7 @@ def test_workers_wait_for_the_chief_without_decoding(tmp_path, monkeypatch):
     def sleep(seconds):
         waits.append(seconds)
         if len(waits) == 2:
-            (tmp_path / "aside").rename(data.smooth_dir)
+            (tmp_path / "aside").rename(data.smooth_path)
 
     monkeypatch.setattr(training.time, "sleep", sleep)
     training.prepare(plan, distribution.Worker(1, 2, False))

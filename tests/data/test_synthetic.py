@@ -90,7 +90,7 @@ def test_smooth_is_complete_and_made_again_when_a_part_is_missing(tmp_path):
     folder = synthetic.make_smoke_dataset(tmp_path, image_size=32, count=2)
     config = DataConfig(folder, synthetic.STYLE, image_size=32)
     assert smoothing.ensure_smooth(config, progress=False) == 0
-    (config.smooth_dir / "0001.png").unlink()
+    (config.smooth_path / "0001.png").unlink()
     assert smoothing.ensure_smooth(config, progress=False) == 1
 
 

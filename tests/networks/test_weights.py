@@ -141,4 +141,4 @@ def test_records_on_a_full_disk_are_an_error(tmp_path):
         record.scalars(2, "initialize", 1, {"init": 1.0}, {})
     # Of TensorBoard's writer, which keeps what it gets until it is closed.
     with files_up_to(0), pytest.raises(OSError, match="File too large"):
-        record.samples(1, 1, [[np.zeros((500, 500, 3), np.uint8)]])
+        record.samples(1, "epoch-0001", [[np.zeros((500, 500, 3), np.uint8)]])

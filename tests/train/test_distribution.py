@@ -43,7 +43,13 @@ def test_place_in_the_cluster(monkeypatch, config, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ("{", "[]", '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}')
+    "text",
+    (
+        "{",
+        "[]",
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": "localhost:1"}, "task": {"type": "worker", "index": 0}}',
+    ),
 )
 def test_a_broken_tf_config_is_named(monkeypatch, text):
     monkeypatch.setenv("TF_CONFIG", text)

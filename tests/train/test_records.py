@@ -19,7 +19,7 @@ def test_steps_done_again_are_recorded_once(tmp_path):
         record = summaries.RunRecords(tmp_path, first)
         for step in range(first + 1, last + 1):
             record.scalars(step, "initialize", 1, {"init": 1.0}, {})
-            record.samples(step, 1, [[np.zeros((8, 8, 3), np.uint8)]])
+            record.samples(step, "epoch-0001", [[np.zeros((8, 8, 3), np.uint8)]])
         record.close()
 
     write(0, 3)

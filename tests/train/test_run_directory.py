@@ -144,5 +144,7 @@ def test_flags_that_are_no_text_are_refused_in_words(tmp_path, content):
     from animegan_tf.train import __main__ as command
 
     (tmp_path / "flags.txt").write_bytes(content)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "ckpt-1.index").touch()
     with pytest.raises(animegan_tf.InputError, match="was created with other flags"):
         command._refuse_changes({}, tmp_path / "flags.txt", ())

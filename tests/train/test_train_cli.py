@@ -125,17 +125,78 @@ def test_a_dry_run_with_synthetic_data_leaves_nothing(tmp_path):
 def test_how_often_a_run_saves_is_free_to_change(tmp_path):
     """Also with a flags.txt of another version, which may not name all of it."""
     flags = tmp_path / "flags.txt"
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "ckpt-1.index").touch()
     flags.write_text("--save_every=7\n--cache_gb=9.0\n--keep=5\n--epochs=3\n")
     more = ("--save_minutes=5", "--samples=1", "--keep_every=2", "--dry_run", "--hflip")
     done = call(TRAIN, *smoke(tmp_path, *more), folder=ROOT)
-    assert done.returncode == 1 and "(not set then, --arch=lite now" in done.stderr
+    assert done.returncode == 1 and "not set then, --arch=lite now" in done.stderr
     refused = done.stderr.partition("--allow_change=")[2].split()[0].split(",")
     free = {"save_every", "cache_gb", "keep", "save_minutes", "samples", "keep_every"}
     assert "hflip" in refused and not free & set(refused)
     more += (f"--allow_change={','.join(refused)}",)
     done = call(TRAIN, *smoke(tmp_path, *more), folder=ROOT)
     assert done.returncode == 0, done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["flags.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "flags.txt"]
+
+
+def test_a_start_that_failed_allows_another(toys, tmp_path):
+    """Nothing was trained: no flag is held against the corrected command."""
+    (tmp_path / "flags.txt").write_text("--batch_size=12\n--arch=v2\n")
+    done = call(TRAIN, *smoke(tmp_path), folder=ROOT)
+    assert done.returncode == 0, done.stderr
+    # Now there is something to lose: other networks do not fit, even if allowed.
+    done = call(TRAIN, *smoke(tmp_path, "--norm=instance", "--allow_change=norm"), folder=ROOT)
+    assert done.returncode == 1 and "allow_change: expected no norm" in done.stderr
+    assert f"--init_from={tmp_path}" in done.stderr
+
+
+def test_a_read_only_data_set_is_smoothed_beside_the_run(data, toys, tmp_path, monkeypatch):
+    import os
+
+    shutil.copytree(data / "data", tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "smoke" / "smooth")
+    before = sorted(tmp_path.rglob("*"))
+    real = os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: "smoke" not in str(path) and real(path, mode)
+    )
+    flags = ["--nosynthetic_data", f"--data_dir={tmp_path / 'data'}", "--style=smoke"]
+    done = call(TRAIN, *smoke(tmp_path / "run", *flags, "--epochs=1"), folder=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "run" / "smooth").iterdir())) == 6
+    outside = [path for path in sorted(tmp_path.rglob("*")) if "run" not in path.parts]
+    assert outside == before
+
+
+def test_features_are_obtained_before_frames_are_smoothed(data, tmp_path):
+    shutil.copytree(data / "data", tmp_path / "data")
+    shutil.rmtree(tmp_path / "data" / "smoke" / "smooth")
+    (tmp_path / "vgg19.npy").write_bytes(b"no pickle")
+    flags = ["--nosynthetic_data", f"--data_dir={tmp_path / 'data'}", "--style=smoke"]
+    flags.append(f"--features={tmp_path / 'vgg19.npy'}")
+    done = call(TRAIN, *smoke(tmp_path / "run", *flags), folder=ROOT)
+    assert done.returncode == 1 and "vgg19.npy' is not" in done.stderr
+    assert not (tmp_path / "data" / "smoke" / "smooth").exists()
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [".lock"]
+
+
+def test_names_that_are_not_utf8_train(data, toys, tmp_path):
+    import os
+
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/d\x83t")
+    shutil.copytree(data / "data", folder)
+    flags = ["--nosynthetic_data", f"--data_dir={folder}", "--style=smoke", "--epochs=1"]
+    for _ in range(2):
+        done = call(TRAIN, *smoke(tmp_path / "run", *flags), folder=ROOT)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_same_folder_may_be_spelled_otherwise(data, toys, tmp_path):
+    flags = ["--nosynthetic_data", "--style=smoke", "--epochs=1"]
+    for folder in (data / "data", f"{data}/./data/"):
+        done = call(TRAIN, *smoke(tmp_path, *flags, f"--data_dir={folder}"), folder=ROOT)
+        assert done.returncode == 0, done.stderr
 
 
 def test_one_command_trains_in_a_run_directory(data, tmp_path):
@@ -223,7 +284,7 @@ def test_unknown_flags_are_refused():
 def test_help_shows_ten_flags_first_and_each_once():
     done = run_alone("-m", "animegan_tf.train", "--help")
     headings = re.findall(r"^([A-Z].*):$", done.stdout, re.MULTILINE)
-    assert len(headings) == 6
+    assert len(headings) == 5
     first = done.stdout.partition(f"{headings[0]}:")[2].partition(f"{headings[1]}:")[0]
     names = re.findall(r"^  --(?:\[no\])?(\w+): ", done.stdout, re.MULTILINE)
     ten = re.findall(r"^  --(?:\[no\])?(\w+): ", first, re.MULTILINE)

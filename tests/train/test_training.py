@@ -258,7 +258,7 @@ def log(monkeypatch):
         return {"init": _Value(log, step)}, {}
 
     monkeypatch.setattr(loop._Steps, "__call__", begin)
-    monkeypatch.setattr(loop.RunState, "save", lambda self, step: log.append(f"save {step}"))
+    monkeypatch.setattr(loop.RunState, "save", lambda self, step, _: log.append(f"save {step}"))
     return log
 
 
@@ -295,7 +295,7 @@ def test_not_a_number_stops_the_run(data_dir, tmp_path, save_every, monkeypatch)
         loop.run(plan, progress=False)
     text = str(raised.value)
     assert "step 5: the loss term 'd' is nan" in text
-    assert "the last saved checkpoint is" in text and "ckpt-4" in text
+    assert "the last checkpoint is" in text and "ckpt-4" in text
     # The bad update reached neither the checkpoints nor the weights for stylising.
     assert not list((tmp_path / "checkpoints").glob("ckpt-5*"))
     for value in weights.load_generator(tmp_path).get_weights():
@@ -350,6 +350,21 @@ def test_a_new_style_starts_from_another_generator(finished, data_dir, tmp_path)
     other = dataclasses.replace(config, recipe=dataclasses.replace(config.recipe, arch="v2"))
     with pytest.raises(animegan_tf.InputError, match=r"init_from: expected .* arch v2"):
         loop.build_model(other)
+
+
+def test_a_worker_does_not_wait_for_ever(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "PATIENCE", 0.05)
+    monkeypatch.setattr(training, "POLL", 0.01)
+    plan = _plan(data_dir, tmp_path)
+    data = dataclasses.replace(plan.config.data, smooth_dir=str(tmp_path / "none"))
+    plan = dataclasses.replace(plan, config=dataclasses.replace(plan.config, data=data))
+    with pytest.raises(TrainingError, match="the first worker has smoothed no frame for"):
+        training.prepare(plan, distribution.Worker(1, 2, False))
+
+
+def test_deterministic_xla_is_refused(data_dir, tmp_path):
+    with pytest.raises(animegan_tf.InputError, match="deterministic: expected no jit_compile"):
+        _config(data_dir, tmp_path, deterministic=True, jit_compile=True)
 
 
 def test_training_rate_rests_the_discriminator(data_dir, tmp_path):
