@@ -16,6 +16,9 @@ import animegan_tf
 from animegan_tf.errors import InputError, TrainingError, printable
 from animegan_tf.validation import field_type
 
+# Flags that are defined here belong to the module that asks for them.
+flags.disclaim_key_flags()
+
 HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
 
 
@@ -141,7 +144,7 @@ def expand_flagfiles(words, folder="", opened=()):
     """The words of a command line, or of a flagfile in `folder`, with its flagfiles' lines.
 
     A flagfile's own flagfiles are looked for beside it, then in the working directory. One that
-    cannot be read stays as it is; absl reports it.
+    cannot be read stays as it is; absl reports it. Raises `InputError` for one that is no text.
     """
     expanded = []
     for word in words:
@@ -151,8 +154,11 @@ def expand_flagfiles(words, folder="", opened=()):
         if name not in ("--flagfile", "-flagfile") or not os.path.isfile(found):
             expanded.append(word)
         elif os.path.realpath(found) not in opened:
-            with open(found, encoding="utf-8", errors="surrogateescape") as file:
-                lines = [line.strip() for line in file]
+            try:
+                with open(found, encoding="utf-8") as file:
+                    lines = [line.strip() for line in file]
+            except UnicodeDecodeError as error:
+                raise InputError(f"flagfile: expected text in UTF-8 in {found}") from error
             lines = [line for line in lines if line and not line.startswith(("#", "//"))]
             inside = (*opened, os.path.realpath(found))
             expanded += expand_flagfiles(lines, os.path.dirname(found), inside)
@@ -211,11 +217,12 @@ def _without_a_reader():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parsed(argv):
+def _words():
+    """The command line with the lines of its flagfiles."""
     try:
-        return app.parse_flags_with_usage(argv)
-    except UnicodeDecodeError:
-        print("error: flagfile: expected text in UTF-8, received something else", file=sys.stderr)
+        return expand_flagfiles(sys.argv)
+    except InputError as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -248,7 +255,7 @@ def _run(main, module_name, doc, groups):
         sys.exit(status)
 
     try:
-        app.run(guarded, argv=expand_flagfiles(sys.argv), flags_parser=_parsed)
+        app.run(guarded, argv=_words())
     except SystemExit as stop:
         # absl exits with 1 after showing help.
         if stop.code == 1 and any(word in HELP for word in sys.argv[1:]):

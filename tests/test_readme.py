@@ -52,7 +52,7 @@ def parse(*args, **kwargs):
     for arguments in lists:
         flags.FLAGS.unparse_flags()
         try:
-            flags.FLAGS([program, *arguments])
+            flags.FLAGS([program, *cli.expand_flagfiles(arguments)])
             mistakes.append("")
         except flags.Error as error:
             mistakes.append(f"{arguments}: {error}")

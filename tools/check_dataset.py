@@ -60,6 +60,8 @@ def main(argv):
     if FLAGS.list:
         for problem in report.problems:
             print(problem)
+        for path in report.wrong_sizes:
+            print(f"{path}: wrong size")
         for what, duplicates in report.duplicates.items():
             for pair in duplicates:
                 relation = "is identical to" if pair.exact else "is similar to"

@@ -69,6 +69,7 @@ class DatasetReport:
             `smoothing.ensure_smooth` creates.
         duplicates: {description: `Duplicate`s}. They are allowed: a duplicate frame only has a
             higher weight.
+        wrong_sizes: the files behind the problems about sizes.
     """
 
     folders: dict[str, FolderReport]
@@ -76,6 +77,7 @@ class DatasetReport:
     notes: tuple[str, ...]
     smooth_missing: int
     duplicates: dict[str, tuple[Duplicate, ...]] = dataclasses.field(default_factory=dict)
+    wrong_sizes: tuple[pathlib.Path, ...] = ()
 
     def raise_if_bad(self) -> None:
         """Raise `InputError` with the first problems and the number of further ones."""
@@ -152,13 +154,14 @@ def check_dataset(config: DataConfig, progress: bool = True) -> DatasetReport:
     pairs = _smoothed_pairs(config, listed, good)
     notes += _of_other_frames(pairs, good)
     if config.crop == "none":
-        problems += _wrong_sizes(training, good, config.image_size)
+        found, wrong = _wrong_sizes(training, good, config.image_size)
     else:
-        problems += _unlike_their_frames(pairs, good)
+        found, wrong = _unlike_their_frames(pairs, good)
         notes += _enlarged(training, good, config.image_size)
     return DatasetReport(
         folders=folders,
-        problems=tuple(problems),
+        problems=(*problems, *found),
+        wrong_sizes=tuple(wrong),
         notes=tuple(notes),
         smooth_missing=_count_missing_smooth(config, listed),
         duplicates=_duplicates(listed, good),
@@ -332,17 +335,18 @@ def _report(folder, items, images):
 
 
 def _wrong_sizes(training, good, size):
-    """A sentence for each folder with training images that are not `size` square."""
-    problems = []
+    """Training images that are not `size` square: a sentence for each folder, and the files."""
+    problems, paths = [], []
     for name, group in training.items():
         wrong = [path for path in group if path in good and good[path][:2] != (size, size)]
+        paths += wrong
         if wrong:
             first = good[wrong[0]]
             problems.append(
                 f"{len(wrong)} image(s) of {name} are not {size}x{size}, for example {wrong[0]} "
                 f"({first.width}x{first.height}): --crop=random or --crop=center takes other sizes"
             )
-    return problems
+    return problems, paths
 
 
 def _smoothed_pairs(config, listed, good):
@@ -353,16 +357,20 @@ def _smoothed_pairs(config, listed, good):
 
 
 def _unlike_their_frames(pairs, good):
-    """Smoothed frames whose size differs from their frames: both must be cropped at one scale."""
+    """Smoothed frames whose size differs from their frames: a sentence, and the files.
+
+    Both must be cropped at one scale.
+    """
     wrong = [pair for pair in pairs if good[pair[0]][:2] != good[pair[1]][:2]]
     if not wrong:
-        return []
+        return [], []
     path, other = wrong[0]
-    return [
+    problems = [
         f"{len(wrong)} smoothed frame(s) have another size than their frames, for example {other} "
         f"({good[other].width}x{good[other].height}) and {path} "
         f"({good[path].width}x{good[path].height}): delete them, and they are created again"
     ]
+    return problems, [other for _, other in wrong]
 
 
 def _of_other_frames(pairs, good):

@@ -326,7 +326,7 @@ def test_a_replaced_film_is_looked_at_anew(tmp_path):
             "source: expected video for video=",
         ),
         ({"tfrecords": "t"}, "source: expected tfrecord for tfrecords=t, received video"),
-        ({"video_every": 0}, "video_every: expected seconds above 0, received 0"),
+        ({"video_every": 0}, "video_every: expected a number above 0, received 0"),
         ({"video_start": -1}, "video_start: expected seconds of at least 0, received -1"),
         ({"video_end": 1, "video_start": 2}, r"video_end: expected seconds after video_start=2"),
     ),

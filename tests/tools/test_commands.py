@@ -79,7 +79,7 @@ def test_a_flagfile_that_is_no_text(tmp_path):
     (tmp_path / "a.flags").write_bytes(b"--output=a\n\x82\xff\0")
     done = run_alone("-m", "animegan_tf.stylize", "--flagfile=a.flags", folder=tmp_path)
     assert done.returncode == 1
-    assert done.stderr == "error: flagfile: expected text in UTF-8, received something else\n"
+    assert done.stderr == "error: flagfile: expected text in UTF-8 in a.flags\n"
 
 
 def test_sigterm_removes_what_is_written_aside(tmp_path):

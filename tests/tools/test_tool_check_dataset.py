@@ -136,7 +136,11 @@ def test_status_1_when_training_would_refuse(data):
     lines = done.stdout.splitlines()
     assert (done.returncode, lines[-1]) == (1, "training would refuse")
     problems = [line for line in lines if line.startswith("problem: ")]
-    assert (len(problems), problems[-1]) == (11, "problem: ... and 1 more")
+    assert (len(problems), problems[-1]) == (
+        2,
+        f"problem: 10 image(s) of train_photo are not 64x64, for example {data}/train_photo/"
+        "wide0.png (90x64): --crop=random or --crop=center takes other sizes",
+    )
     assert problems[0].startswith(f"problem: cannot decode {data}/ghost/style/broken.png")
     listed = run(data, "ghost", "--image_size=64", "--list").stdout.splitlines()
     assert sum(line.startswith(f"{data}/train_photo/wide") for line in listed) == 10

@@ -46,7 +46,7 @@ def test_mistakes_are_one_line_and_status_1(flags, text):
 def test_damaged_pictures_are_named_and_nothing_is_written(data, tmp_path):
     flags = (f"--data_dir={data}", "--style=smoke", f"--output={tmp_path / 's'}")
     done = run(*flags)  # for 256 pixels
-    assert done.returncode == 1 and "it must be 256x256" in done.stderr
+    assert done.returncode == 1 and "6 image(s) of train_photo are not 256x256" in done.stderr
     assert not (tmp_path / "s").exists()
 
 

@@ -82,7 +82,7 @@ def test_rates_are_scaled_only_when_asked():
 def two(tmp_path_factory):
     """The results of two devices, which have to be there before TensorFlow is."""
     path = tmp_path_factory.mktemp("replicas") / "2.npz"
-    command = [sys.executable, str(TESTS / "replicas.py"), "2", str(path)]
+    command = [sys.executable, str(TESTS / "helpers" / "replicas.py"), "2", str(path)]
     done = subprocess.run(
         command, capture_output=True, text=True, env=runs.environment(), timeout=600
     )
