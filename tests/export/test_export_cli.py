@@ -69,6 +69,8 @@ def test_fixed_size_says_so(weights, photos, tmp_path):
         (["--format=tflite", "--output=a.tflite", "--size=12"], "size: expected WIDTHxHEIGHT"),
         (["--format=tflite", "--output=a.tflite", "--version=2"], "--version: requires --format=s"),
         (["--format=saved_model", "--output=a", "--size=dynamic"], "--size: requires --format=tfl"),
+        (["--format=tflite", "--output=a.tflite", "--layout=nchw"], "requires --format=onnx or op"),
+        (["--format=tflite", "--output=a.tflite", "--io=uint8"], "io: uint8 requires --quantize="),
         (["--format=saved_model", "--output=a", "b"], "arguments: expected flags only"),
         (["--format=saved_model", "--output=a", "--style=x"], "style: expected one of"),
     ],

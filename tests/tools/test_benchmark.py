@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from benchmarks import contest, report, suites
 from benchmarks.contest import Case, Row, Task
+from places import TESTS
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
 
 
 @pytest.fixture(autouse=True)
-def workers_find_the_contenders(monkeypatch, request):
-    monkeypatch.setenv("PYTHONPATH", str(request.path.parent))
+def workers_find_the_contenders(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(TESTS / "helpers"))
 
 
 def task(factory, **options):
