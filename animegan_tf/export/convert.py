@@ -73,7 +73,7 @@ def _quantize(float_file, mode, calibration, io):
     ):
         warnings.simplefilter("ignore")
         batches = [{"images": photo} for photo in calibration]
-        ranges = quantizer.calibrate({files.SIGNATURE: batches})
+        ranges = quantizer.calibrate({tflite.SIGNATURE: batches})
         if io != "float32":
             ranges |= _image_ranges(float_file)
         return bytes(quantizer.quantize(ranges).quantized_model)

@@ -14,9 +14,7 @@ import numpy as np
 from animegan_tf import images, storage
 from animegan_tf.errors import InputError
 from animegan_tf.export import check
-
-# The name of inputs and outputs in `check.run_alone`, and the signature of TFLite files.
-SIGNATURE = "stylize"
+from animegan_tf.networks.tflite import SIGNATURE
 
 
 def load(argument, extra, *modules, hint=""):

@@ -18,11 +18,11 @@ _IMAGE_PROPERTIES, _RGB, _NORMALIZATION = 2, 1, 1
 _MIN_PARSER_VERSION = "1.0.0"
 
 
-def add(model, *, name, description, version, author, license_text, size, io, own):
+def add(model, *, name, description, version, author, license_text, size, own, io="float32"):
     """The TFLite file `model` (bytes) with both entries.
 
-    size: (height, width) of the images, or None for any. io: their type, "float32", "uint8" or
-    "int8". own: a dict for the project's own entry.
+    size: (height, width) of the images, or None for any. own: a dict for the project's own entry.
+    io: the type of the images, "float32", "uint8" or "int8".
     """
     tree = schema.ModelT.InitFromPackedBuf(model, 0)
     own_entry.take_in_buffers(tree, model)
