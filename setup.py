@@ -20,6 +20,9 @@ EXTRAS = {
     "jxl": ["pillow-jxl-plugin>=1.2"],
     # TFLite files in int8 and int16x8.
     "quantize": ["ai-edge-quantizer>=0.10"],
+    # Exports to ONNX and OpenVINO.
+    "onnx": ["onnx>=1.17", "onnxruntime>=1.20"],
+    "openvino": ["onnx>=1.17", "openvino>=2025.0"],
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
     "serving": ["tensorflow-serving-api>=2.20"],
     # `animegan web` and `animegan serve`.
@@ -38,6 +41,8 @@ EXTRAS["test"] = [
     "ruff>=0.6",
     *EXTRAS["plots"],
     *EXTRAS["quantize"],
+    *EXTRAS["onnx"],
+    *EXTRAS["openvino"],
     *EXTRAS["serving"],
     *EXTRAS["web"],
 ]

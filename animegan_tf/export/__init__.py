@@ -1,7 +1,7 @@
-"""Exports of generators: SavedModel for TF Serving, TFLite for phones.
+"""Exports of generators: SavedModel for TF Serving, TFLite for phones, ONNX, OpenVINO.
 
-`export_saved_model` and `export_tflite` check the export in a separate process before it appears at
-its final path. `python -m animegan_tf.export` is their command line.
+Each function checks its export in a separate process before it appears at its final path.
+`python -m animegan_tf.export` is their command line; `files` has the steps that they share.
 """
 
 from typing import TYPE_CHECKING
@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 from animegan_tf import lazy
 
 if TYPE_CHECKING:
+    from animegan_tf.export.onnx import export_onnx, export_openvino
     from animegan_tf.export.saved_model import export_saved_model
     from animegan_tf.export.tflite import export_tflite
 
-_MODULE_OF = {"export_saved_model": "saved_model", "export_tflite": "tflite"}
+_MODULE_OF = {
+    "export_saved_model": "saved_model",
+    "export_tflite": "tflite",
+    "export_onnx": "onnx",
+    "export_openvino": "onnx",
+}
 
 __all__ = list(_MODULE_OF)
 

@@ -1,15 +1,18 @@
-"""Export a style for production: a SavedModel for TF Serving, or TFLite for phones.
+"""Export a style for production: to TF Serving, phones, ONNX Runtime or OpenVINO.
 
     python -m animegan_tf.export --format=saved_model --output=exports/animegan
     python -m animegan_tf.export --format=tflite --output=anime.tflite --size=dynamic
     python -m animegan_tf.export --checkpoint=runs/hayao --format=tflite --quantize=int8 \\
         --calibration=photos --output=anime.tflite
+    python -m animegan_tf.export --format=onnx --io=uint8 --output=anime.onnx
 
 The default style ships with this project; choose another by name (--list_styles shows them) or with
 --checkpoint. Each export is run in a separate process on real photos and compared with the model; a
 report with the results is written beside it. If they differ, the export is removed and the exit
 status is 1.
 """
+
+import functools
 
 from absl import flags
 
@@ -18,18 +21,24 @@ from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
-_FORMATS = ("saved_model", "tflite")
-_ONLY_FOR = {
-    "saved_model": (
-        "version",
-        "freeze",
-        "input_type",
-        "encoding",
-        "match_brightness",
-        "max_megapixels",
-        "warmup",
+_FORMATS = ("saved_model", "tflite", "onnx", "openvino")
+_FILES = _FORMATS[1:]
+_FORMATS_OF = {
+    **dict.fromkeys(
+        (
+            "version",
+            "freeze",
+            "input_type",
+            "encoding",
+            "match_brightness",
+            "max_megapixels",
+            "warmup",
+        ),
+        ("saved_model",),
     ),
-    "tflite": ("quantize", "size", "calibration", "overwrite", "name", "author", "license"),
+    **dict.fromkeys(("quantize", "calibration"), ("tflite",)),
+    "layout": ("onnx", "openvino"),
+    **dict.fromkeys(("size", "io", "overwrite", "name", "author", "license"), _FILES),
 }
 
 
@@ -44,7 +53,7 @@ def _define_flags():
         "output",
         None,
         "saved_model: a folder with the name of the served model; the export is a numbered folder "
-        "in it. tflite: a file name ending in .tflite. Required.",
+        "in it. Others: a file name ending in .tflite, .onnx or (openvino) .xml. Required.",
     )
     flags.DEFINE_string(
         "photos",
@@ -89,14 +98,34 @@ def _define_flags():
         "activations quantised at run time. int8, int16x8: a quarter, 8- or 16-bit activations "
         "calibrated on --calibration; norms stay in float32.",
     )
-    flags.DEFINE_string("size", "256x256", "tflite: WIDTHxHEIGHT, or dynamic for any size.")
     flags.DEFINE_string(
         "calibration", None, "tflite: folder of photos for int8 and int16x8; 64 are used."
     )
-    flags.DEFINE_bool("overwrite", False, "tflite: replace an existing file.")
-    flags.DEFINE_string("name", None, "tflite: name in the metadata. Default: the file name.")
-    flags.DEFINE_string("author", "unknown", "tflite: author in the metadata.")
-    flags.DEFINE_string("license", None, "tflite: licence in the metadata.")
+    flags.DEFINE_string(
+        "size",
+        None,
+        "All but saved_model: WIDTHxHEIGHT, or dynamic for any size. Default: 256x256 for tflite, "
+        "dynamic for onnx and openvino.",
+    )
+    flags.DEFINE_enum(
+        "io",
+        "float32",
+        ["float32", "uint8", "int8"],
+        "All but saved_model: type of input and output: float32 in [-1, 1], uint8 levels, or int8 "
+        "(levels minus 128, for tflite). tflite: uint8 and int8 with --quantize=int8 only.",
+    )
+    flags.DEFINE_enum(
+        "layout",
+        "nhwc",
+        ["nhwc", "nchw"],
+        "onnx, openvino: images as (N, H, W, 3) or (N, 3, H, W).",
+    )
+    flags.DEFINE_bool("overwrite", False, "All but saved_model: replace an existing file.")
+    flags.DEFINE_string(
+        "name", None, "All but saved_model: name in the metadata. Default: the file name."
+    )
+    flags.DEFINE_string("author", "unknown", "All but saved_model: author in the metadata.")
+    flags.DEFINE_string("license", "unknown", "All but saved_model: licence in the metadata.")
 
 
 def main(argv):
@@ -107,10 +136,10 @@ def main(argv):
     _check_flags(argv)
     styles.check_choice(FLAGS.checkpoint, FLAGS.style)
     cli.load_tensorflow()
-    if FLAGS.format == "tflite":
-        _export_tflite()
-    else:
+    if FLAGS.format == "saved_model":
         _export_saved_model()
+    else:
+        _export_file()
 
 
 def _check_flags(argv):
@@ -119,10 +148,11 @@ def _check_flags(argv):
     for name in ("format", "output"):
         if not FLAGS[name].value:
             raise InputError(f"--{name}: expected a value, received nothing (see --help)")
-    for other in _FORMATS:
-        for name in _ONLY_FOR[other] if other != FLAGS.format else ():
-            if FLAGS[name].present:
-                raise InputError(f"--{name}: requires --format={other}, received {FLAGS.format}")
+    for name, formats in _FORMATS_OF.items():
+        if FLAGS[name].present and FLAGS.format not in formats:
+            raise InputError(
+                f"--{name}: requires --format={' or '.join(formats)}, received {FLAGS.format}"
+            )
 
 
 def _load():
@@ -131,27 +161,35 @@ def _load():
     return load_generator(style_flags.chosen_checkpoint())
 
 
-def _export_tflite():
-    from animegan_tf.export import tflite
+def _export_file():
+    from animegan_tf.export import files, onnx, tflite
 
-    size = tflite.parse_size(FLAGS.size)
-    tflite.check_options(FLAGS.output, FLAGS.quantize, FLAGS.calibration, FLAGS.overwrite)
-    report = tflite.export_tflite(
+    default = "256x256" if FLAGS.format == "tflite" else "dynamic"
+    size = files.parse_size(FLAGS.size or default)
+    options = {"io": FLAGS.io, "overwrite": FLAGS.overwrite}
+    if FLAGS.format == "tflite":
+        options |= {"quantize": FLAGS.quantize, "calibration": FLAGS.calibration}
+        export, check_options = tflite.export_tflite, tflite.check_options
+    else:
+        options |= {"layout": FLAGS.layout}
+        export = {"onnx": onnx.export_onnx, "openvino": onnx.export_openvino}[FLAGS.format]
+        check_options = functools.partial(onnx.check_options, kind=FLAGS.format)
+    check_options(FLAGS.output, **options)
+    report = export(
         _load(),
         FLAGS.output,
-        quantize=FLAGS.quantize,
         size=size,
-        calibration=FLAGS.calibration,
         photos=FLAGS.photos,
         name=FLAGS.name,
         author=FLAGS.author,
-        license_text=FLAGS.license or "unknown",
-        overwrite=FLAGS.overwrite,
+        license_text=FLAGS.license,
+        **options,
     )
-    outside = sum(report["outside"].values())
     print(f"{FLAGS.output}: {report['bytes'] / 1e6:.2f} MB, {_quality(report)}")
-    print(f"{report['partitions']} delegate partition(s), {outside} operators outside")
-    print(f"report: {tflite.report_path(FLAGS.output)}")
+    if FLAGS.format == "tflite":
+        outside = sum(report["outside"].values())
+        print(f"{report['partitions']} delegate partition(s), {outside} operators outside")
+    print(f"report: {files.report_path(FLAGS.output)}")
 
 
 def _export_saved_model():

@@ -14,6 +14,7 @@ import numpy as np
 
 from animegan_tf import images, memory
 from animegan_tf.errors import InputError
+from animegan_tf.networks.generator import size_multiple
 
 _ALONE = Path(__file__).with_name("isolated.py")
 _SAMPLE_PHOTOS = Path(__file__).with_name("photos")
@@ -63,8 +64,20 @@ def fit_network(photo, size, multiple, max_side=None):
     return images.to_network(photo[top : top + height, left : left + width])[None]
 
 
+def expected(model, batch):
+    """What `model` returns for a float32 batch (1, H, W, 3) of any size, in [-1, 1].
+
+    Sides are padded by reflection to its multiple, and the output is cropped.
+    """
+    height, width = batch.shape[1:3]
+    padded = images.pad_to_multiple(batch[0], size_multiple(model))[None]
+    return model(padded, training=False).numpy()[:, :height, :width]
+
+
 def run_alone(kind, model, inputs):
-    """Run the exported `model` ("tflite" or "saved_model") in a process without this project.
+    """Run the exported `model` in a process without this project.
+
+    kind: "tflite", "onnx", "openvino" or "saved_model".
 
     inputs: {signature: list of arrays}. Returns the outputs in the same form, and a dict of
     measurements in which `seconds` has that form too. Raises `ExportError` if the process fails or

@@ -2,10 +2,10 @@
 
     python isolated.py REQUEST.json
 
-Runs the request's `model` of the `kind` "tflite", with that many `threads`, or "saved_model". Reads
-the pictures of its `inputs`, an .npz of arrays named SIGNATURE:NUMBER; writes the answers under the
-same names to `outputs`, an .npz, and what it measured to `measured`, JSON. `memory` is the path of
-memory.py, which needs nothing of the project.
+Runs the request's `model` of a `kind` of `_RUNNERS` with `threads` threads (a SavedModel uses
+TensorFlow's default). `inputs` is an .npz of arrays named SIGNATURE:NUMBER; outputs are written
+under the same names to `outputs`, an .npz, and measurements to `measured`, JSON. `memory` is the
+path of memory.py, which needs nothing else of the project.
 """
 
 import collections
@@ -60,22 +60,60 @@ def _placement(interpreter):
     return {"partitions": partitions, "outside": dict(names), "operators": dict(every)}
 
 
+def _run_onnx(request, photos):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = request["threads"]
+    session = onnxruntime.InferenceSession(
+        request["model"], options, providers=["CPUExecutionProvider"]
+    )
+    (input_,) = session.get_inputs()
+    return _timed(photos, lambda photo, _: session.run(None, {input_.name: photo})[0])
+
+
+def _run_openvino(request, photos):
+    import openvino
+
+    # Processors with bfloat16 would use it by default.
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": request["threads"]}
+    model = openvino.Core().compile_model(request["model"], "CPU", options)
+    return _timed(photos, lambda photo, _: model(photo)[0])
+
+
+def _timed(photos, run):
+    """The outputs of `run(photo, name)` for all photos, and their seconds."""
+    outputs, seconds = {}, {}
+    for name, photo in photos.items():
+        start = time.perf_counter()
+        outputs[name] = run(photo, name)
+        seconds[name] = time.perf_counter() - start
+    return outputs, {"seconds": seconds}
+
+
 def _run_saved_model(request, photos):
     import tensorflow as tf
 
     loaded = tf.saved_model.load(request["model"])
-    outputs, seconds = {}, {}
-    for name, photo in photos.items():
+
+    def run(photo, name):
         signature = loaded.signatures[name.partition(":")[0]]
         (key,) = signature.structured_input_signature[1]
         tensor = tf.constant([photo.tobytes()]) if photo.ndim == 1 else tf.constant(photo)
-        start = time.perf_counter()
         (output,) = signature(**{key: tensor}).values()
         output = output.numpy()
-        seconds[name] = time.perf_counter() - start
-        encoded = output.dtype == object
-        outputs[name] = np.frombuffer(output[0], np.uint8) if encoded else output
-    return outputs, {"seconds": seconds, "signatures": sorted(loaded.signatures)}
+        return np.frombuffer(output[0], np.uint8) if output.dtype == object else output
+
+    outputs, measured = _timed(photos, run)
+    return outputs, {**measured, "signatures": sorted(loaded.signatures)}
+
+
+_RUNNERS = {
+    "tflite": _run_tflite,
+    "saved_model": _run_saved_model,
+    "onnx": _run_onnx,
+    "openvino": _run_openvino,
+}
 
 
 def main(path):
@@ -83,11 +121,10 @@ def main(path):
         request = json.load(file)
     with np.load(request["inputs"]) as stored:
         photos = {name: stored[name] for name in stored.files}
-    run = _run_tflite if request["kind"] == "tflite" else _run_saved_model
-    answers, measured = run(request, photos)
+    outputs, measured = _RUNNERS[request["kind"]](request, photos)
     peak = runpy.run_path(request["memory"])["peak"]()
     measured["peak_megabytes"] = None if peak is None else peak / 2**20
-    np.savez(request["outputs"], **answers)
+    np.savez(request["outputs"], **outputs)
     with open(request["measured"], "w", encoding="utf-8") as file:
         json.dump(measured, file)
 

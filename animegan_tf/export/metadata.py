@@ -18,14 +18,15 @@ _IMAGE_PROPERTIES, _RGB, _NORMALIZATION = 2, 1, 1
 _MIN_PARSER_VERSION = "1.0.0"
 
 
-def add(model, *, name, description, version, author, license_text, size, own):
+def add(model, *, name, description, version, author, license_text, size, own, io="float32"):
     """The TFLite file `model` (bytes) with both entries.
 
     size: (height, width) of the images, or None for any. own: a dict for the project's own entry.
+    io: the type of the images, "float32", "uint8" or "int8".
     """
     tree = schema.ModelT.InitFromPackedBuf(model, 0)
     own_entry.take_in_buffers(tree, model)
-    standard = _standard(name, description, version, author, license_text, size)
+    standard = _standard(name, description, version, author, license_text, size, io)
     for key, data in ((STANDARD, standard), (own_entry.OWN, json.dumps(own).encode("utf-8"))):
         own_entry.set_entry(tree, key, data)
     return own_entry.packed(tree, len(model))
@@ -38,20 +39,18 @@ class _Text(str):
     """Marks a value that `_table` writes as a string."""
 
 
-def _standard(name, description, version, author, license_text, size):
+# {type: (what its values are, smallest, largest)}
+_VALUES = {
+    "float32": ("float32 in [-1, 1], which is level / 127.5 - 1", -1.0, 1.0),
+    "uint8": ("levels 0 to 255", 0.0, 255.0),
+    "int8": ("levels minus 128", -128.0, 127.0),
+}
+
+
+def _standard(name, description, version, author, license_text, size, io):
     builder = flatbuffers.Builder(1024)
-    input_ = _tensor(
-        builder,
-        "images",
-        "The photo: RGB, float32 in [-1, 1], which is level / 127.5 - 1.",
-        size,
-    )
-    output = _tensor(
-        builder,
-        "images",
-        "The anime-style image: RGB, float32 in [-1, 1]; (value + 1) * 127.5 is the level.",
-        size,
-    )
+    input_ = _tensor(builder, "images", "The photo: RGB", size, io)
+    output = _tensor(builder, "images", "The anime-style image: RGB", size, io)
     graph = _table(
         builder,
         {0: _Text("stylize"), 2: _vector(builder, [input_]), 3: _vector(builder, [output])},
@@ -72,19 +71,20 @@ def _standard(name, description, version, author, license_text, size):
     return bytes(builder.Output())
 
 
-def _tensor(builder, name, description, size):
+def _tensor(builder, name, description, size, io):
+    values, low, high = _VALUES[io]
     properties = {0: ("byte", _RGB)}
     if size is not None:
         properties[1] = _table(builder, {0: ("uint32", size[1]), 1: ("uint32", size[0])})
     content = _table(builder, {0: ("uint8", _IMAGE_PROPERTIES), 1: _table(builder, properties)})
     normalization = _table(builder, {0: _floats(builder, [127.5]), 1: _floats(builder, [127.5])})
     unit = _table(builder, {0: ("uint8", _NORMALIZATION), 1: normalization})
-    stats = _table(builder, {0: _floats(builder, [1.0]), 1: _floats(builder, [-1.0])})
+    stats = _table(builder, {0: _floats(builder, [high]), 1: _floats(builder, [low])})
     return _table(
         builder,
         {
             0: _Text(name),
-            1: _Text(description),
+            1: _Text(f"{description}, {values}."),
             3: content,
             4: _vector(builder, [unit]),
             5: stats,

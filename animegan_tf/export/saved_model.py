@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from animegan_tf import images, storage
 from animegan_tf.errors import InputError
-from animegan_tf.export import check, serving_files
+from animegan_tf.export import check, files, serving_files
 from animegan_tf.export.serving_graph import ServedGenerator
 from animegan_tf.networks import saved_model, tf1
 from animegan_tf.networks.generator import generator_arch, properties, size_multiple
@@ -96,27 +96,19 @@ def export_saved_model(
     }
     photos = check.read_photos(photos, _PHOTOS)
     path = Path(output)
-    new = not path.exists()
-    path.mkdir(parents=True, exist_ok=True)
-    storage.sweep(path)
-    try:
-        with storage.temporary_folder(path) as temporary:
-            _write(temporary, model, frozen, served, path.name)
-            files = [file for file in temporary.rglob("*") if file.is_file()]
-            report = {
-                "arch": generator_arch(model),
-                "frozen": frozen,
-                **served,
-                "bytes": sum(file.stat().st_size for file in files),
-                **_check(temporary, model, photos, input_type, encoding, match_brightness),
-            }
-            folder = _put(temporary, path, version)
-    finally:
-        if new and not any(path.iterdir()):
-            path.rmdir()
+    with files.staging(path) as temporary:
+        _write(temporary, model, frozen, served, path.name)
+        report = {
+            "arch": generator_arch(model),
+            "frozen": frozen,
+            **served,
+            "bytes": sum(file.stat().st_size for file in temporary.rglob("*") if file.is_file()),
+            **_check(temporary, model, photos, input_type, encoding, match_brightness),
+        }
+        folder = _put(temporary, path, version)
     serving_files.write_configurations(path, path.name)
     report = {"folder": folder, **report}
-    storage.write_text(path / f"{folder}.report.json", json.dumps(report, indent=2) + "\n")
+    files.write_report(path / f"{folder}.report.json", report)
     return report
 
 
@@ -227,6 +219,7 @@ def _check(folder, model, photos, input_type, encoding, match_brightness):
     levels = [images.to_network(stylizer(photo))[None] for photo in photos]
     batches = [photo[None] for photo in photos]
     floats = [(batch / 255).astype(np.float32) for batch in batches]
+    raw = [images.to_network(batch) for batch in batches]
     plans = {
         "serving_default": (batches if input_type == "uint8" else floats, levels, _LEVELS_BOUND),
         "image_bytes": (
@@ -234,11 +227,7 @@ def _check(folder, model, photos, input_type, encoding, match_brightness):
             levels if encoding == "png" else [_through_jpeg(image) for image in levels],
             _LEVELS_BOUND if encoding == "png" else _JPEG_BOUND,
         ),
-        "raw": (
-            [images.to_network(batch) for batch in batches],
-            [_expected_raw(model, photo) for photo in photos],
-            _RAW_BOUND,
-        ),
+        "raw": (raw, [check.expected(model, batch) for batch in raw], _RAW_BOUND),
     }
     outputs, measured = check.run_alone(
         "saved_model", folder, {signature: inputs for signature, (inputs, _, _) in plans.items()}
@@ -273,10 +262,3 @@ def _for_check(photo):
     photo = images.limit_side(photo, _CHECK_SIDE)
     sides = images.enlarged_size(*photo.shape[:2], TRAINED_SIDE, _CHECK_SIDE**2)
     return np.ascontiguousarray(images.resize(photo, *sides))
-
-
-def _expected_raw(model, photo):
-    height, width = photo.shape[:2]
-    padded = images.pad_to_multiple(photo, size_multiple(model))
-    result = model(images.to_network(padded)[None], training=False).numpy()
-    return result[:, :height, :width]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from animegan_tf import storage
-from animegan_tf.errors import InputError
+from animegan_tf.export import files
 
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 MODELS, BATCHING = "models.config", "batching.config"
@@ -35,14 +35,9 @@ pad_variable_length_inputs: false
 
 def serving_protos():
     """The modules (predict_pb2, prediction_log_pb2). Raises `InputError` if not installed."""
-    try:
-        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
-    except ImportError as error:
-        raise InputError(
-            f"warmup: needs tensorflow-serving-api ({error}); pip install 'animegan_tf[serving]', "
-            "or use --nowarmup"
-        ) from error
-    return predict_pb2, prediction_log_pb2
+    names = ("predict_pb2", "prediction_log_pb2")
+    modules = (f"tensorflow_serving.apis.{name}" for name in names)
+    return files.load("warmup:", "serving", *modules, hint=", or use --nowarmup")
 
 
 def write_warm_up(folder, name, default_type):

@@ -48,6 +48,17 @@ def test_a_weights_file_to_both_formats_and_to_pictures(weights, photos, tmp_pat
         assert abs(results[0] - other).max() <= 3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "name"), [("onnx", "a.onnx"), ("openvino", "a.xml")])
+def test_a_weights_file_to_other_runtimes(weights, photos, tmp_path, checked_here, kind, name):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime" if kind == "onnx" else kind)
+    flags = (f"--format={kind}", f"--output={name}", "--io=uint8", "--layout=nchw")
+    done = call(EXPORT, *flags, f"--checkpoint={weights}", f"--photos={photos}", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{name}: ") and "report: a.report.json" in done.stdout
+
+
 def test_fixed_size_says_so(weights, photos, tmp_path):
     from animegan_tf.export import convert
     from animegan_tf.networks.weights import load_generator
@@ -69,6 +80,8 @@ def test_fixed_size_says_so(weights, photos, tmp_path):
         (["--format=tflite", "--output=a.tflite", "--size=12"], "size: expected WIDTHxHEIGHT"),
         (["--format=tflite", "--output=a.tflite", "--version=2"], "--version: requires --format=s"),
         (["--format=saved_model", "--output=a", "--size=dynamic"], "--size: requires --format=tfl"),
+        (["--format=tflite", "--output=a.tflite", "--layout=nchw"], "requires --format=onnx or op"),
+        (["--format=tflite", "--output=a.tflite", "--io=uint8"], "io: uint8 requires --quantize="),
         (["--format=saved_model", "--output=a", "b"], "arguments: expected flags only"),
         (["--format=saved_model", "--output=a", "--style=x"], "style: expected one of"),
     ],

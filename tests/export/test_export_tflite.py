@@ -14,7 +14,7 @@ from toys import toy_generator
 import animegan_tf
 from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.export import check, convert, isolated, metadata, tflite
+from animegan_tf.export import check, convert, files, isolated, metadata, tflite
 from animegan_tf.networks import metadata as own_metadata
 from animegan_tf.networks.generator import properties
 
@@ -42,7 +42,7 @@ def test_every_mode(toy, tmp_path, photos, quantize, checked_here):
     report = tflite.export_tflite(
         toy, output, quantize=quantize, size=(24, 32), calibration=calibration, photos=photos
     )
-    assert report == json.loads(tflite.report_path(output).read_text("utf-8"))
+    assert report == json.loads(files.report_path(output).read_text("utf-8"))
     assert report["photos"] == 3
     assert report["bytes"] == output.stat().st_size
     assert report["psnr_db"]["lowest"] >= tflite.BOUNDS[quantize]
@@ -69,6 +69,27 @@ def test_any_size(toy, tmp_path, photos, quantize, checked_here):
     details = Interpreter(str(output)).get_input_details()[0]
     assert details["shape_signature"].tolist() == [1, -1, -1, 3]
     assert details["shape"].tolist() == [1, 256, 256, 3]
+
+
+@pytest.mark.parametrize("io", ["uint8", "int8"])
+def test_integer_input_and_output(toy, tmp_path, photos, io, checked_here):
+    """Photos of few levels: the integers are levels nevertheless."""
+    output, size = tmp_path / "a.tflite", (24, 32)
+    report = tflite.export_tflite(
+        toy, output, quantize="int8", size=size, calibration=photos, photos=photos, io=io
+    )
+    assert (report["io"], report["partitions"]) == (io, 1)
+    assert report["psnr_db"]["lowest"] >= tflite.BOUNDS["int8"]
+    interpreter = Interpreter(str(output))
+    for detail in (interpreter.get_input_details()[0], interpreter.get_output_details()[0]):
+        scale, zero = detail["quantization"]
+        assert np.dtype(detail["dtype"]) == io
+        assert (scale, zero) == (pytest.approx(1 / 127.5), 127 if io == "uint8" else -1)
+    photo = check.fit_network(images.read_photo(photos / "0.png").rgb, size, 8)
+    answer = files.decoded(run(output, files.encoded(photo, io)), io)
+    assert check.psnr(answer, toy(photo).numpy()) >= tflite.BOUNDS["int8"]
+    standard = own_metadata.entry(output.read_bytes(), metadata.STANDARD)
+    assert (b"levels 0 to 255" if io == "uint8" else b"levels minus 128") in standard
 
 
 @pytest.mark.slow
@@ -131,6 +152,7 @@ def test_metadata_of_a_file_with_its_weights_behind_it(toy, photos):
         author="a",
         license_text="l",
         size=(24, 32),
+        io="float32",
         own={"multiple": 8},
     )
     answers = [
@@ -145,7 +167,7 @@ def test_worse_than_its_bound(toy, tmp_path, photos, monkeypatch):
     output = tmp_path / "made" / "anime.tflite"
     with pytest.raises(check.ExportError, match="a PSNR of at least 190 dB"):
         tflite.export_tflite(toy, output, quantize="float16", size=(24, 32), photos=photos)
-    assert list(output.parent.iterdir()) == []
+    assert not output.parent.exists()
 
 
 def test_answers_that_are_not_finite(tmp_path, photos):
@@ -210,6 +232,8 @@ def test_a_process_that_never_ends(picture_and_model, tmp_path, monkeypatch):
     ("options", "message"),
     [
         ({"quantize": "int4"}, "quantize: expected one of none, float16"),
+        ({"quantize": "dynamic", "io": "uint8"}, "io: uint8 requires --quantize=int8, received dy"),
+        ({"io": "int16"}, "io: expected one of float32, uint8, int8"),
         ({"output": "a.txt"}, "output: expected a file name ending in .tflite"),
         ({"quantize": "int8"}, "calibration: expected a folder of photos for int8, received none"),
         ({"calibration": "."}, "calibration: expected only with int8 and int16x8"),
@@ -240,13 +264,13 @@ def test_existing_file_stays(toy, tmp_path, photos):
     ("text", "size"), [("256x512", (512, 256)), ("dynamic", None), ("8x8", (8, 8))]
 )
 def test_sizes(text, size):
-    assert tflite.parse_size(text) == size
+    assert files.parse_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["256", "x", "-8x8", "axb", ""])
 def test_sizes_that_are_none(text):
     with pytest.raises(InputError, match="size: expected WIDTHxHEIGHT or dynamic"):
-        tflite.parse_size(text)
+        files.parse_size(text)
 
 
 def test_psnr_and_ssim():

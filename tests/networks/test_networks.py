@@ -196,3 +196,15 @@ def test_upsampling_is_the_legacy_grid():
     doubled = np.asarray(LegacyUpsampling2D()(row))
     assert doubled.shape == (1, 2, 6, 1)
     np.testing.assert_array_equal(doubled[0, 0, :, 0], [0, 1, 2, 4, 6, 6])
+
+
+def test_a_keras_file_loads_after_the_documented_import(tmp_path):
+    from commands import run_alone
+
+    animegan_tf.build_generator("lite").save(tmp_path / "anime.keras")
+    code = (
+        "import keras, animegan_tf.networks.generator\n"
+        "print(keras.models.load_model('anime.keras').count_params())"
+    )
+    done = run_alone("-c", code, folder=tmp_path)
+    assert done.stdout.split()[-1:] == ["698240"], done.stderr

@@ -63,7 +63,11 @@ def files(generator, arch, folder, sizes, batches, engines):
             for size in sizes:
                 fixed = tflite.convert(model, size)
                 Path(folder, fixed_name(size)).write_bytes(fixed)
-        if {"onnxruntime", "pytorch"} & set(engines):
+        if "onnxruntime" in engines:
+            from animegan_tf.export import onnx_graph
+
+            Path(folder, ONNX).write_bytes(onnx_graph.build(model).SerializeToString())
+        if "pytorch" in engines:
             description.save(model, Path(folder, DESCRIPTION))
         return 0.0
 

@@ -148,10 +148,6 @@ def prepare(settings, folder):
         "engines": [name for name in engines if not missing_modules(_REQUIRES.get(name, ()))],
     }
     run_once(Task("benchmarks.inference:files", options), folder)
-    if "onnxruntime" in options["engines"]:
-        described, output = Path(folder, inference.DESCRIPTION), Path(folder, inference.ONNX)
-        written = {"folder": str(described), "output": str(output)}
-        run_once(Task("benchmarks.onnx_graph:write", written), folder)
 
 
 def _engines(settings):

@@ -1,9 +1,9 @@
-"""A `description` as a PyTorch module: NHWC in and out, channels-last inside. Needs torch."""
+"""A `networks.description` as a PyTorch module: NHWC in and out. Needs torch."""
 
 import torch
 from torch.nn import functional
 
-from benchmarks.description import INPUT, convolution_kernel
+from animegan_tf.networks.description import INPUT, convolution_kernel
 
 
 class TorchGenerator(torch.nn.Module):
