@@ -1,4 +1,4 @@
-"""Module paths of version 0.1: they still import, with a `DeprecationWarning`."""
+"""Module paths of version 0.1, which still work with a `DeprecationWarning`."""
 
 import importlib
 import warnings
@@ -22,17 +22,17 @@ _MOVED = {
 
 
 class Finder(MetaPathFinder, Loader):
-    """Finds the modules of old paths at their new ones; for the end of `sys.meta_path`."""
+    """Finds modules of old paths at their new paths; for the end of `sys.meta_path`."""
 
     def find_spec(self, name, path=None, target=None):
-        """A spec for an old path, None for any other."""
+        """A spec for an old path, None for others."""
         return ModuleSpec(name, self) if name in _STABLE or name in _MOVED else None
 
     def create_module(self, spec):
-        """The very module at the new path, not a copy."""
+        """The module at the new path itself, not a copy."""
         if spec.name in _MOVED:
             warnings.warn(
-                f"{spec.name} is {_MOVED[spec.name]} now; this name goes in version 0.3",
+                f"{spec.name} is now {_MOVED[spec.name]}; version 0.3 removes the old name",
                 DeprecationWarning,
                 stacklevel=2,
             )
@@ -41,5 +41,5 @@ class Finder(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module):
-        """Nothing to run; the module keeps the spec of its new path."""
+        """Restore the spec of the new path; the module has been executed."""
         module.__spec__ = module.__spec__.loader_state

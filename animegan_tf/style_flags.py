@@ -3,7 +3,6 @@
 from absl import flags
 
 from animegan_tf import styles
-from animegan_tf.stylize.options import DRAW_SIDE
 
 FLAGS = flags.FLAGS
 
@@ -52,21 +51,8 @@ def chosen_checkpoint():
     )
 
 
-def define_delivery_flags():
-    """Define the flags that `chosen_delivery` reads."""
-    flags.DEFINE_integer(
-        "draw_side",
-        DRAW_SIDE,
-        "Process photos and videos with a larger short side at this short side, and upsample the "
-        "output to the photo's size with the photo as the guide: bolder lines, in a fraction of "
-        "the time and memory. 0 processes photos at their own size.",
-    )
-    flags.DEFINE_float("strength", 1.0, "Weight of the output, 0 to 1; the rest is the photo.")
-    flags.DEFINE_bool("keep_color", False, "Give the output the photo's colours.")
-
-
 def chosen_delivery():
-    """The `Delivery` of these flags. Raises `InputError` for invalid values."""
+    """The `Delivery` of the flags of `DrawOptions`. Raises `InputError` for invalid values."""
     # Not at the top: commands configure OpenCV's messages before it is loaded.
     from animegan_tf.stylize.guided import Delivery
 

@@ -38,7 +38,7 @@ def test_contact_sheet_of_files(tmp_path):
 
 
 def test_contact_sheet_mistakes():
-    with pytest.raises(InputError, match=r"pictures: expected at least one .* received none"):
+    with pytest.raises(InputError, match=r"tiles: expected at least one .* received none"):
         contact_sheet.draw([])
     with pytest.raises(InputError, match="labels: expected 1, received 2"):
         contact_sheet.draw([films.scene(1)], ["a", "b"])

@@ -158,7 +158,7 @@ def test_public_names():
 @pytest.mark.parametrize("old", moved._MOVED)
 def test_old_paths_still_import(old):
     sys.modules.pop(old, None)
-    with pytest.warns(DeprecationWarning, match=f"{old} is {moved._MOVED[old]} now"):
+    with pytest.warns(DeprecationWarning, match=f"{old} is now {moved._MOVED[old]}"):
         module = importlib.import_module(old)
     assert module is importlib.import_module(moved._MOVED[old])
     assert module.__spec__.name == moved._MOVED[old]

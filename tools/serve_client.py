@@ -14,6 +14,7 @@ from absl import flags
 
 from animegan_tf import cli, style_flags
 from animegan_tf.errors import InputError
+from animegan_tf.stylize.options import DrawOptions
 
 FLAGS = flags.FLAGS
 
@@ -59,7 +60,7 @@ def define_flags():
         "than the pixels of a photo of 1.4 megapixels; the limit of the server is 2047.",
         lower_bound=1,
     )
-    style_flags.define_delivery_flags()
+    cli.define_fields(DrawOptions)
     flags.adopt_module_key_flags(style_flags)
     flags.DEFINE_bool("overwrite", False, "Replace existing outputs.")
     flags.DEFINE_bool("recursive", False, "Include subfolders; outputs keep their relative paths.")

@@ -56,7 +56,7 @@ def _decode(path):
 def _tile(load, item):
     """The image `load(item)`, scaled down; a red square if it cannot be read."""
     try:
-        return contact_sheet.shrink(load(item), _TILE)
+        return images.limit_side(load(item), _TILE)
     except (InputError, OSError):
         return np.full((_TILE, _TILE, 3), _UNREADABLE, np.uint8)
 

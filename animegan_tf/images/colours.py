@@ -1,6 +1,6 @@
-"""Colours: photos to sRGB, which networks are trained on, and results back to their profile.
+"""Colours: photos to sRGB, which networks are trained on, and outputs back to their profile.
 
-Colours are told by an ICC profile, or by numbers, of which a profile is made here: the codes of
+Files define colours by an ICC profile, or by numbers that are converted to a profile here: codes of
 ITU-T H.273 in AVIF, HEIC and PNG (cICP), gamma and primaries in PNG (gAMA, cHRM).
 """
 
@@ -12,9 +12,9 @@ import struct
 import numpy as np
 from PIL import Image, ImageCms
 
-# Of a profile's colour space: the modes of Pillow that hold such pixels.
+# Pillow's modes by a profile's colour space.
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
-# Primaries by their code (ITU-T H.273): x and y of red, green and blue; those of sRGB are 1.
+# Primaries by code (ITU-T H.273): x and y of red, green and blue. Code 1 is sRGB.
 _D65 = (0.3127, 0.3290)
 _SRGB_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _PRIMARIES = {
@@ -26,10 +26,10 @@ _PRIMARIES = {
     11: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
     12: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
 }
-# Transfer functions by their code that are powers; all but these and the next are taken for sRGB.
+# Exponents of transfer functions by code. All but these, PQ and HLG are treated as sRGB.
 _POWERS = {4: 2.2, 5: 2.8, 8: 1.0}
 _PQ, _HLG = 16, 18
-# cd/m² of white in SDR, and of the brightest that a display for HLG shows.
+# cd/m² of white in SDR, and of the peak of a display for HLG.
 _WHITE, _PEAK = 203, 1000
 _TO_D50 = np.array(
     [[1.0479298, 0.0229468, -0.0501922], [0.0296278, 0.9904345, -0.0170738],
@@ -40,16 +40,16 @@ _COMPENSATED = ImageCms.Flags.BLACKPOINTCOMPENSATION
 
 @functools.cache
 def srgb_profile() -> bytes:
-    """The bytes of an sRGB profile, the same ones each time."""
+    """The bytes of an sRGB profile, always the same."""
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    data[24:36] = bytes.fromhex("07e8 0001 0001 0000 0000 0000")  # when it was made
+    data[24:36] = bytes.fromhex("07e8 0001 0001 0000 0000 0000")  # creation date
     return bytes(data)
 
 
 def coded_profile(data: bytes, kind: str | None, info: dict) -> bytes | None:
-    """The bytes of a profile for a file without one, None where its colours are sRGB.
+    """The bytes of a profile for a file without one, or None for sRGB.
 
-    data, kind: of the file, see `formats.kind_of`. info: Pillow's of its image.
+    data, kind: the file's bytes and `formats.kind_of`. info: that of Pillow's image.
     """
     if kind in ("avif", "heic"):
         found = re.search(rb"colrnclx(.{4})", data, re.DOTALL)
@@ -64,7 +64,7 @@ def coded_profile(data: bytes, kind: str | None, info: dict) -> bytes | None:
     usual = np.allclose(white_and_primaries, (*_D65, *_SRGB_PRIMARIES), atol=0.002)
     if "srgb" in info or (usual and abs(gamma - 2.2) < 0.03):
         return None
-    # A gamma of 2.2 stands for the curve of sRGB.
+    # A gamma of 2.2 means the curve of sRGB.
     curve = None if abs(gamma - 2.2) < 0.03 else _power(gamma)
     return _profile(white_and_primaries[2:], white_and_primaries[:2], curve)
 
@@ -77,7 +77,7 @@ def _of_codes(primaries, transfer):
     elif transfer in (_PQ, _HLG):
         signal = np.linspace(0, 1, 4096)
         light = (_light_of_pq if transfer == _PQ else _light_of_hlg)(signal) / _WHITE
-        # As it is up to half of SDR's white, compressed towards white above.
+        # Linear up to half of SDR's white, compressed above.
         shown = np.where(light < 0.5, light, 1 - 0.5 * np.exp(1 - 2 * light))
         levels = np.rint(shown * 65535).astype(">u2")
         curve = b"curv\0\0\0\0" + struct.pack(">I", len(levels)) + levels.tobytes()
@@ -130,10 +130,10 @@ def _profile(primaries, white, curve):
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bool, str | None]:
-    """(the RGB `image` of Pillow in sRGB, whether its numbers changed, a note or None).
+    """(the `image` of Pillow as RGB in sRGB, whether its values changed, a note or None).
 
-    image: of mode RGB, L, CMYK or LAB. profile: bytes of its ICC profile, or None. One that is
-    damaged or of other colours than the image is as none, which the note says.
+    image: of mode RGB, L, CMYK or LAB. profile: bytes of its ICC profile, or None. A profile that
+    is damaged or for another colour space is ignored, with a note.
     """
     note = None
     if profile and image.mode != "LAB":
@@ -149,7 +149,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, boo
                 return image, False, None
             return transform.apply(image), True, None
         except (ImageCms.PyCMSError, OSError, ValueError) as error:
-            note = f"its colour profile cannot be used, so sRGB is taken ({error})"
+            note = f"its colour profile cannot be used, so sRGB is assumed ({error})"
     if image.mode == "LAB":
         lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
         return _transform(lab, _srgb(), "LAB").apply(image), True, note
@@ -157,7 +157,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, boo
 
 
 def from_srgb(rgb: np.ndarray, profile: bytes) -> np.ndarray | None:
-    """uint8 sRGB (H, W, 3) as the numbers of another RGB profile; None if it is not one."""
+    """Convert uint8 sRGB (H, W, 3) to another RGB profile; None for other profiles."""
     try:
         target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if target.profile.xcolor_space.strip() != "RGB":
@@ -177,8 +177,8 @@ def _transform(source, target, mode):
 
 
 def _changes_nothing(transform):
-    """Whether colours stay within a level: then it is sRGB, and their numbers are kept."""
+    """Whether colours change by two levels at most: then the profile is sRGB."""
     levels = np.arange(0, 256, 51, dtype=np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, 6, 3)
-    made = np.asarray(transform.apply(Image.fromarray(cube)))
-    return np.abs(made.astype(int) - cube).max() <= 2
+    converted = np.asarray(transform.apply(Image.fromarray(cube)))
+    return np.abs(converted.astype(int) - cube).max() <= 2

@@ -1,11 +1,11 @@
-"""What kind of image a file is, by its first bytes, and the suffixes of kinds. Loads no NumPy."""
+"""Detects image formats by the first bytes of a file; suffixes of formats. Loads no NumPy."""
 
 import os
 import re
 import warnings
 from pathlib import Path
 
-# The kinds that outputs can have, each with its suffixes, the usual one first.
+# The kinds of outputs with their suffixes, the usual suffix first.
 WRITTEN = {
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "png": (".png",),
@@ -15,11 +15,11 @@ WRITTEN = {
     "tiff": (".tif", ".tiff"),
     "bmp": (".bmp",),
 }
-# Those that can have 16 bits.
+# Kinds with 16 bits.
 DEEP = ("png", "tiff")
 JPEG_SUFFIXES = WRITTEN["jpeg"]
 RESULT_SUFFIXES = tuple(suffix for suffixes in WRITTEN.values() for suffix in suffixes)
-# Files of these suffixes in a folder are photos; those that are not are reported.
+# Files in folders with these suffixes are photos; failures to read them are reported.
 PHOTO_SUFFIXES = (*RESULT_SUFFIXES, ".jp2", ".ppm", ".pgm", ".jxl")
 
 RAW_SUFFIXES = (
@@ -27,7 +27,7 @@ RAW_SUFFIXES = (
     ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".srw", ".x3f",
 )  # fmt: skip
 
-# How much of a file `kind_of` looks at.
+# The number of bytes that `kind_of` reads.
 HEAD = 32
 _STARTS = (
     (b"\xff\xd8\xff", "jpeg"),
@@ -52,7 +52,7 @@ _STARTS = (
     (b"\0MRM", "raw"),
     (b"HEAPCCDR", "raw"),
 )
-# Of the ISO base media file format: image brands. Films have others.
+# Image brands of the ISO base media file format. Videos have others.
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "avif"),
     **dict.fromkeys(
@@ -64,10 +64,10 @@ _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 
 
 def kind_of(head: bytes) -> str | None:
-    """The kind of image whose file begins with `head`, 32 bytes or all there are; None if none.
+    """The kind of image of a file with the first bytes `head` (32, or the whole file), or None.
 
-    A key of `WRITTEN`, or "gif", "jpeg2000", "pnm", "psd", "jxl" or "raw". (Raw photos that are
-    TIFF files by their beginning are found out when they are read.)
+    A key of `WRITTEN`, or "gif", "jpeg2000", "pnm", "psd", "jxl" or "raw". (Raw photos in TIFF
+    files are detected by `read`.)
     """
     for start, kind in _STARTS:
         if head.startswith(start):
@@ -76,7 +76,7 @@ def kind_of(head: bytes) -> str | None:
         return "webp"
     if head[4:8] == b"ftyp":
         kind = _BRANDS.get(head[8:12])
-        # "mif1" says only that it is an image; another brand says which.
+        # "mif1" is any image; another brand has the format.
         return "avif" if kind == "heic" and b"avif" in head[8:HEAD] else kind
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
@@ -91,16 +91,16 @@ def kind_of_suffix(suffix: str) -> str | None:
 
 
 def head_of(path: str | os.PathLike) -> bytes:
-    """The first bytes of the file at `path`, for `kind_of`; b"" when it cannot be read.
+    """The first bytes of the file at `path`, for `kind_of`; b"" if it cannot be read.
 
-    Of a pipe too, which gives its bytes only once.
+    Pipes are not read, since their bytes can be read only once.
     """
     if not os.path.isfile(path):
         return b""
     try:
         with open(path, "rb") as file:
             return file.read(HEAD)
-    except OSError:  # reading the photo will say so
+    except OSError:  # reported when the photo is read
         return b""
 
 
@@ -110,7 +110,7 @@ def result_suffix(
     """The suffix of the output for the photo at `path`, by default in the photo's own format.
 
     The photo's suffix if it belongs to the format, and ".png" for kinds that are not written.
-    kind: a key of `WRITTEN`, the format instead. kinds: the keys that are allowed.
+    kind: a key of `WRITTEN` to use instead. kinds: the keys that are allowed.
     """
     suffix = Path(path).suffix
     kind = kind or kind_of(head_of(path)) or kind_of_suffix(suffix)
@@ -119,7 +119,7 @@ def result_suffix(
 
 
 def is_animated(path: str | os.PathLike) -> bool:
-    """Whether the file is a GIF, WebP, PNG or AVIF of several frames, whatever its name."""
+    """Whether the file is a GIF, WebP, PNG or AVIF with several frames, by its content."""
     head = head_of(path)
     kind = kind_of(head)
     if kind == "webp":  # a flag
@@ -132,8 +132,8 @@ def is_animated(path: str | os.PathLike) -> bool:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that it is large
+            warnings.simplefilter("ignore")  # about large images
             with Image.open(path, formats=[kind.upper()]) as image:
                 return image.is_animated
-    except Exception:  # of all kinds for damaged files
+    except Exception:  # Pillow raises all kinds for damaged files
         return False

@@ -1,7 +1,7 @@
 """Metadata of photos: EXIF, XMP, IPTC, resolution.
 
-Outputs get what still holds: they are upright, without thumbnail, motion photo, depth and gain map,
-and without the tags about how the photo's pixels were stored.
+Outputs get the metadata that still apply: without orientation, thumbnail, motion photo, depth and
+gain map, and the tags about the storage of pixels.
 """
 
 import hashlib
@@ -14,19 +14,19 @@ _EXIF_IFD, _INTEROP = ExifTags.IFD.Exif, ExifTags.IFD.Interop
 _ORIENTATION, XMP, IPTC = 0x0112, 700, 33723
 _WIDTH, _HEIGHT, _PROCESSING_SOFTWARE = 0xA002, 0xA003, 0x000B
 _MAKER_NOTE = 0x927C
-# What a segment of a JPEG has room for, about.
+# About the maximum size of a segment of a JPEG.
 _SEGMENT = 65000
 _MADE_OF = "animegan_tf, of "
-# Tags of directories below the first one.
+# Tags of subdirectories.
 INNER = (_EXIF_IFD, ExifTags.IFD.GPSInfo)
-# Of the first directory: what it says about people, places and cameras. The rest is about how
-# pixels are stored.
+# Tags of the first directory about people, places and cameras; others are about the storage of
+# pixels.
 _DESCRIPTIVE = frozenset(
     (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749,
      0x8298, 0x8769, 0x8825, 0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F)
 )  # fmt: skip
-# XMP that speaks of other images in the file: motion photos, gain and depth maps, the thumbnail,
-# and the orientation, which is mended in the pixels.
+# XMP about other images in the file (motion photos, gain and depth maps, thumbnail), and about the
+# orientation, which is applied to the pixels.
 _PREFIXES = rb"(?:GCamera|Camera|Container|Item|hdrgm|HDRGainMap|apdi|GDepth|GImage|GPano|xmpNote)"
 _STALE_XMP = tuple(
     re.compile(pattern, re.DOTALL)
@@ -40,12 +40,11 @@ _STALE_XMP = tuple(
 
 @dataclass(frozen=True)
 class Metadata:
-    """What an output takes over from its photo.
+    """The metadata of a photo for its output; each may be None.
 
     exif: bytes from the TIFF header on, upright and without a thumbnail. xmp, iptc: bytes. dpi:
     dots per inch, (horizontal, vertical). profile: the photo's ICC profile; outputs are sRGB and do
-    not get it. source: hash of the photo's file, by which its output is recognised. Each may be
-    None.
+    not get it. source: hash of the photo's file, by which its output is recognised.
     """
 
     exif: bytes | None = None
@@ -68,12 +67,12 @@ def read_source(image: Image.Image) -> str | None:
 
 
 def orientation(image: Image.Image) -> int | None:
-    """The orientation of an image of Pillow as in EXIF, 1 to 8; None where it is unreadable."""
+    """The orientation in EXIF of an image of Pillow, 1 to 8, or None if unreadable."""
     return _whole(lambda image: image.getexif().get(_ORIENTATION), image)
 
 
 def read_metadata(image: Image.Image) -> Metadata:
-    """The `Metadata` of an open image of Pillow; what is damaged is left out."""
+    """The `Metadata` of an open image of Pillow, without damaged parts."""
     return Metadata(
         exif=_whole(_exif, image),
         xmp=_whole(_xmp, image),
@@ -86,7 +85,7 @@ def read_metadata(image: Image.Image) -> Metadata:
 def _whole(read, image):
     try:
         return read(image)
-    except Exception:  # Pillow's readers of tags raise many kinds for damaged ones
+    except Exception:  # Pillow raises all kinds for damaged tags
         return None
 
 
@@ -105,7 +104,7 @@ def _exif(image):
 
 
 def _loaded(data):
-    """An `Image.Exif` of the bytes, None for none, with its directories below read too."""
+    """An `Image.Exif` of the bytes or None, including its subdirectories."""
     exif = Image.Exif()
     if data:
         exif.load(data)
@@ -116,7 +115,7 @@ def _loaded(data):
 
 
 def fitting(metadata: Metadata, kind: str) -> tuple[Metadata, tuple[str, ...]]:
-    """(a `Metadata` that a file of that kind has room for, a sentence for each part left out)."""
+    """(the `Metadata` that fit into a file of that kind, sentences about omitted parts)."""
     if kind != "jpeg":
         return metadata, ()
     changes, notes = {}, []
@@ -160,7 +159,7 @@ def _xmp(image):
 
 
 def _iptc(image):
-    """The IPTC records: of JPEG in Photoshop's block, of TIFF in a tag of their own."""
+    """The IPTC records: in JPEG in Photoshop's block, in TIFF in a tag."""
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         value = image.tag_v2.get(IPTC)
         return bytes(value) if isinstance(value, bytes) else None

@@ -1,4 +1,4 @@
-"""Photos read from files and bytes: upright, in sRGB, 8 bits, with alpha and metadata."""
+"""Decodes photos: upright, in sRGB, 8 bits, with alpha and metadata."""
 
 import contextlib
 import io
@@ -17,26 +17,26 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.images import colours, formats, metadata, tiff
+from animegan_tf.images.arrays import fill_transparent
 from animegan_tf.images.metadata import Metadata
-from animegan_tf.images.values import fill_transparent
 
-# Those of Pillow's formats that photos and drawings come in. Others run programs (EPS) or take
-# everything for theirs.
+# Pillow's formats of photos and drawings. Others run programs (EPS) or accept any file.
 _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "PSD", "ICO",
     "QOI", "SGI", "PCX", "SUN", "DDS", "HEIF", "JXL",
 )  # fmt: skip
-# Opened without a look at the free memory, which takes longer than opening a training image.
+# Maximum number of pixels without a check of the free memory, which takes longer than opening a
+# training image.
 _SMALL = 2**23
 _DNG_VERSION, _SUB_IFDS, _PHOTOMETRIC = 50706, 330, 262
 # Colour filter array, and linear raw.
 _RAW_PHOTOMETRICS = (32803, 34892)
 _RAW = "it is a raw photo; develop it first (to JPEG, TIFF or PNG)"
-# How libjpeg's warnings about data begin; others are about tags.
+# The start of libjpeg's warnings about data; others are about tags.
 _BROKEN = ("Corrupt JPEG", "Premature end", "Inconsistent progression", "Invalid")
-# How the codestream of JPEG 2000 begins.
+# The start of the codestream of JPEG 2000.
 _CODESTREAM = b"\xff\x4f\xff\x51"
-# Of an orientation in EXIF: what turns the image upright.
+# The operation that turns an image upright, by its orientation in EXIF.
 _TURNS = dict(enumerate(
     (
         Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180,
@@ -49,12 +49,12 @@ _LOCK = threading.RLock()
 
 @dataclass(frozen=True)
 class Photo:
-    """`rgb`: uint8 (H, W, 3), upright, in sRGB. `alpha`: uint8 (H, W), 255 for opaque, or None.
+    """A decoded photo.
 
+    rgb: uint8 (H, W, 3), upright, in sRGB. alpha: uint8 (H, W), 255 for opaque, or None.
     plain: whether the file stores these values: upright, in sRGB.
-    lossy: whether it is a WebP that was compressed with loss.
-    metadata: a `Metadata`.
-    notes: what the user should know, a sentence each. damage: what is broken in it, or None.
+    lossy: whether it is a lossy WebP.
+    notes: sentences for the user. damage: a sentence about the damage of the file, or None.
     """
 
     rgb: np.ndarray
@@ -66,33 +66,33 @@ class Photo:
     damage: str | None = None
 
     def seen(self) -> np.ndarray:
-        """`rgb` as a network should see it: without what lies hidden under transparent pixels."""
+        """`rgb` for a network: without the colours of transparent pixels."""
         return self.rgb if self.alpha is None else fill_transparent(self.rgb, self.alpha)
 
 
 def read_photo(path: str | os.PathLike) -> Photo:
     """Read an image file as a `Photo`, turned upright and converted to sRGB.
 
-    The format is that of the content, whatever the name. Gray, palette and CMYK images become RGB,
-    all samples 8-bit ones; floats are taken for 0 to 1, or to 255 if they exceed 1. Of an animation
-    or several pages the first is read. A JPEG that is damaged inside is read as far as possible,
-    and its `damage` is set. Raises `InputError` with the path for a file that is no image, is cut
-    short or is a raw photo, and `OSError` when it cannot be opened.
+    The format is detected by content, not by name. Gray, palette and CMYK images become RGB, and
+    all samples 8 bits; floats range from 0 to 1, or to 255 if any exceeds 1. The first image of an
+    animation or of several pages is read. A JPEG with damaged data is read as far as possible, and
+    its `damage` is set. Raises `InputError` with the path for a file that is not an image, is cut
+    short or is a raw photo, and `OSError` if it cannot be opened.
     """
     return decode_photo(memory.read_bytes(path), path)
 
 
 def decode_photo(data: bytes, path: str | os.PathLike) -> Photo:
-    """`read_photo` for the bytes of a file, which errors call `path`."""
+    """`read_photo` for the bytes of a file; `path` is its name in errors."""
     if not data:
         raise InputError(f"{path}: expected an image, received an empty file")
     kind = formats.kind_of(data[: formats.HEAD])
     with warnings.catch_warnings():
-        # About tags; those that matter are reported below.
+        # Warnings about tags; important ones are reported below.
         warnings.simplefilter("ignore")
         lines = []
         try:
-            with _said(lines) if kind == "tiff" else contextlib.nullcontext():
+            with _captured(lines) if kind == "tiff" else contextlib.nullcontext():
                 return _decoded(data, kind, path)
         except InputError as error:
             if str(error).startswith(str(path)):
@@ -106,10 +106,10 @@ def decode_photo(data: bytes, path: str | os.PathLike) -> Photo:
 
 
 def size_of(data, name):
-    """(height, width) of an image as its header says, before it is decoded or turned upright.
+    """(height, width) in the header of an image, before it is turned upright, or None.
 
-    data: the bytes of its file. None where they cannot be read. Raises `InputError` with `name` for
-    more pixels than there is memory for.
+    data: the bytes of its file. Raises `InputError` with `name` for images that do not fit into
+    memory.
     """
     try:
         with warnings.catch_warnings():
@@ -134,7 +134,7 @@ def _refuse_large(height, width, name):
 
 
 def _too_large(name, size, most):
-    return InputError(f"{name}: {size}, more than the {most:,} pixels that there is memory for")
+    return InputError(f"{name}: {size}, more than the {most:,} pixels that fit into memory")
 
 
 def digest_of(path: str | os.PathLike) -> str | None:
@@ -146,15 +146,15 @@ def digest_of(path: str | os.PathLike) -> str | None:
 
 
 def source_of(path: str | os.PathLike) -> str | None:
-    """The `digest_of` the photo whose output is at `path`; None where it is unknown."""
+    """The `digest_of` the photo whose output is at `path`, or None if unknown."""
     try:
         return metadata.read_source(_open(memory.read_bytes(path), path))
-    except Exception:  # it may be anything
+    except Exception:  # Pillow raises all kinds for damaged files
         return None
 
 
 def _open(data, path):
-    """The open image of Pillow, or None for what it does not know."""
+    """The open image of Pillow, or None for an unknown format."""
     _register(formats.kind_of(data[: formats.HEAD]), path)
     try:
         return _opened(data, _SMALL)
@@ -169,13 +169,8 @@ def _open(data, path):
             raise _too_large(path, f"{pixels:,} pixels", most) from error
 
 
-def _known():
-    Image.init()
-    return [name for name in _FORMATS if name in Image.OPEN]
-
-
 def _register(kind, path):
-    """Load the plugin for a kind that Pillow reads with one."""
+    """Load Pillow's plugin for the kind, if it has one."""
     if kind == "heic":
         import pillow_heif
 
@@ -192,7 +187,7 @@ def _register(kind, path):
 
 @contextlib.contextmanager
 def _limited(most):
-    """Pillow's limit of pixels, a variable of its module, is `most` meanwhile."""
+    """A context in which Pillow's limit of pixels, a global variable, is `most`."""
     with _LOCK, warnings.catch_warnings():
         # Pillow warns at its limit, and raises at twice that.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -205,17 +200,19 @@ def _limited(most):
 
 def _opened(data, most):
     """`Image.open` for images of up to `most` pixels; some formats decode or allocate here."""
+    Image.init()
+    known = [name for name in _FORMATS if name in Image.OPEN]
     with _limited(most):
-        return Image.open(io.BytesIO(data), formats=_known())
+        return Image.open(io.BytesIO(data), formats=known)
 
 
 def _is_raw(data, tags):
-    """Whether a TIFF is what a camera's sensor saw, with previews of it."""
+    """Whether a TIFF has a camera's raw data, with previews."""
     if _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS:
         return True
     below = tags.get(_SUB_IFDS, ())
     for place in below if isinstance(below, tuple) else (below,):
-        with contextlib.suppress(Exception):  # a damaged one
+        with contextlib.suppress(Exception):  # damaged
             if tiff.directory(data, place).get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS:
                 return True
     return data[8:10] == b"CR"  # Canon's
@@ -230,7 +227,7 @@ def _decoded(data, kind, path):
     if tiff.is_unusual(tags):
         orientation = tags.get(tiff.ORIENTATION, 1)
         _refuse_large(*(int(tags[tag]) for tag in (257, 256)), path)
-        with _limited(2**62):  # of bytes, which it opens as pixels
+        with _limited(2**62):  # since bytes are opened as pixels
             image, *pixels = tiff.read(data, tags)
     else:
         image = _open(data, path)
@@ -242,11 +239,11 @@ def _decoded(data, kind, path):
     if kind == "jpeg2000":
         pixels = _deep_jpeg2000(image, data)
     if kind in ("gif", "png", "avif", "webp"):
-        number, what = getattr(image, "n_frames", 1), "an animation of {} frames"
+        number, parts = getattr(image, "n_frames", 1), "an animation of {} frames"
     elif kind == "tiff":
-        number, what = tiff.pages(data), "a file of {} pages"
+        number, parts = tiff.pages(data), "a file of {} pages"
     if number > 1:
-        notes = (what.format(number) + ", of which the first is taken",)
+        notes = (parts.format(number) + "; only the first is used",)
     profile = colours.coded_profile(data, kind, image.info)
     photo = photo_of(image, pixels, orientation, profile)
     return replace(
@@ -254,13 +251,14 @@ def _decoded(data, kind, path):
         lossy=kind == "webp" and _is_lossy(data),
         metadata=replace(photo.metadata, source=metadata.digest(data)),
         notes=notes + photo.notes,
-        damage=_libjpeg_says(data) if kind == "jpeg" else None,
+        damage=_jpeg_damage(data) if kind == "jpeg" else None,
     )
 
 
 def _deep_jpeg2000(image, data):
-    """Colours and alpha of a JPEG 2000 of more than 8 bits, whose white Pillow makes black; None
-    for others."""
+    """Colours and alpha of a JPEG 2000 of more than 8 bits, which Pillow converts wrongly; None for
+    others.
+    """
     place = data.find(_CODESTREAM)
     if image.mode not in ("RGB", "RGBA", "LA") or place < 0 or data[place + 42] & 0x7F < 8:
         return None
@@ -281,10 +279,10 @@ def photo_of(
 ) -> Photo:
     """The `Photo` of an image of Pillow: upright, in sRGB, 8 bits.
 
-    pixels: colours and alpha, where Pillow's are not to be used. orientation: as in EXIF, where it
-    is not the image's. profile: the bytes of an ICC profile, for an image without one.
+    pixels: colours and alpha to use instead of Pillow's. orientation: the orientation in EXIF to
+    use instead of the image's. profile: the bytes of an ICC profile, for an image without one.
     """
-    # A TIFF is turned and closes its file when it is loaded; others read tags behind their pixels.
+    # Loading turns a TIFF and closes its file; in other formats tags may follow the pixels.
     is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
     described = metadata.read_metadata(image) if is_tiff else None
     was_turned = is_tiff and metadata.orientation(image) in _TURNS
@@ -307,7 +305,7 @@ def photo_of(
 
 
 def _split(image):
-    """(the image without alpha, of 8 bits: RGB, L, CMYK or LAB; alpha as uint8 (H, W) or None)."""
+    """(the image without alpha in RGB, L, CMYK or LAB; alpha as uint8 (H, W), or None)."""
     clear = image.info.get("transparency")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         numbers = np.asarray(image)
@@ -327,7 +325,7 @@ def _split(image):
 
 
 def _is_lossy(data):
-    """Whether a WebP's first image is compressed with loss."""
+    """Whether the first image of a WebP is lossy."""
     place = 12
     while place + 8 <= len(data):
         name, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
@@ -337,34 +335,34 @@ def _is_lossy(data):
     return False
 
 
-def _libjpeg_says(data):
-    """What libjpeg finds broken in a JPEG that it decodes to its end; None for nothing."""
+def _jpeg_damage(data):
+    """libjpeg's warning about damaged data in a JPEG, or None."""
     lines = []
-    with _said(lines), contextlib.suppress(cv2.error):
-        # The least that has it read all.
+    with _captured(lines), contextlib.suppress(cv2.error):
+        # The fastest way that reads the whole file.
         cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_REDUCED_GRAYSCALE_8)
     return next((line for line in lines if line.startswith(_BROKEN)), None)
 
 
 @contextlib.contextmanager
-def _said(lines):
-    """Add to `lines` what libraries write to the process's error stream meanwhile, not shown then.
+def _captured(lines):
+    """A context in which lines on the process's error stream are added to `lines` instead.
 
-    libjpeg and libtiff say there alone what is broken in a file, whoever calls them.
+    libjpeg and libtiff describe the damage of a file only there.
     """
     with _LOCK, contextlib.ExitStack() as stack:
         try:
             stderr = os.dup(2)
-        except OSError:  # there is none
+        except OSError:  # it is closed
             yield
             return
-        said = stack.enter_context(tempfile.TemporaryFile())
+        captured = stack.enter_context(tempfile.TemporaryFile())
         sys.stderr.flush()
-        os.dup2(said.fileno(), 2)
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            said.seek(0)
-            lines += said.read().decode("utf-8", "replace").splitlines()
+            captured.seek(0)
+            lines += captured.read().decode("utf-8", "replace").splitlines()

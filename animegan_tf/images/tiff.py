@@ -1,7 +1,7 @@
-"""TIFFs of kinds that Pillow does not read, or reads wrong: other depths, planes, more samples.
+"""TIFFs that Pillow does not read, or not correctly: other depths, planes, more samples.
 
-Pillow unpacks their bytes, as if these were gray pixels of 8 bits; what the bytes mean (predictor,
-byte order, samples) is decided here.
+Pillow decompresses them as gray pixels of 8 bits; the bytes are interpreted here (predictor, byte
+order, samples).
 """
 
 import contextlib
@@ -14,23 +14,23 @@ from PIL import TiffImagePlugin as plugin
 
 from animegan_tf.errors import InputError
 
-# Compressions of bytes: none, LZW, deflate (two numbers), PackBits, LZMA, Zstandard.
+# Lossless compressions: none, LZW, deflate (two codes), PackBits, LZMA, Zstandard.
 _OF_BYTES = (1, 5, 8, 32946, 32773, 34925, 50000)
-# Those whose bytes may be of differences, as the predictor says.
+# Those with a predictor.
 _PREDICTED = (5, 8, 32946, 34925, 50000)
 # Number of colour samples, and Pillow's mode, of each photometric interpretation.
 _COLOURS = {0: (1, "L"), 1: (1, "L"), 2: (3, "RGB"), 5: (4, "CMYK")}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _UNSIGNED, _FLOAT = (1,), (3,)
 _LONG, _SUBFILE, ORIENTATION = 4, 254, 274
-# Samples of fewer bits than these, down to 2, are packed without gaps.
+# Depths of whole bytes; samples of other depths are packed without gaps.
 _WHOLE = (8, 16, 32, 64)
-# So many rows are decoded at a time.
+# The number of rows that are decoded at once.
 _ROWS = 128
 
 
 def directory(data, place=None):
-    """The tags in the directory at `place` of the bytes of a TIFF, by default the first one."""
+    """The tags of a TIFF (bytes) in the directory at `place`, by default the first."""
     tags = plugin.ImageFileDirectory_v2(data[: 16 if _is_big(data) else 8])
     file = io.BytesIO(data)
     file.seek(tags.next if place is None else place)
@@ -39,9 +39,9 @@ def directory(data, place=None):
 
 
 def pages(data: bytes) -> int:
-    """How many images a TIFF holds, without smaller copies and masks of others."""
+    """The number of images of a TIFF, without previews and masks."""
     tags, places, count = directory(data), set(), 1
-    with contextlib.suppress(Exception):  # damaged behind the first
+    with contextlib.suppress(Exception):  # damaged after the first
         while tags.next and tags.next not in places:
             places.add(tags.next)
             tags = directory(data, tags.next)
@@ -50,7 +50,7 @@ def pages(data: bytes) -> int:
 
 
 def is_unusual(tags):
-    """Whether a TIFF with these tags is to be read by `read`."""
+    """Whether a TIFF with these tags must be read by `read`."""
     count = _COLOURS.get(tags.get(plugin.PHOTOMETRIC_INTERPRETATION), (0,))[0]
     bits = set(tags.get(plugin.BITSPERSAMPLE, (1,)))
     if not count or tags.get(plugin.COMPRESSION, 1) not in _OF_BYTES or bits == {1}:
@@ -62,10 +62,10 @@ def is_unusual(tags):
 def read(
     data: bytes, tags: plugin.ImageFileDirectory_v2
 ) -> tuple[Image.Image, Image.Image, np.ndarray | None]:
-    """(image that has the file's tags, image of its colours, alpha or None).
+    """(an image with the file's tags, an image of its colours, alpha or None).
 
-    The colours have 8 bits, in mode L, RGB or CMYK; alpha is uint8 (H, W). Neither is turned
-    upright. Raises `InputError` for samples of unknown kinds, anything for damaged files.
+    Colours have 8 bits, in mode L, RGB or CMYK; alpha is uint8 (H, W). Neither is turned upright.
+    Raises `InputError` for unsupported samples, and any exception for damaged files.
     """
     photometric, extra = tags[plugin.PHOTOMETRIC_INTERPRETATION], tags.get(plugin.EXTRASAMPLES)
     count, mode = _COLOURS[photometric]
@@ -88,7 +88,7 @@ def read(
 
 
 def levels(numbers: np.ndarray, white: int) -> np.ndarray:
-    """Numbers from 0 to `white`, of any type, as uint8, rounded."""
+    """Convert numbers from 0 to `white`, of any type, to uint8."""
     if numbers.dtype in (np.uint8, np.uint16):
         table = (np.arange(white + 1, dtype=np.uint32) * 255 + white // 2) // white
         return np.take(table.astype(np.uint8), numbers, mode="clip")
@@ -96,7 +96,7 @@ def levels(numbers: np.ndarray, white: int) -> np.ndarray:
 
 
 def white_of_floats(numbers):
-    """1, or 255 where they go beyond 1. Raises `InputError` for others."""
+    """The white of floats: 1, or 255 if any exceeds 1. Raises `InputError` for other ranges."""
     least, most = float(numbers.min()), float(numbers.max())
     if not (least >= 0 and most <= 255):  # also for NaN
         raise InputError(f"expected floats of 0 to 1 or to 255, received {least:g} to {most:g}")
@@ -104,7 +104,7 @@ def white_of_floats(numbers):
 
 
 def _samples(data, tags):
-    """(an image that has the file's tags, its samples as an array (H, W, samples))."""
+    """(an image with the file's tags, its samples as an array (H, W, samples))."""
     bits, samples = tags[plugin.BITSPERSAMPLE][0], tags.get(plugin.SAMPLESPERPIXEL, 1)
     kind = tuple(set(tags.get(plugin.SAMPLEFORMAT, _UNSIGNED)))
     known = {_UNSIGNED: (*range(2, 16), *_WHOLE), _FLOAT: _WHOLE[1:]}.get(kind, ())
@@ -115,7 +115,7 @@ def _samples(data, tags):
     width, planes = tags[plugin.IMAGEWIDTH], 1
     if tags.get(plugin.PLANAR_CONFIGURATION, 1) == 2:
         samples, planes = 1, samples
-    # Tiles are unpacked with what lies beyond the right edge.
+    # Tiles include pixels beyond the right edge.
     tile = tags.get(plugin.TILEWIDTH, width)
     across, row = -(-width // tile), -(-tile * samples * bits // 8)
     unpacked = [_gray(data, tags, plane, planes, across * row, row) for plane in range(planes)]
@@ -123,25 +123,25 @@ def _samples(data, tags):
     predicted = tags.get(plugin.COMPRESSION, 1) in _PREDICTED
     predictor = tags.get(plugin.PREDICTOR) if predicted else None
     height = unpacked[0].height
-    made = np.empty((height, width, planes * samples), number.replace("f2", "f4"))
+    numbers = np.empty((height, width, planes * samples), number.replace("f2", "f4"))
     for plane, image in enumerate(unpacked):
         stored = np.asarray(image).reshape(height, across, row)
         for first in range(0, height, _ROWS):
             part = stored[first : first + _ROWS]
             part = _numbers(part, bits, samples, _order(data) + number, predictor)
             part = part[:, :, : tile * samples].reshape(len(part), -1, samples)[:, :width]
-            made[first : first + _ROWS, :, plane * samples : (plane + 1) * samples] = part
-    return unpacked[0], made
+            numbers[first : first + _ROWS, :, plane * samples : (plane + 1) * samples] = part
+    return unpacked[0], numbers
 
 
 def _numbers(parts, bits, samples, number, predictor):
-    """Bytes (H, parts of a row, bytes) as numbers; a part is one tile's."""
+    """Bytes (H, tiles of a row, bytes) as numbers."""
     if bits not in _WHOLE:
         places = np.unpackbits(parts, axis=2)
         count = places.shape[2] // bits
         places = places[:, :, : count * bits].reshape(*parts.shape[:2], count, bits)
         parts = places @ (1 << np.arange(bits - 1, -1, -1, dtype=np.uint16))
-    elif predictor == 3:  # bytes of one weight after the other, of the highest first
+    elif predictor == 3:  # first all most significant bytes, then the next
         parts = _summed(parts, samples).reshape(*parts.shape[:2], bits // 8, -1)
         return np.ascontiguousarray(parts.swapaxes(2, 3)).view(f">f{bits // 8}")[..., 0]
     else:
@@ -153,13 +153,13 @@ def _numbers(parts, bits, samples, number, predictor):
 
 
 def _summed(parts, samples):
-    """What differences to the pixel to the left were taken of."""
+    """Undo differences to the left pixel."""
     pixels = parts.reshape(*parts.shape[:2], -1, samples)
     return np.cumsum(pixels, axis=2, dtype=parts.dtype.newbyteorder("=")).reshape(parts.shape)
 
 
 def _gray(data, tags, plane, planes, width, tile):
-    """The bytes of a plane, as an image of Pillow in gray, that has the file's tags too."""
+    """The bytes of a plane as a gray image of Pillow with the file's tags."""
     offsets, counts = plugin.STRIPOFFSETS, plugin.STRIPBYTECOUNTS
     changed = {
         plugin.IMAGEWIDTH: (width,), plugin.BITSPERSAMPLE: (8,), plugin.SAMPLESPERPIXEL: (1,),
@@ -177,9 +177,9 @@ def _gray(data, tags, plane, planes, width, tile):
 
 
 def with_tags(data, changed):
-    """The bytes of a TIFF with other values, tuples of whole numbers; an empty one for no tag.
+    """The bytes of a TIFF with other values, tuples of whole numbers; empty tuples remove tags.
 
-    It gets another directory, at its end, so that what other tags point at stays in place.
+    The new directory is appended, so that the data of other tags stay in place.
     """
     order = _order(data)
     head, count, entry, word = (8, "Q", "HHQ8s", "Q") if _is_big(data) else (4, "H", "HHI4s", "I")
@@ -189,19 +189,19 @@ def with_tags(data, changed):
     size = struct.calcsize(order + entry)
     stored = data[place : place + number * size]
     entries = {values[0]: values for values in struct.iter_unpack(order + entry, stored)}
-    made = bytearray(data + bytes(len(data) % 2))
+    file = bytearray(data + bytes(len(data) % 2))
     for tag, values in changed.items():
         packed = struct.pack(f"{order}{len(values)}I", *values)
         if len(packed) > struct.calcsize(word):
-            packed, moved = struct.pack(order + word, len(made)), packed
-            made += moved
+            packed, moved = struct.pack(order + word, len(file)), packed
+            file += moved
         entries[tag] = (tag, _LONG, len(values), packed)
-    made[head : head + struct.calcsize(order + word)] = struct.pack(order + word, len(made))
+    file[head : head + struct.calcsize(order + word)] = struct.pack(order + word, len(file))
     entries = [values for _, values in sorted(entries.items()) if values[2]]
-    made += struct.pack(order + count, len(entries))
+    file += struct.pack(order + count, len(entries))
     for values in entries:
-        made += struct.pack(order + entry, *values)
-    return bytes(made) + bytes(8)
+        file += struct.pack(order + entry, *values)
+    return bytes(file) + bytes(8)
 
 
 def _order(data):

@@ -1,4 +1,4 @@
-"""Photos written to files, in the format of the suffix."""
+"""Writes photos in the format of the suffix."""
 
 import io
 import os
@@ -13,6 +13,7 @@ from PIL import TiffImagePlugin as plugin
 from animegan_tf import storage
 from animegan_tf.errors import InputError
 from animegan_tf.images import colours, formats, tiff
+from animegan_tf.images.arrays import as_kind, check_rgb
 from animegan_tf.images.metadata import (
     INNER,
     IPTC,
@@ -22,7 +23,6 @@ from animegan_tf.images.metadata import (
     fitting,
     photoshop_block,
 )
-from animegan_tf.images.values import as_kind, check_rgb
 
 # Default quality of lossy formats, 1 to 100.
 QUALITIES = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90}
@@ -44,14 +44,14 @@ def write_photo(
     """Write sRGB (H, W, 3), with `alpha` (H, W) unless it is None, in the format of the suffix.
 
     rgb: uint8, or uint16 for PNG and TIFF. alpha: uint8.
-    metadata: that of the photo; with one, the file also gets the profile of sRGB.
-    profile: bytes of an RGB ICC profile to convert `rgb` to, in place of sRGB; for uint8 only.
+    metadata: that of the photo; with it, the file also gets the profile of sRGB.
+    profile: bytes of an RGB ICC profile to convert `rgb` to, instead of sRGB; for uint8 only.
     quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
-    lossless: whether a WebP without a `quality` is compressed without loss.
+    lossless: whether a WebP without a `quality` is lossless.
 
-    The file appears whole or not at all and replaces an existing one; missing folders are made.
-    Raises `InputError` for arrays of another kind, a suffix that cannot be written, alpha in JPEG,
-    a size that the format cannot hold; `OSError` from the file system.
+    The file is written completely or not at all and replaces an existing file; missing folders are
+    created. Raises `InputError` for other arrays, an unknown suffix, alpha in JPEG, or a size that
+    the format does not support; `OSError` from the file system.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -78,14 +78,14 @@ def encode_photo(
     quality: int | None = None,
     lossless: bool = True,
 ) -> bytes:
-    """The bytes that `write_photo` writes, in a format of `formats.WRITTEN`; errors call it `path`.
+    """The bytes that `write_photo` writes; `path` is the name in errors.
 
-    JPEG leaves `alpha` out.
+    kind: a key of `formats.WRITTEN`. JPEG leaves `alpha` out.
     """
     height, width = rgb.shape[:2]
     options = {}
     if profile is not None and rgb.dtype != np.uint8:
-        raise InputError("profile: expected None for 16 bits, received one")
+        raise InputError("profile: expected None for 16 bits, received a profile")
     if metadata is not None:
         rgb, profile = _coloured(rgb, profile)
         options = _metadata_options(kind, metadata, profile, height, width)
@@ -96,7 +96,7 @@ def encode_photo(
                 f"alpha: expected uint8 {rgb.shape[:2]}, received {alpha.dtype} {alpha.shape}"
             )
         pixels = np.dstack([rgb, as_kind(alpha, rgb.dtype)])
-    if kind == "bmp" and pixels is not rgb:  # of which Pillow writes no mask for the alpha
+    if kind == "bmp" and pixels is not rgb:  # Pillow writes no mask for alpha
         return cv2.imencode(".bmp", np.dstack([rgb[:, :, ::-1], alpha]))[1].tobytes()
     if rgb.dtype == np.uint16:
         return (_deep_png if kind == "png" else _deep_tiff)(pixels, options)
@@ -117,12 +117,12 @@ def encode_photo(
 
 
 def _deep_png(pixels, options):
-    """The bytes of a PNG of uint16 pixels, which OpenCV writes; the rest of it Pillow."""
+    """The bytes of a PNG of uint16: pixels by OpenCV, metadata by Pillow."""
     order = [2, 1, 0, 3][: pixels.shape[2]]
     data = cv2.imencode(".png", pixels[:, :, order], [cv2.IMWRITE_PNG_COMPRESSION, 3])[1].tobytes()
     small = io.BytesIO()
     Image.new("RGB", (1, 1)).save(small, "PNG", **options)
-    # The signature and the header are 33 bytes; a chunk is its length, name, content and checksum.
+    # Signature and header take 33 bytes; a chunk has length, name, content and checksum.
     small, place, ancillary = small.getvalue(), 33, b""
     while place < len(small):
         end = place + 12 + int.from_bytes(small[place : place + 4], "big")
@@ -133,9 +133,9 @@ def _deep_png(pixels, options):
 
 
 def _deep_tiff(pixels, options):
-    """The bytes of a TIFF of uint16 pixels; for Pillow their compressed bytes are gray pixels."""
+    """The bytes of a TIFF of uint16: Pillow writes the compressed bytes as gray pixels."""
     height, width, samples = pixels.shape
-    # Differences to the pixel on the left, which compress better.
+    # Differences to the left pixel compress better.
     steps = np.diff(pixels, axis=1, prepend=np.zeros_like(pixels[:, :1])).astype("<u2")
     packed = np.frombuffer(zlib.compress(steps.tobytes(), 3), np.uint8)
     file = io.BytesIO()
@@ -150,14 +150,14 @@ def _deep_tiff(pixels, options):
 
 
 def _coloured(rgb, profile):
-    """The pixels and the profile to write them with."""
-    made = None if profile is None else colours.from_srgb(rgb, profile)
-    return (rgb, colours.srgb_profile()) if made is None else (made, profile)
+    """The pixels and the profile to write."""
+    converted = None if profile is None else colours.from_srgb(rgb, profile)
+    return (rgb, colours.srgb_profile()) if converted is None else (converted, profile)
 
 
 def _compression(kind, quality, lossless):
     if kind == "webp" and lossless and quality is None:
-        # The colours under transparent pixels too.
+        # With the colours of transparent pixels.
         return {"lossless": True, "exact": True, "quality": 75, "method": 1}
     if kind == "tiff":
         return {"compression": "tiff_lzw"}
@@ -165,13 +165,13 @@ def _compression(kind, quality, lossless):
         return {"compress_level": 3}  # a third of the time, a tenth larger
     options = {"quality": QUALITIES.get(kind) if quality is None else quality}
     if kind == "heic":
-        # In a third of the time, as good.
+        # The same quality in a third of the time.
         options["enc_params"] = {"preset": "fast"}
     return options if kind in QUALITIES else {}
 
 
 def _metadata_options(kind, metadata, profile, height, width):
-    """Pillow's options for what a file says about itself."""
+    """Pillow's options for the metadata."""
     metadata, _ = fitting(metadata, kind)
     options = {"icc_profile": profile}
     exif = exif_for(metadata, height, width)
@@ -182,7 +182,7 @@ def _metadata_options(kind, metadata, profile, height, width):
             if value is not None:
                 exif[tag] = value
         options["tiffinfo"] = exif
-        # Which libtiff, that compresses, does not write from here.
+        # With compression, libtiff does not write these.
         if any(tag in exif for tag in INNER):
             options["compression"] = None
         return options

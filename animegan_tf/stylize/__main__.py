@@ -25,6 +25,7 @@ from absl import flags
 
 from animegan_tf import cli, style_flags, styles
 from animegan_tf.errors import InputError
+from animegan_tf.stylize.options import DrawOptions, PhotoOptions, VideoOptions
 
 FLAGS = flags.FLAGS
 
@@ -41,7 +42,6 @@ def _define_flags():
         "a run directory of training, a .weights.h5 file, a TensorFlow 1 checkpoint (its folder, "
         "prefix or .index file), or an export: a .tflite file or a SavedModel folder"
     )
-    style_flags.define_delivery_flags()
     flags.adopt_module_key_flags(style_flags)
     flags.DEFINE_bool("compare", False, "Write photo and output side by side, as NAME_compare.")
     flags.DEFINE_enum(
@@ -70,95 +70,15 @@ def _define_flags():
     )
     flags.DEFINE_bool("overwrite", False, "Replace existing outputs.")
     flags.DEFINE_bool("recursive", False, "Include subfolders; outputs keep their relative paths.")
-
-
-def _define_photo_flags():
-    flags.DEFINE_enum(
-        "format",
-        None,
-        ["jpeg", "png", "webp", "avif", "heic", "tiff", "bmp"],
-        "Format of the outputs of photos. Default: the photo's own format, or PNG.",
-    )
-    flags.DEFINE_integer(
-        "quality",
-        None,
-        "Quality of outputs in JPEG, WebP, AVIF and HEIC, 1 to 100. Default: 95, AVIF and HEIC 90; "
-        "a WebP is lossless if the photo is.",
-    )
-    flags.DEFINE_bool(
-        "strip_metadata", False, "Leave out the photos' date, place, camera and other tags."
-    )
-    flags.DEFINE_bool(
-        "keep_profile",
-        False,
-        "Write outputs in the photos' own colour profile, such as Display P3, instead of sRGB.",
-    )
-
-
-def _define_video_flags():
-    flags.DEFINE_enum(
-        "codec",
-        None,
-        ["h264", "hevc", "av1", "vp9", "prores", "ffv1"],
-        "Codec of videos; ffv1 is lossless. Default: h264, in WebM vp9.",
-    )
-    flags.DEFINE_integer(
-        "bits",
-        8,
-        "Bits of each colour: 8; 10 for videos, with hevc and av1; 16 for photos, which become PNG "
-        "or TIFF.",
-    )
-    flags.DEFINE_integer(
-        "crf",
-        None,
-        "Quality of videos; smaller values give better quality and larger files: 0 to 51 for h264 "
-        "(default 18) and hevc (20), 0 to 63 for av1 (26) and vp9 (22). prores, ffv1, GIF and WebP "
-        "have none.",
-    )
-    flags.DEFINE_enum(
-        "container",
-        None,
-        ["mp4", "mov", "mkv", "webm", "gif", "webp"],
-        "Format of output videos. Default: that of the source if it is one of these, mp4 for "
-        "others. mkv supports all kinds of sound and subtitles.",
-    )
-    flags.DEFINE_string("start", None, "Start time in videos, in seconds or h:mm:ss.")
-    flags.DEFINE_string("end", None, "End time in videos, in seconds or h:mm:ss.")
-    flags.DEFINE_bool(
-        "stabilize",
-        True,
-        "Prevent flicker of brightness and colours in videos by averages within a shot.",
-    )
-    flags.DEFINE_enum(
-        "hdr",
-        "sdr",
-        ["sdr", "keep"],
-        "HDR videos (PQ, HLG, Dolby Vision but profile 5) are tone-mapped to SDR (BT.709), or keep "
-        "their colours as they are stored, which are pale to the network.",
-    )
-    flags.DEFINE_enum(
-        "deinterlace",
-        "auto",
-        ["auto", "on", "off"],
-        "Interlaced videos: auto deinterlaces the frames that say they are interlaced, on all of "
-        "them, for videos that do not say so.",
-    )
-    flags.DEFINE_enum(
-        "engine",
-        "auto",
-        ["auto", "keras", "litert"],
-        "Inference engine. litert is faster on most CPUs, but needs more memory and some seconds "
-        "to start. auto, without a GPU, starts with Keras and switches to the faster one after 20 "
-        "seconds of work on photos, or for videos that take more than a minute. It caches the "
-        "converted network for the next run.",
-    )
-    flags.DEFINE_bool("resume", False, "Continue interrupted videos.")
     flags.DEFINE_string(
         "camera",
         None,
         "Number of a camera (0 is the first) or URL of a stream instead of files. It is shown in a "
         "window until q is pressed, and recorded into --output, if set.",
     )
+    cli.define_fields(DrawOptions)
+    cli.define_fields(PhotoOptions)
+    cli.define_fields(VideoOptions)
 
 
 def main(argv):
@@ -175,7 +95,7 @@ def main(argv):
         raise InputError("photos: expected photos or folders of photos, received none (see --help)")
     if not FLAGS.output and FLAGS.camera is None:
         raise InputError(
-            "--output: expected a folder for the results, received nothing" + _meant(photos)
+            "--output: expected a folder for the outputs, received nothing" + _suggestion(photos)
         )
     options = {
         "sizing": FLAGS.sizing,
@@ -185,7 +105,7 @@ def main(argv):
     }
     delivery = style_flags.chosen_delivery()
     stylizer.check_options(FLAGS.checkpoint, style=FLAGS.style, **options)
-    video, photo = _options("VideoOptions"), _options("PhotoOptions")
+    video, photo = _options(VideoOptions, 16), _options(PhotoOptions, 10)
 
     def make():
         checkpoint = style_flags.chosen_checkpoint()
@@ -194,16 +114,16 @@ def main(argv):
                 print("loading TensorFlow", file=sys.stderr)
             cli.load_tensorflow()
         with cli.muted_stderr():
-            made = stylizer.Stylizer(
+            model = stylizer.Stylizer(
                 checkpoint,
                 match_brightness=FLAGS.match_brightness,
                 quietly=cli.muted_stderr,
                 **dataclasses.asdict(delivery),
                 **options,
             )
-        if made.note():
-            print(f"the model takes {made.note()}", file=sys.stderr)
-        return made
+        if model.note():
+            print(f"the model takes {model.note()}", file=sys.stderr)
+        return model
 
     if FLAGS.camera is not None:
         return _camera(make, photos, video)
@@ -229,20 +149,16 @@ def main(argv):
     return 1 if report.failed else 0
 
 
-def _options(kind):
-    """The `VideoOptions` or `PhotoOptions` of the flags."""
-    from animegan_tf.stylize import options
-
-    kind = getattr(options, kind)
+def _options(kind, bits_of_others):
+    """The `VideoOptions` or `PhotoOptions` of the flags; --bits may be meant for the other."""
     values = {field.name: FLAGS[field.name].value for field in dataclasses.fields(kind)}
-    # Only the others can have so many.
-    if values["bits"] == (16 if kind is options.VideoOptions else 10):
+    if values["bits"] == bits_of_others:
         values["bits"] = 8
     return kind(**values).check()
 
 
-def _meant(photos):
-    """The command that was probably meant by `in.jpg out.png` or `in.jpg folder`, for an error."""
+def _suggestion(photos):
+    """The probable intention of `in.jpg out.png` or `in.jpg folder`, for an error."""
     *inputs, output = photos
     is_output = not os.path.exists(output) or os.path.isdir(output)
     if not inputs or not is_output or (len(inputs) > 1 and os.path.splitext(output)[1]):
@@ -251,16 +167,16 @@ def _meant(photos):
 
 
 def _stream(make, photos, options, video):
-    """One photo from standard input or to standard output, as - says; returns the exit status.
+    """A photo from standard input or to standard output (-), or raw frames from one to the other.
 
-    Raw frames go from the one to the other.
+    Returns the exit status.
     """
-    from animegan_tf import storage
+    from animegan_tf import memory, storage
     from animegan_tf.images import formats
     from animegan_tf.stylize import batch
 
     if len(photos) != 1:
-        raise InputError(f"-: expected one photo with it, received {len(photos)}")
+        raise InputError(f"-: expected a single photo with it, received {len(photos)}")
     (name,), output, kind = photos, FLAGS.output, None
     if output != "-":
         kind = formats.kind_of_suffix(os.path.splitext(output)[1])
@@ -279,8 +195,7 @@ def _stream(make, photos, options, video):
     elif not os.path.isfile(name):
         raise InputError(f"photos: expected a photo's file or -, received {name}")
     else:
-        with open(name, "rb") as file:
-            data = file.read()
+        data = memory.read_bytes(name)
     chosen = {"compare": FLAGS.compare, "photo": options, "progress": True}
     result, whole = batch.stylize_bytes(make(), data, name, kind, **chosen)
     if output == "-":
@@ -318,8 +233,6 @@ def summary(report, output):
 def console():
     """Entry point of `animegan-stylize` and of `python -m animegan_tf.stylize`."""
     _define_flags()
-    _define_photo_flags()
-    _define_video_flags()
     cli.run(main, __name__, __doc__)
 
 

@@ -14,7 +14,6 @@ from animegan_tf.errors import InputError, printable
 from animegan_tf.images import formats, metadata
 from animegan_tf.stylize import film, jobs
 from animegan_tf.stylize import progress as steps
-from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.jobs import Report
 from animegan_tf.stylize.options import PhotoOptions, VideoOptions
 from animegan_tf.stylize.stylizer import Stylizer
@@ -32,24 +31,25 @@ def stylize_paths(
     video: VideoOptions | None = None,
     photo: PhotoOptions | None = None,
 ) -> Report:
-    """Stylise photos, films and folders of them into `output_dir`, and return a `Report`.
+    """Stylise photos, videos and folders of them into `output_dir`; returns a `Report`.
 
-    stylizer: a `Stylizer`, or a function without arguments that makes one; it is called when
-        everything else has been checked and there is something to do.
-    inputs: paths. A folder stands for the photos in it in the order of their names, with
-        `recursive` also for those in folders below, whose paths the results keep.
-    output_dir: made if missing. A result has its photo's name and format, or PNG for a format that
-        is not written; where two photos would give one name, the later gets "-2" and so on. For one
-        photo or film also the result's own name, with a suffix that says the format.
-    compare: write photo and result side by side instead, as NAME_compare.
-    overwrite: replace results that exist; they are left and reported as skipped otherwise.
+    stylizer: a `Stylizer`, or a function that returns one; it is called after all checks, if there
+        is something to do.
+    inputs: paths. A folder stands for the photos and videos in it, sorted by name; with `recursive`
+        also for those in its subfolders, and outputs keep the relative paths.
+    output_dir: created if missing. An output has its photo's name and format, or PNG for a format
+        that cannot be written; if two photos lead to the same name, the later one gets "-2" and so
+        on. For a single photo or video also the output's own name; its suffix sets the format.
+    compare: write photo and output side by side, as NAME_compare.
+    overwrite: replace existing outputs; otherwise they are kept and reported as skipped.
     progress: show a bar, and failures as they happen, on the standard error stream.
-    video: `animegan_tf.stylize.options.VideoOptions` for films, GIF and WebP with several frames.
-    photo: `animegan_tf.stylize.options.PhotoOptions`.
+    video: options for videos, and GIFs and WebPs with several frames.
+    photo: options for photos.
 
-    A photo or film that cannot be read or done, or is damaged, is reported in `failed` and the rest
-    goes on. Raises `InputError` before any work for missing inputs, folders without photos, and
-    results that would replace one of the photos; `OSError` when a result cannot be written.
+    A photo or video that cannot be read or processed, or is damaged, is reported in `failed` and
+    the others continue. Raises `InputError` before any work for missing inputs, folders without
+    photos, and outputs that would replace one of the photos; `OSError` if an output cannot be
+    written.
     """
     video, photo = (video or VideoOptions()).check(), (photo or PhotoOptions()).check()
     chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive}
@@ -62,7 +62,7 @@ def stylize_paths(
         return Report((), plan.skipped, plan.failed, notes=plan.notes)
     if not isinstance(stylizer, Stylizer):
         stylizer = stylizer()
-    # Not before: a style that cannot be had leaves no empty folder.
+    # Not earlier: a style that cannot be loaded leaves no empty folder.
     for folder in {job.result.parent for job in todo}:
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -74,11 +74,11 @@ def stylize_paths(
             if job.film:
                 stopped = _film(stylizer, job, video, compare, overwrite, progress, written)
             else:
-                with _steps_shown(job.photo, bar) if progress else contextlib.nullcontext():
+                with steps.shown(job.photo, bar) if progress else contextlib.nullcontext():
                     _photo(stylizer, job, photo, compare, progress, written)
         except Exception as error:
-            # A result that cannot be written ends the run; a name that is too long, and whatever is
-            # wrong with a film, does not.
+            # An output that cannot be written ends the run; a name that is too long, or any other
+            # error in a video, does not.
             known = isinstance(error, (InputError, MemoryError))
             too_long = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
             if not (known or too_long) and (isinstance(error, OSError) or not job.film):
@@ -93,19 +93,12 @@ def stylize_paths(
     return Report(tuple(written), plan.skipped, tuple(failed), stopped, plan.notes)
 
 
-@contextlib.contextmanager
-def _steps_shown(path, bar):
-    with strips.progress_shown(), steps.shown(path, bar):
-        yield
-
-
 def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None, progress=False):
-    """Stylise the bytes of a photo's file, which errors call `name`.
+    """Stylise the bytes of a photo's file; returns (bytes of the output, whether it is undamaged).
 
-    Returns the bytes of the result, and whether the photo was undamaged.
-
-    kind: one of `PHOTO_FORMATS`; by default the photo's own, or "png" where that is not written.
-    Raises `InputError` for what is no photo. The rest is as in `stylize_paths`.
+    name: the photo's name in errors. kind: one of `PHOTO_FORMATS`; by default the photo's own, or
+    "png" if that cannot be written. Raises `InputError` for other files. The other arguments are as
+    in `stylize_paths`.
     """
     options = (photo or PhotoOptions()).check()
     own = formats.kind_of(data[: formats.HEAD])
@@ -113,9 +106,9 @@ def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None,
     kind = kind or options.format or (own if own in kinds else "png")
     dataclasses.replace(options, format=kind).check()
     bar = tqdm(total=1, unit="photo", leave=False, disable=None if progress else True)
-    with bar, _steps_shown(name, bar) if progress else contextlib.nullcontext():
+    with bar, steps.shown(name, bar) if progress else contextlib.nullcontext():
         source, named = images.decode_photo(data, name), name if progress else None
-        rgb, alpha, chosen = _result(stylizer, source, options, compare, kind, named)
+        rgb, alpha, chosen = _output(stylizer, source, options, compare, kind, named)
         if progress and source.damage:
             jobs.show(name, f"damaged ({source.damage})")
         steps.step("writing")
@@ -123,10 +116,13 @@ def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None,
 
 
 def _photo(stylizer, job, options, compare, progress, written):
-    """Do a photo. Raises `InputError` for damage, after what could be read of it is written."""
-    photo, kind = _read(job.photo), formats.kind_of_suffix(job.result.suffix)
-    named = job.photo if progress else None
-    rgb, alpha, chosen = _result(stylizer, photo, options, compare, kind, named)
+    """Process a photo. Raises `InputError` for damage, after writing the readable part."""
+    try:
+        photo = images.read_photo(job.photo)
+    except OSError as error:  # must not end the run
+        raise InputError(f"{job.photo}: {error.strerror or error}") from error
+    kind, name = formats.kind_of_suffix(job.result.suffix), job.photo if progress else None
+    rgb, alpha, chosen = _output(stylizer, photo, options, compare, kind, name)
     steps.step("writing")
     images.write_photo(job.result, rgb, alpha, **chosen)
     written.append(job.result)
@@ -134,33 +130,32 @@ def _photo(stylizer, job, options, compare, progress, written):
         raise InputError(f"{job.photo}: damaged ({photo.damage}); {job.result} has what was read")
 
 
-def _result(stylizer, photo, options, compare, kind, name):
-    """RGB, alpha or None, and what else `write_photo` takes, for an output of that format.
+def _output(stylizer, photo, options, compare, kind, name):
+    """RGB, alpha or None, and the other arguments of `write_photo` for an output of that format.
 
-    Notes are printed under the `name`, unless it is None. JPEG gets photos with alpha on white.
+    Notes are printed with `name`, unless it is None. In JPEG transparent photos are on white.
     """
     kept, notes = metadata.fitting(
         images.Metadata() if options.strip_metadata else photo.metadata, kind
     )
     for note in (*photo.notes, *notes) if name is not None else ():
         jobs.show(name, note)
-    rgb, alpha = _stylized(stylizer, photo, compare, options.bits)
+    bits = options.bits
+    rgb = stylizer(photo.seen()) if bits == 8 else stylizer.stylized(photo.seen(), bits)
+    size = rgb.shape[:2]
+    alpha = None if photo.alpha is None else images.resize(photo.alpha, *size)
+    if compare:
+        rgb = images.side_by_side(images.as_kind(images.resize(photo.rgb, *size), rgb.dtype), rgb)
+        alpha = None if alpha is None else images.side_by_side(alpha, alpha)
     if kind == "jpeg" and alpha is not None:
         rgb, alpha = images.on_white(rgb, alpha), None
-    return (
-        rgb,
-        alpha,
-        {
-            "metadata": kept,
-            "profile": photo.metadata.profile if options.keep_profile else None,
-            "quality": options.quality,
-            "lossless": not photo.lossy,
-        },
-    )
+    profile = photo.metadata.profile if options.keep_profile else None
+    chosen = {"quality": options.quality, "lossless": not photo.lossy}
+    return rgb, alpha, {"metadata": kept, "profile": profile, **chosen}
 
 
 def _film(stylizer, job, options, compare, overwrite, progress, written):
-    """Do a film; returns the signal that stopped it, or None. Raises `InputError` for damage."""
+    """Process a video; returns the signal that stopped it. Raises `InputError` for damage."""
     container = job.result.suffix.lower().removeprefix(".").replace("m4v", "mp4")
     options = dataclasses.replace(options, container=container).check()
     report = film.run(
@@ -172,25 +167,6 @@ def _film(stylizer, job, options, compare, overwrite, progress, written):
         for line in (*report.notes, str(report)):
             tqdm.write(printable(f"{job.photo}: {line}"), file=sys.stderr)
     if report.problems:
-        what = "; ".join(report.problems)
-        raise InputError(f"{job.photo}: {what}; {job.result} has the {report.frames} frames read")
+        damage, count = "; ".join(report.problems), report.frames
+        raise InputError(f"{job.photo}: {damage}; {job.result} has the {count} frames read")
     return report.stopped
-
-
-def _read(path):
-    """`read_photo` with `InputError` for all failures, which do not end the run."""
-    try:
-        return images.read_photo(path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-
-
-def _stylized(stylizer, photo, compare, bits):
-    """RGB and alpha or None: the result with the photo's alpha, or both side by side."""
-    rgb = stylizer(photo.seen()) if bits == 8 else stylizer.stylized(photo.seen(), bits)
-    size = rgb.shape[:2]
-    alpha = None if photo.alpha is None else images.resize(photo.alpha, *size)
-    if compare:
-        rgb = images.side_by_side(images.as_kind(images.resize(photo.rgb, *size), rgb.dtype), rgb)
-        alpha = None if alpha is None else images.side_by_side(alpha, alpha)
-    return rgb, alpha

@@ -15,7 +15,7 @@ from fractions import Fraction
 import cv2
 from tqdm import tqdm
 
-from animegan_tf import images, storage
+from animegan_tf import storage
 from animegan_tf.errors import InputError
 from animegan_tf.signals import Signals
 from animegan_tf.stylize.frames import FrameStylizer
@@ -76,11 +76,11 @@ def run(camera, make, output_dir, options, compare=False, progress=False):
 
 
 def _opened(camera):
-    """OpenCV's capture of a camera's number or a stream's address."""
+    """OpenCV's capture of a camera's number or a stream's URL."""
     if isinstance(camera, int):
         return cv2.VideoCapture(camera)
     # In a thread, so that Ctrl-C works while a stream does not respond.
-    return next(iter(Feeder((cv2.VideoCapture(one) for one in [camera]), 1)))
+    return next(iter(Feeder(map(cv2.VideoCapture, [camera]), 1)))
 
 
 def has_display():
@@ -106,7 +106,7 @@ def loop(capture, stylizer, show, recording, *, compare=False, progress=False, s
         with bar:
             for rgb, at in newest:
                 if rgb is not None:
-                    result = stylized(stylizer, rgb, at - began, compare)
+                    result = stylizer(rgb, at - began, compare)
                     count += 1
                     bar.update()
                     if recording is not None:
@@ -124,15 +124,6 @@ def loop(capture, stylizer, show, recording, *, compare=False, progress=False, s
     return f"{count} frames, {rate:.3g} frames/s{where}"
 
 
-def stylized(stylizer, rgb, seconds, compare):
-    """The output for a frame of a `FrameStylizer`, uint8 RGB; `compare`: beside the frame."""
-    prepared = stylizer.prepare(rgb, seconds)
-    result = stylizer.finish(prepared, stylizer.answer([prepared])[0])
-    if not compare:
-        return result
-    return images.side_by_side(images.resize(prepared.photo, *result.shape[:2]), result)
-
-
 class _Newest:
     """Iterates over the newest frames of a capture as (RGB, time); older ones are dropped.
 
@@ -148,14 +139,14 @@ class _Newest:
     def _read(self):
         try:
             while not self._stopped:
-                there, frame = self._capture.read()
-                if not there:
+                success, frame = self._capture.read()
+                if not success:
                     break
                 with self._changed:
                     self._frame = frame, time.monotonic()
                     self._changed.notify()
         finally:
-            # In this thread: no other one may release it during a read.
+            # In this thread, since it must not be released during a read.
             self._capture.release()
             with self._changed:
                 self._ended = True
@@ -165,9 +156,9 @@ class _Newest:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._frame is not None or self._ended, _PATIENCE)
-                came, self._frame, ended = self._frame, None, self._ended
-            if came is not None:
-                yield cv2.cvtColor(came[0], cv2.COLOR_BGR2RGB), came[1]
+                newest, self._frame, ended = self._frame, None, self._ended
+            if newest is not None:
+                yield cv2.cvtColor(newest[0], cv2.COLOR_BGR2RGB), newest[1]
             elif ended:
                 return
             else:
@@ -227,7 +218,7 @@ class _Recording:
             self._writer.end_segment()
 
     def close(self):
-        """Complete the file, if there is one."""
+        """Complete the file, if it was started."""
         if self._writer is None:
             return
         self._write(self._last)

@@ -1,4 +1,4 @@
-"""`stylize_video`: what is asked for one film, checked before any work."""
+"""`stylize_video` and its checks before any work."""
 
 import contextlib
 import dataclasses
@@ -18,33 +18,33 @@ from animegan_tf.video.source import open_source
 def stylize_video(
     video, output, stylizer=None, *, compare=False, overwrite=False, progress=False, **options
 ):
-    """Stylise a film, GIF or animated WebP, with its sound; returns a `VideoReport`.
+    """Stylise a video, GIF or animated WebP, with its sound; returns a `VideoReport`.
 
     video: its file. It is never replaced.
-    output: the result's file; the suffix says the container (mp4, m4v, mov, mkv, webm, gif, webp).
-    stylizer: a `Stylizer`, by default one of the shipped style; or a function from uint8 RGB to
-        uint8 RGB.
-    compare: source and result side by side.
-    overwrite: replace a result that exists, and begin anew where an earlier run was interrupted.
+    output: the file of the output; its suffix sets the container (mp4, m4v, mov, mkv, webm, gif,
+        webp).
+    stylizer: a `Stylizer`, by default of the shipped style; or a function from uint8 RGB to uint8
+        RGB.
+    compare: write source and output side by side.
+    overwrite: replace an existing output, and start again if an earlier run was interrupted.
     progress: show a bar and notes on the standard error stream; or a function of the numbers of
         frames done and expected (None if unknown), which is called between batches by the thread
         that runs the network. An exception that it raises ends the run; `resume` continues it.
-    options: the fields of `stylize.options.VideoOptions`: codec, crf, start, end, stabilize, hdr,
-        deinterlace, bits, resume, engine; container, which the suffix says, only as the same.
+    options: the fields of `stylize.options.VideoOptions`; `container` must agree with the suffix.
 
-    SIGINT and SIGTERM (in the main thread) end it early with a playable result of what was done,
-    `stopped` in the report; the same call with `resume` goes on. After a kill there are
-    OUTPUT.partial.SUFFIX, also playable, and OUTPUT.partial.jsonl, from which `resume` goes on too.
+    SIGINT and SIGTERM (in the main thread) end it early with a playable output of the frames so
+    far, and `stopped` in the report; the same call with `resume` continues. After a kill, `resume`
+    continues from OUTPUT.partial.SUFFIX, which is playable too, and OUTPUT.partial.jsonl.
 
-    Raises `InputError` before any work for a mistake in the arguments and a source that is no film,
-    cannot be read, is encrypted or damaged altogether; `OSError` when the result cannot be written,
-    for instance on a full disk, when what was done is kept for `resume`.
+    Raises `InputError` before any work for invalid arguments and a source that is not a video,
+    cannot be read, is encrypted or completely damaged; `OSError` if the output cannot be written,
+    for instance on a full disk; the frames so far are then kept for `resume`.
     """
     output = pathlib.Path(output)
     suffix = output.suffix.lower().removeprefix(".")
     container = "mp4" if suffix == "m4v" else suffix
     if container not in (*CONTAINERS, *ANIMATIONS):
-        known = ", ".join(f".{one}" for one in (*CONTAINERS, *ANIMATIONS))
+        known = ", ".join(f".{name}" for name in (*CONTAINERS, *ANIMATIONS))
         raise InputError(f"output: expected a file with one of {known}, received {output}")
     unknown = set(options) - {field.name for field in dataclasses.fields(VideoOptions)}
     if unknown:
@@ -66,11 +66,11 @@ def stylize_video(
 def run(video, output, make, options, compare=False, overwrite=False, progress=False):
     """`stylize_video` with checked `VideoOptions`; `output` has a suffix of their container.
 
-    `make` gives the stylizer; it is called when everything else has been looked at.
+    make: a function that returns the stylizer; called after all checks.
     """
     output = pathlib.Path(output)
     if not os.path.exists(video):
-        raise InputError(f"video: expected a film, found nothing at {video}")
+        raise InputError(f"video: expected a video, found nothing at {video}")
     if output.exists() and os.path.samefile(video, output):
         raise InputError(f"output: {output} is the source, which is never replaced")
     with _alone(output):
@@ -79,24 +79,24 @@ def run(video, output, make, options, compare=False, overwrite=False, progress=F
 
 @contextlib.contextmanager
 def _alone(output):
-    """Keep other processes from making `output` meanwhile: their frames would mix.
+    """A context in which no other process writes `output`; raises `InputError` if one does.
 
-    Raises `InputError` where another does. Folders are made, and stay if something comes into them.
+    Missing folders are created, and removed if they stay empty.
     """
-    made = [folder for folder in output.parents if not folder.exists()]
+    created = [folder for folder in output.parents if not folder.exists()]
     output.parent.mkdir(parents=True, exist_ok=True)
     lock = partial_path(output, "lock")
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(storage.locked(lock))
         except BlockingIOError as error:
-            raise InputError(f"output: another process is making {output}") from error
+            raise InputError(f"output: another process is writing {output}") from error
         try:
             yield
         finally:
             lock.unlink(missing_ok=True)
             with contextlib.suppress(OSError):
-                for folder in made:
+                for folder in created:
                     folder.rmdir()
 
 
@@ -117,16 +117,16 @@ def _run_alone(video, output, make, options, compare, overwrite, progress):
 
 
 def _interrupted(output, options, overwrite):
-    """The `Journal` to go on from, or None; raises `InputError` for what must not be replaced."""
+    """The `Journal` to continue from, or None; `InputError` for an output that must be kept."""
     journal = Journal.load(record_path(output))
     if options.resume and journal is not None:
         return journal
     if overwrite:
         return None
     if unfinished(output):
-        state = "is not complete" if os.path.lexists(output) else "was begun and interrupted"
+        state = "is not complete" if os.path.lexists(output) else "was interrupted"
         raise InputError(
-            f"output: {output} {state}: --resume goes on with it, --overwrite begins anew"
+            f"output: {output} {state}: --resume continues it, --overwrite starts again"
         )
     if os.path.lexists(output):
         raise InputError(f"output: {output} exists; overwrite replaces it")

@@ -1,13 +1,10 @@
 """Processing of video frames: pre-processing, inference in batches, post-processing.
 
-Frames pass `prepare`, `answer` and `finish` in order; each of the three may run in a thread of its
+Frames pass `prepare`, `infer` and `finish` in order; each of the three may run in a thread of its
 own. The network is an `engines.base.FrameNetwork`.
 """
 
 import dataclasses
-from collections.abc import Iterator
-from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,32 +14,8 @@ from animegan_tf.stylize.engines.fastest import FastestNetwork
 from animegan_tf.stylize.flicker import decoded, encoded
 from animegan_tf.stylize.threads import Stopwatch
 
-if TYPE_CHECKING:
-    from animegan_tf.video.source import Facts, SourceFrame
-
 # Maximum number of pixels of a batch with several frames.
 _BATCH_PIXELS = 2**21
-
-
-class FrameSource(Protocol):
-    """The frames of a video, GIF or WebP, as `video.source.open_source` opens them.
-
-    Attributes:
-        facts: size, frame rate and duration.
-        exact_times: false once timestamps were missing or decreased. Setting it to False disables
-            seeking, so that times are those of reading from the beginning.
-        notes, problems: sentences about what is unusual and about damage; complete at the end.
-    """
-
-    facts: "Facts"
-    exact_times: bool
-    notes: tuple[str, ...]
-    problems: tuple[str, ...]
-
-    def frames(
-        self, start: Fraction | float = 0, end: Fraction | float | None = None
-    ) -> "Iterator[SourceFrame]":
-        """The frames with `start <= time < end`, in seconds, in order."""
 
 
 @dataclasses.dataclass
@@ -92,8 +65,8 @@ class FrameStylizer:
     """
 
     def __init__(self, stylizer, stabilize=True, engine="keras", frames=None):
-        """`stylizer`: a `Stylizer`, or a function from uint8 RGB to uint8 RGB. `engine`: one of
-        `animegan_tf.stylize.options.ENGINES`. `frames`: their number, None for endless.
+        """stylizer: a `Stylizer`, or a function from uint8 RGB to uint8 RGB. engine: one of
+        `animegan_tf.stylize.options.ENGINES`. frames: their number, None for endless.
         """
         self._stylizer = stylizer
         self.batches = hasattr(stylizer, "prepare")
@@ -121,7 +94,7 @@ class FrameStylizer:
             return StableNetwork(own.model)
 
         def make_litert(height, width):
-            from animegan_tf.stylize.stable_convert import stable_litert
+            from animegan_tf.stylize.stable import stable_litert
 
             return stable_litert(own.model, height, width)
 
@@ -166,32 +139,41 @@ class FrameStylizer:
         drawn = self._stylizer.shrink(held)
         return Prepared(photo, held, drawn, self._stylizer.prepare(drawn), rate, state)
 
-    def answer(self, prepared):
+    def infer(self, prepared):
         """The outputs (1, H, W, 3) for a list of `Prepared`, or those of a plain function.
 
         Only the last frame may have a state.
         """
         if not self.batches:
             with self.watch:
-                return [self._stylizer(one.photo) for one in prepared]
-        batch = np.concatenate([one.batch for one in prepared])
-        answers = self._network(batch, [one.rate for one in prepared])
+                return [self._stylizer(frame.photo) for frame in prepared]
+        batch = np.concatenate([frame.batch for frame in prepared])
+        outputs = self._network(batch, [frame.rate for frame in prepared])
         last = prepared[-1]
         if last.state is not None and self.stabilize:
             memory = self._network.memory
             last.state["memory"] = {name: encoded(value) for name, value in memory.items()}
-        return [answers[index : index + 1] for index in range(len(prepared))]
+        return [outputs[index : index + 1] for index in range(len(prepared))]
 
-    def finish(self, prepared, answer):
-        """Post-process an output to uint8 RGB."""
-        if not self.batches:
-            return answer
-        result = self._stylizer.finish(answer, prepared.drawn)
+    def finish(self, prepared, output, compare=False):
+        """Post-process an output to uint8 RGB; `compare`: beside the frame."""
+        result = self._finished(prepared, output) if self.batches else output
+        if not compare:
+            return result
+        return images.side_by_side(images.resize(prepared.photo, *result.shape[:2]), result)
+
+    def _finished(self, prepared, output):
+        result = self._stylizer.finish(output, prepared.drawn)
         if self._stylizer.match_brightness:
             result = self._match(result, prepared)
         if prepared.state is not None:
             prepared.state["brightness"] = self._brightness.logarithm
         return self._stylizer.delivery.finish(prepared.held, prepared.drawn, result)
+
+    def __call__(self, rgb, time, compare=False):
+        """All three steps for one frame."""
+        prepared = self.prepare(rgb, time)
+        return self.finish(prepared, self.infer([prepared])[0], compare)
 
     def _match(self, result, prepared):
         scale = images.brightness_scale(result, prepared.photo)
@@ -200,7 +182,7 @@ class FrameStylizer:
         return result if scale is None else images.scale_levels(result, scale)
 
     def warm_up(self, rgb, time):
-        """Process a frame before the first one to stylise, to restore what the state lacks."""
+        """Process an earlier frame, to restore parts that are not in the state."""
         if self.stabilize:
             photo = self.limited(rgb)
             self._still.hold(photo, self._shots.rate(photo, time))

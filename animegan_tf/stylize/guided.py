@@ -3,52 +3,29 @@
 A network draws lines of the same width in pixels at any size; in large photos they are hardly
 visible, at many times the cost. `Delivery` processes photos at a working size; outputs are then
 upsampled with the photo as the guide, so that edges stay sharp. Images are RGB (H, W, 3), uint8 or
-uint16; functions return the type of the network's result.
+uint16; functions return the type of the network's output.
 
 Source: He and Sun, Fast Guided Filter, 2015, with a colour guide and the residual of the working
 size added.
 """
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.stylize.options import DRAW_SIDE
-from animegan_tf.validation import check_number, check_whole
+from animegan_tf.stylize.options import DrawOptions
 
 # Hint for errors about images that are too large.
 LIMITS = "a smaller draw_side or max_side limits the size"
-# The training size of the networks; outputs of smaller images are blotchy.
-_LEAST_DRAW_SIDE = 256
 # Radius of the filter windows, and the regularisation (variance of values in [0, 1]).
 _RADIUS, _EPSILON = 3, 4e-4
 # Size of the bands in which large images are processed, at some 100 bytes per pixel.
 _BAND_PIXELS = 2**16
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """The working size of photos, and how outputs are mixed with them.
-
-    draw_side: a photo with a larger short side is processed at this short side, and the output is
-        upsampled to the photo's size, see `enlarge`. 0: process photos at their own size.
-    strength: weight of the output, 0 to 1; the rest is the photo.
-    keep_color: give the output the photo's colours, see `keep_chroma`.
-    """
-
-    draw_side: int = DRAW_SIDE
-    strength: float = 1.0
-    keep_color: bool = False
-
-    def check(self):
-        """Raise `InputError` for what cannot be; returns itself."""
-        side = _LEAST_DRAW_SIDE if self.draw_side == 0 else self.draw_side
-        check_whole("draw_side", side, _LEAST_DRAW_SIDE, kind="0 or a whole number")
-        check_number("strength", self.strength, 0, 1)
-        return self
+class Delivery(DrawOptions):
+    """The working size of photos, and how outputs are mixed with them."""
 
     def shrink(self, photo, within=None):
         """The photo at its working size.
@@ -92,7 +69,7 @@ def enlarge(photo: np.ndarray, small_photo: np.ndarray, small_result: np.ndarray
     sides = zip(small_photo.shape[:2], photo.shape[:2], strict=True)
     if small_photo.shape != small_result.shape or any(small > large for small, large in sides):
         raise InputError(
-            "enlarge: expected a small photo and its result of one size, no larger than the photo "
+            "enlarge: expected a small photo and its output of one size, no larger than the photo "
             f"{photo.shape}, received {small_photo.shape} and {small_result.shape}"
         )
     guide, target = _planes(small_photo), _planes(small_result)
@@ -103,12 +80,12 @@ def enlarge(photo: np.ndarray, small_photo: np.ndarray, small_result: np.ndarray
     result = np.empty(photo.shape, small_result.dtype)
     for rows in _bands(photo):
         colours, function = _planes(photo[rows]), functions[rows]
-        made = function[9:] + lost[rows]
+        planes = function[9:] + lost[rows]
         for channel in range(3):
             for colour in range(3):
                 slope = function[3 * channel + colour]
-                cv2.accumulateProduct(colours[colour], slope, made[channel])
-        result[rows] = _picture(made, result.dtype)
+                cv2.accumulateProduct(colours[colour], slope, planes[channel])
+        result[rows] = _levels(planes, result.dtype)
     return result
 
 
@@ -124,16 +101,16 @@ def keep_chroma(photo: np.ndarray, result: np.ndarray) -> np.ndarray:
 
     Both (H, W, 3) sRGB. Colours outside sRGB are clipped.
     """
-    made = np.empty_like(result)
+    output = np.empty_like(result)
     for rows in _bands(result):
         light, colour = (
-            cv2.cvtColor(one[rows].astype(np.float32) / images.white_of(one), cv2.COLOR_RGB2Lab)
-            for one in (result, photo)
+            cv2.cvtColor(image[rows].astype(np.float32) / images.white_of(image), cv2.COLOR_RGB2Lab)
+            for image in (result, photo)
         )
         colour[..., 0] = light[..., 0]
         rgb = cv2.cvtColor(colour, cv2.COLOR_Lab2RGB)
-        made[rows] = np.rint(np.clip(rgb, 0, 1) * images.white_of(made))
-    return made
+        output[rows] = np.rint(np.clip(rgb, 0, 1) * images.white_of(output))
+    return output
 
 
 def _bands(image):
@@ -148,8 +125,8 @@ def _planes(image):
     return np.stack(cv2.split(image)).astype(np.float32) / np.float32(images.white_of(image))
 
 
-def _picture(planes, kind):
-    """The inverse, clipped, as levels of that type."""
+def _levels(planes, kind):
+    """The inverse of `_planes`, clipped, as levels of that type."""
     if kind == np.uint8:
         return cv2.merge([cv2.convertScaleAbs(cv2.max(plane, 0), alpha=255) for plane in planes])
     return np.rint(np.clip(cv2.merge(list(planes)), 0, 1) * np.iinfo(kind).max).astype(kind)
@@ -167,7 +144,7 @@ def _linear_functions(guide, target):
     cofactors = [yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy]
     determinant = xx * cofactors[0] + xy * cofactors[1] + xz * cofactors[2]
     cofactors += [xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy]
-    inverse = dict(zip(pairs, (one / determinant for one in cofactors), strict=True))
+    inverse = dict(zip(pairs, (value / determinant for value in cofactors), strict=True))
     slopes = np.empty((3, *guide.shape), np.float32)
     for channel in range(3):
         shared = [_mean(guide[i] * target[channel]) - means[i] * wanted[channel] for i in range(3)]

@@ -1,6 +1,7 @@
 """Plans which photos and videos to process, and the paths of their outputs. No TensorFlow."""
 
 import dataclasses
+import functools
 import glob
 import itertools
 import os
@@ -21,17 +22,17 @@ from animegan_tf.stylize.options import result_suffix as film_suffix
 from animegan_tf.video.codecs import is_video
 from animegan_tf.video.timecode import VIDEO_SUFFIXES
 
-# How many of the names that are passed over are shown.
+# Maximum number of skipped files that are named.
 _SHOWN = 5
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """The result of a run: outputs written, existing outputs that were kept, failures.
+    """The outputs that were written, existing outputs that were kept, and failures of a run.
 
-    `failed` holds pairs of a path and the reason. What was damaged is in `written` too, with what
-    could be read of it; `stopped` is the signal that ended a film early, or None. `notes` are
-    sentences about what was passed over.
+    `failed` holds pairs of a path and the reason; the readable part of a damaged input is in
+    `written` too. `stopped` is the signal that ended a video early, or None. `notes` are sentences
+    about skipped files.
     """
 
     written: tuple[Path, ...] = ()
@@ -52,7 +53,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A list of `Job`; results that exist and stay; `failed` and `notes` as in `Report`."""
+    """A list of `Job`; existing outputs that are kept; `failed` and `notes` as in `Report`."""
 
     todo: list
     skipped: tuple
@@ -63,26 +64,25 @@ class Plan:
 def plan(
     inputs, output, *, compare=False, overwrite=False, recursive=False, video=None, photo=None
 ):
-    """What there is to do: a `Plan`.
+    """The `Plan` for the arguments of `animegan_tf.stylize_paths`.
 
-    The arguments are those of `animegan_tf.stylize_paths`, but that without `video` folders are
-    looked through for photos alone. Raises `InputError` for missing inputs, folders without photos,
-    and results that would replace one of the photos.
+    Without `video`, folders are searched for photos only. Raises `InputError` for missing inputs,
+    folders without photos, and outputs that would replace one of the photos.
     """
-    inputs, options = _given(inputs), photo or PhotoOptions()
+    inputs, options = _expanded(inputs), photo or PhotoOptions()
     if not str(output or ""):
-        raise InputError("output: expected a folder for the results, received nothing")
+        raise InputError("output: expected a folder for the outputs, received nothing")
     found = _Found(output, recursive, video is not None)
-    for given in inputs:
-        found.look_at(given)
+    for path in inputs:
+        found.add(path)
     photos = list(found.photos.values())
     output = Path(output)
     if _names_a_file(inputs, output, options):
         ((path, _),) = photos
         jobs = [Job(path, output, _is_film(path, video))]
         if jobs[0].film == (output.suffix.lower() in formats.RESULT_SUFFIXES):
-            what = "a film's" if jobs[0].film else "a photo's"
-            raise InputError(f"output: expected {what} suffix for {path}, received {output}")
+            kind = "a video's" if jobs[0].film else "a photo's"
+            raise InputError(f"output: expected {kind} suffix for {path}, received {output}")
     else:
         jobs = _jobs(photos, output, compare, video, options)
     _refuse_replacing_photos(jobs)
@@ -93,13 +93,10 @@ def plan(
 
 
 def _to_do(job):
-    # What a power cut left empty is no result.
-    there = os.path.lexists(job.result) and not _is_empty(job.result)
-    return not there or (job.film and unfinished(job.result))
-
-
-def _is_empty(path):
-    return path.is_file() and not path.stat().st_size
+    # A power cut may leave an empty file.
+    empty = job.result.is_file() and not job.result.stat().st_size
+    exists = os.path.lexists(job.result) and not empty
+    return not exists or (job.film and unfinished(job.result))
 
 
 def show_failure(photo, reason):
@@ -108,100 +105,99 @@ def show_failure(photo, reason):
 
 
 def show(photo, text, before=""):
-    """Print something about a photo on the standard error stream, above a progress bar."""
+    """Print a line about a photo on the standard error stream, above a progress bar."""
     named = text if str(photo) in text else f"{photo}: {text}"
     # One line for each photo, whatever its name.
     tqdm.write(before + printable(named).replace("\n", "\\n"), file=sys.stderr)
 
 
-def _given(inputs):
-    """The paths that are meant, with wildcards that no shell has expanded."""
+def _expanded(inputs):
+    """The inputs as paths, with wildcards that no shell has expanded."""
     if isinstance(inputs, (str, os.PathLike)):
         inputs = [inputs]
     if not inputs:
         raise InputError("photos: expected at least one photo or folder, received none")
     paths = []
-    for given in map(os.fspath, inputs):
-        if not given:
+    for path in map(os.fspath, inputs):
+        if not path:
             raise InputError("photos: expected a photo or folder, received an empty name")
-        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", given):
-            raise InputError(f"photos: expected files, received {given}; nothing is fetched")
-        if not os.path.lexists(given):
-            given = os.path.expanduser(given)
-        matching = [] if os.path.lexists(given) else sorted(glob.glob(given))
-        paths += map(Path, matching or [given])
+        if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", path):
+            raise InputError(f"photos: expected files, received {path}; nothing is downloaded")
+        if not os.path.lexists(path):
+            path = os.path.expanduser(path)
+        matching = [] if os.path.lexists(path) else sorted(glob.glob(path))
+        paths += map(Path, matching or [path])
     return paths
 
 
 def _names_a_file(inputs, output, options):
-    """Whether `output` is the result's own name, not a folder; raises `InputError` for mistakes."""
+    """Whether `output` is a file's name, not a folder; raises `InputError` for mistakes."""
     if output.is_dir():
         return False
-    suffix, one = output.suffix.lower(), len(inputs) == 1 and not inputs[0].is_dir()
+    suffix, single = output.suffix.lower(), len(inputs) == 1 and not inputs[0].is_dir()
     is_result = suffix in formats.RESULT_SUFFIXES or suffix in VIDEO_SUFFIXES
-    if os.path.lexists(output) and not (one and is_result):
-        raise InputError(f"output: expected a folder for the results, {output} is a file")
+    if os.path.lexists(output) and not (single and is_result):
+        raise InputError(f"output: expected a folder for the outputs, {output} is a file")
     if not is_result:
         return False
-    if not one:
+    if not single:
         raise InputError(
-            f"output: expected a folder for the results of more than one photo, received {output}"
+            f"output: expected a folder for the outputs of more than one photo, received {output}"
         )
     kind = formats.kind_of_suffix(suffix)
     if options.format is not None and kind != options.format:
-        raise InputError(f"format: expected the one of {output}, received {options.format}")
+        raise InputError(f"format: expected that of {output}, received {options.format}")
     if kind is not None:
         dataclasses.replace(options, format=kind).check()
     return True
 
 
 class _Found:
-    """Photos and films that paths stand for.
+    """The photos and videos found at the inputs.
 
     Attributes:
-        photos: pairs of a path and the path below the given folder, each file once.
-        failed: pairs of a path that should be one, and why it cannot be read.
+        photos: pairs of a path and the path relative to its input folder, by real path.
+        failed: pairs of a path that cannot be read, and the reason.
     """
 
     def __init__(self, output, recursive, films):
         self._output, self._recursive = os.path.realpath(output), recursive
         self._suffixes = {*formats.PHOTO_SUFFIXES, *(VIDEO_SUFFIXES if films else ())}
         self._films = films
-        self.photos, self.failed, self._passed_over = {}, [], {}
+        self.photos, self.failed, self._skipped = {}, [], {}
 
-    def look_at(self, given):
-        """Add the photo, or those in the folder, at `given`. Raises `InputError` for nothing."""
-        if given.is_dir():
-            if not self._folder(given):
-                below = "" if self._recursive else "; recursive looks into folders below it"
-                where = "it or below it" if self._recursive else "it"
+    def add(self, path):
+        """Add the photo, or the photos in the folder, at `path`; `InputError` if there is none."""
+        if path.is_dir():
+            if not self._folder(path):
+                below = "" if self._recursive else "; recursive includes its subfolders"
+                where = "it or its subfolders" if self._recursive else "it"
                 more = "".join(f"; {note}" for note in self.notes())
                 raise InputError(
-                    f"photos: expected photos in {given}, found none in {where}{below}{more}"
+                    f"photos: expected photos in {path}, found none in {where}{below}{more}"
                 )
-        elif given.exists():
-            self._add(given, given.parent)
+        elif path.exists():
+            self._add(path, path.parent)
         else:
-            raise InputError(f"photos: expected a photo or folder, found nothing at {given}")
+            raise InputError(f"photos: expected a photo or folder, found nothing at {path}")
 
     def _add(self, path, base):
         first, _ = self.photos.setdefault(os.path.realpath(path), (path, path.relative_to(base)))
         if os.path.abspath(first) != os.path.abspath(path):
-            self._passed_over.setdefault("other names of files", []).append(path)
+            self._skipped.setdefault("other names of the same files", []).append(path)
 
     def _folder(self, top):
-        """Add the photos in a folder, sorted; returns how many there are, with those that failed.
+        """Add the photos in a folder, sorted; returns their number, including failures.
 
-        Hidden files are left out, and an output folder below: results of an earlier run.
+        Hidden files and the output folder, with outputs of an earlier run, are left out.
         """
-        count = 0
-        failed = []
+        count, failed = 0, []
         for parent, folders, files in os.walk(top, onerror=failed.append):
             below = [Path(parent, name) for name in sorted(folders) if not name.startswith(".")]
             inner = [path for path in below if os.path.realpath(path) != self._output]
             if self._recursive:
                 for path in filter(os.path.islink, inner):
-                    self._passed_over.setdefault("links to folders", []).append(path)
+                    self._skipped.setdefault("links to folders", []).append(path)
             folders[:] = [path.name for path in inner if self._recursive]
             for name in sorted(files):
                 if not name.startswith("."):
@@ -210,7 +206,7 @@ class _Found:
         return count + len(failed)
 
     def _file(self, path, top):
-        """Add a file of a folder if it is a photo or film; 1 if it is or should be one, or 0."""
+        """Add a file of a folder if it is a photo or video; 1 if it is or should be one, else 0."""
         suffix = path.suffix.lower()
         try:
             mode = os.stat(path).st_mode
@@ -220,23 +216,23 @@ class _Found:
                 return 1
             mode = 0
         if suffix in formats.RAW_SUFFIXES:
-            what = "raw photos, to be developed first"
+            kind = "raw photos, to be developed first"
         elif not stat.S_ISREG(mode):
-            what = "no files"
+            kind = "not regular files"
         elif suffix in self._suffixes or formats.kind_of(formats.head_of(path)):
             self._add(path, top)
             return 1
         else:
-            what = "no photos" + " or films" * self._films
-        self._passed_over.setdefault(what, []).append(path)
+            kind = "not photos" + " or videos" * self._films
+        self._skipped.setdefault(kind, []).append(path)
         return 0
 
     def notes(self):
-        """A sentence for each kind of what was passed over."""
+        """A sentence for each kind of skipped files."""
         return tuple(
-            f"passed over, {what}: {', '.join(str(path) for path in paths[:_SHOWN])}"
+            f"skipped, {kind}: {', '.join(str(path) for path in paths[:_SHOWN])}"
             + (f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else "")
-            for what, paths in self._passed_over.items()
+            for kind, paths in self._skipped.items()
         )
 
 
@@ -245,7 +241,7 @@ def _is_film(path, video):
 
 
 def _jobs(photos, output_dir, compare, video, options):
-    """A `Job` for each photo or film, no two with the same result."""
+    """A `Job` for each photo or video, each with another output."""
     moving = {path: _is_film(path, video) for path, _ in photos}
     kinds = formats.DEEP if options.bits == 16 else tuple(formats.WRITTEN)
     suffixes = {
@@ -254,42 +250,38 @@ def _jobs(photos, output_dir, compare, video, options):
         else formats.result_suffix(path, options.format, kinds)
         for path, _ in photos
     }
-    names = {path: _Names(relative, suffixes[path], compare) for path, relative in photos}
+    names = {
+        path: functools.partial(_names, relative, suffixes[path], compare)
+        for path, relative in photos
+    }
     results = _earlier_names([path for path, _ in photos if not moving[path]], names, output_dir)
     taken = {str(name).casefold() for name in results.values()}
-    # Photos that keep their suffix choose first: a.png gives a.png whatever a.gif is beside it.
+    # Photos that keep their suffix come first: a.png becomes a.png even if there is an a.gif.
     for path, _ in sorted(photos, key=lambda pair: suffixes[pair[0]] != pair[0].suffix):
         if path not in results:
-            # Some file systems take A.jpg and a.jpg for one.
-            free = (name for name in names[path] if str(name).casefold() not in taken)
+            # On some file systems A.jpg and a.jpg are the same file.
+            free = (name for name in names[path]() if str(name).casefold() not in taken)
             results[path] = next(free)
             taken.add(str(results[path]).casefold())
     return [Job(path, output_dir / results[path], moving[path]) for path, _ in photos]
 
 
-@dataclasses.dataclass(frozen=True)
-class _Names:
-    """The names that a photo's result may have, below the output folder: a.png, a-2.png, …"""
-
-    relative: Path
-    suffix: str
-    compare: bool
-
-    def __iter__(self):
-        stem = self.relative.stem + ("_compare" if self.compare else "")
-        yield self.relative.with_name(stem + self.suffix)
-        for count in itertools.count(2):
-            yield self.relative.with_name(f"{stem}-{count}{self.suffix}")
+def _names(relative, suffix, compare):
+    """The names that an output may have, relative to the output folder: a.png, a-2.png, ..."""
+    stem = relative.stem + ("_compare" if compare else "")
+    yield relative.with_name(stem + suffix)
+    for count in itertools.count(2):
+        yield relative.with_name(f"{stem}-{count}{suffix}")
 
 
 def _earlier_names(photos, names, output_dir):
-    """The names that results of photos which would have the same one have already, by photo."""
+    """The names of existing outputs, by photo, among photos that lead to the same name."""
     groups, found = {}, {}
     for path in photos:
-        groups.setdefault(str(next(iter(names[path]))).casefold(), []).append(path)
+        groups.setdefault(str(next(names[path]())).casefold(), []).append(path)
     for group in groups.values():
         existing = itertools.takewhile(
-            lambda name: os.path.lexists(output_dir / name), names[group[0]]
+            lambda name: os.path.lexists(output_dir / name), names[group[0]]()
         )
         if len(group) > 1 and (existing := list(existing)):
             digests = {images.digest_of(path): path for path in group}
@@ -301,7 +293,7 @@ def _earlier_names(photos, names, output_dir):
 
 
 def _refuse_replacing_photos(jobs):
-    """Compare the files themselves: the same one may be reached by links and other names."""
+    """Compare the files themselves; links and other names may lead to the same file."""
     photos = {_identity(job.photo) for job in jobs} - {None}
     for job in jobs:
         if _identity(job.result) in photos:
@@ -314,6 +306,6 @@ def _refuse_replacing_photos(jobs):
 def _identity(path):
     try:
         status = os.stat(path)
-    except OSError:  # nothing there, or a name too long
+    except OSError:  # no file, or a name that is too long
         return None
     return status.st_dev, status.st_ino

@@ -8,8 +8,7 @@ from animegan_tf import storage
 
 _VERSION = 1
 
-
-# What a file raises that is no record, or damaged.
+# Raised by other and by damaged files.
 _NOT_OURS = (
     *(ValueError, IndexError, KeyError, TypeError, AttributeError, RecursionError),
     ZeroDivisionError,
@@ -77,19 +76,21 @@ class Journal:
                 segment = json.loads(line)
                 if not _is_segment(segment):
                     break
-            except _NOT_OURS:  # the kill came while it was written
+            except _NOT_OURS:  # cut short by a kill
                 break
             journal.segments.append(segment)
         return journal
 
     def _is_sound(self):
-        """Whether the job is one, and the film this result or what it is made in: it is removed."""
+        """Whether the header is valid; `film` must be the output or a partial file, as it may be
+        removed.
+        """
         output = self.path.name.removesuffix(".partial.jsonl")
         number, _, suffix = self.film.removeprefix(f"{output}.partial").rpartition(".")
-        in_the_making = self.film.startswith(f"{output}.partial") and number in ("", "-2")
-        if not (self.film == output or (in_the_making and suffix.isalnum())):
+        is_partial = self.film.startswith(f"{output}.partial") and number in ("", "-2")
+        if not (self.film == output or (is_partial and suffix.isalnum())):
             return False
-        # Others are compared with this run's.
+        # The other values are compared with those of this run.
         size, base = self.job.get("size", [1, 1]), self.job.get("base", "0")
         fractions.Fraction(base)
         return isinstance(base, str) and len(size) == 2 and all(type(n) is int for n in size)
@@ -104,7 +105,7 @@ class Journal:
         header = {
             "version": _VERSION, "job": self.job, "film": self.film, "stopped": self.stopped,
         }  # fmt: skip
-        lines = [json.dumps(one) for one in (header, *self.segments)]
+        lines = [json.dumps(line) for line in (header, *self.segments)]
         storage.write_text(self.path, "\n".join(lines) + "\n")
 
     def add(self, segment):

@@ -1,4 +1,4 @@
-"""A film in the making: decoded, answered, written, kept when it is interrupted."""
+"""One run of a video: decoding, inference, encoding; continued after an interruption."""
 
 import contextlib
 import dataclasses
@@ -10,7 +10,7 @@ from fractions import Fraction
 import av
 from tqdm import tqdm
 
-from animegan_tf import images, storage
+from animegan_tf import storage
 from animegan_tf.errors import InputError
 from animegan_tf.signals import Signals
 from animegan_tf.stylize.journal import Journal, partial_path, record_path
@@ -21,30 +21,29 @@ from animegan_tf.video.encoder import Spec
 from animegan_tf.video.faststart import put_index_first
 from animegan_tf.video.tracks import DISK_ERRORS, Copies
 
-# A kill loses at most the frames since the last multiple of this.
+# Frames of a segment; a kill loses at most the last incomplete segment.
 SEGMENT = 96
-# Frames between the threads: at most so many, and of large ones so many pixels.
+# Maximum number of frames between threads, and of their pixels.
 _DEPTH, _DEPTH_PIXELS = 4, 2**23
-# Seconds before the place to go on at that are looked at again.
+# Seconds before the position to continue at that are decoded again.
 _WARM_UP = 2
 _BAR = "{desc}: {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}, {rate_noinv_fmt}]"
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoReport:
-    """What became of a film.
+    """The outcome of stylising a video.
 
     Attributes:
-        path: the result; None if there is none, since no frame could be done.
-        frames: how many are in it.
-        new_frames: how many of them this run made.
-        seconds: that this took, from the first frame to the complete file.
-        network_seconds: of these, how many the network worked on frames, choosing an engine
-            left out.
-        batch: how many frames the network was given at once.
-        notes: what is not as one might expect, a sentence each.
-        problems: what was wrong with the source, a sentence each; the frames before are there.
-        stopped: the signal that ended it early, or None.
+        path: the output; None if it was stopped before the first frame.
+        frames: the number of its frames.
+        new_frames: those of this run.
+        seconds: the time for these, from the first frame to the complete file.
+        network_seconds: of this, the time of inference, without the choice of an engine.
+        batch: the batch size.
+        notes: sentences about what is unusual.
+        problems: sentences about damage of the source; the output has the frames before it.
+        stopped: the signal that ended the run early, or None.
     """
 
     path: pathlib.Path | None
@@ -61,20 +60,20 @@ class VideoReport:
         if not self.new_frames:
             return f"{self.frames} frames"
         rate = self.new_frames / self.seconds
-        alone = self.new_frames / self.network_seconds if self.network_seconds else rate
+        network = self.new_frames / self.network_seconds if self.network_seconds else rate
         return (
-            f"{self.frames} frames, {rate:.3g} frames/s, {min(1, rate / alone):.0%} of the "
-            f"network's own {alone:.3g} ({self.batch} at once)"
+            f"{self.frames} frames, {rate:.3g} frames/s, {min(1, rate / network):.0%} of the "
+            f"network's own {network:.3g} ({self.batch} at once)"
         )
 
 
 class Making:
-    """One run for one film; `run` does it."""
+    """One run for one video."""
 
     def __init__(self, source, output, stylizer, options, compare, old=None):
-        """`old`: the `Journal` of an interrupted run to go on from.
+        """`old`: the `Journal` of an interrupted run to continue from.
 
-        Raises `InputError` when that run was for another result.
+        Raises `InputError` if that run had other options.
         """
         self._source, self._facts, self._output = source, source.facts, pathlib.Path(output)
         self._stylizer, self._options, self._compare = stylizer, options, compare
@@ -91,7 +90,7 @@ class Making:
             self._done = old.whole(writer.count_packets(old.film_path))
 
     def _job(self):
-        """What has to be the same for a run to go on with another's segments."""
+        """The source and options, which must be the same to continue a run."""
         path = self._facts.path
         status = path.stat()
         return {
@@ -111,14 +110,14 @@ class Making:
         for name, value in self._job().items():
             if old.job.get(name) != value:
                 raise InputError(
-                    f"resume: expected what {old.path} was begun with, received another {name}: "
-                    f"{value} instead of {old.job.get(name)}; --overwrite begins anew"
+                    f"resume: expected the {name} that {old.path} was started with, "
+                    f"{old.job.get(name)}, received {value}; --overwrite starts again"
                 )
 
     def run(self, progress=False):
-        """Make the film; returns a `VideoReport`. progress: as in `film.stylize_video`."""
+        """Write the output; returns a `VideoReport`. progress: as in `film.stylize_video`."""
         self._output.parent.mkdir(parents=True, exist_ok=True)
-        done = sum(len(one["frames"]) for one in self._done)
+        done = self._frames_done()
         total = self._facts.expected_frames(self._start, self._end)
         bar = tqdm(
             desc=self._facts.path.name, total=max(total, done) if total else None, initial=done,
@@ -134,14 +133,14 @@ class Making:
                 self._give_up()
                 if not isinstance(error, (OSError, av.error.FFmpegError)):
                     raise
-                # On a full disk the next film cannot be written either.
+                # On a full disk the next video cannot be written either.
                 disk = isinstance(error, OSError) and error.errno in (None, *DISK_ERRORS)
                 raise (OSError if disk else InputError)(self._what_is_kept(error)) from error
 
-    # --- the way of a frame ---
+    # --- frames ---
 
     def _through(self, bar, signals, between):
-        """Do all frames, in three threads; returns how many were answered at once.
+        """Process all frames, in three threads; returns the batch size.
 
         `between` is called after each batch with the number of frames so far.
         """
@@ -155,21 +154,21 @@ class Making:
                 sizes = sizes or BatchSize(self._stylizer.largest_batch(prepared))
                 group.append((frame, prepared))
                 if len(group) >= sizes.now() or prepared.state is not None or signals.received:
-                    self._answer(group, sizes, drain)
+                    self._infer(group, sizes, drain)
                     count, group = count + len(group), []
                     between(count)
                 if signals.received:
                     break
             if group:
-                self._answer(group, sizes, drain)
+                self._infer(group, sizes, drain)
         finally:
             feeder.stop()
             drain.finish()
         return (sizes.best or sizes.now()) if sizes else 1
 
     def _prepared(self):
-        """Yield (frame, `Prepared`) for what is still to be done. The feeder's thread."""
-        index = sum(len(one["frames"]) for one in self._done)
+        """Yield (frame, `Prepared`) for the remaining frames. Runs in the feeder's thread."""
+        index = self._frames_done()
         start, until = self._start, None
         if index:
             until = self._resume_at()
@@ -187,13 +186,17 @@ class Making:
                 last = index % SEGMENT == 0
                 yield frame, self._stylizer.prepare(frame.rgb, frame.time, keep_state=last)
 
-    def _answer(self, group, sizes, drain):
-        """Give frames to the network, fewer at once if they do not fit into memory."""
+    def _frames_done(self):
+        """The number of frames of earlier runs."""
+        return sum(len(segment["frames"]) for segment in self._done)
+
+    def _infer(self, group, sizes, drain):
+        """Run the network on frames, in smaller batches if they do not fit into memory."""
         watch = self._stylizer.watch
         while group:
             part = group[: sizes.now()]
             try:
-                answers = self._stylizer.answer([prepared for _, prepared in part])
+                outputs = self._stylizer.infer([prepared for _, prepared in part])
             except MemoryError:
                 if len(part) == 1:
                     raise
@@ -202,17 +205,15 @@ class Making:
             sizes.took(len(part), watch.last)
             # What runs the network may be another from now on.
             sizes.limit(self._stylizer.largest_batch(part[0][1]))
-            for (frame, prepared), answer in zip(part, answers, strict=True):
-                drain.put((frame, prepared, answer))
+            for (frame, prepared), output in zip(part, outputs, strict=True):
+                drain.put((frame, prepared, output))
             group = group[len(part) :]
-            if self._clock is None:  # the first also sets the network up: not counted
+            if self._clock is None:  # the first batch includes setup and is not counted
                 self._clock, self._uncounted, watch.seconds = time.perf_counter(), len(part), 0.0
 
-    def _write(self, frame, prepared, answer, bar):
-        """Finish a frame and encode it. The drain's thread."""
-        rgb = self._stylizer.finish(prepared, answer)
-        if self._compare:
-            rgb = images.side_by_side(images.resize(prepared.photo, *rgb.shape[:2]), rgb)
+    def _write(self, frame, prepared, output, bar):
+        """Post-process and encode a frame. Runs in the drain's thread."""
+        rgb = self._stylizer.finish(prepared, output, self._compare)
         if self._writer is None:
             self._begin(rgb.shape[:2], self._zero(frame))
         pts = round((self._facts.origin + frame.time - self._base) / self._facts.tick)
@@ -226,18 +227,18 @@ class Making:
     # --- the file ---
 
     def _zero(self, frame):
-        """The source's time stamp that becomes 0, when this is the first frame."""
+        """The source's timestamp that becomes 0, if this is the first frame."""
         return self._facts.origin + frame.time if self._start else self._facts.begin
 
     def _resume_at(self):
-        """The time of the first frame that is not done yet."""
+        """A time just before the first frame that remains."""
         pts, duration = self._done[-1]["frames"][-1]
         base = Fraction(self._old.job["base"])
         half = Fraction(1, 2)
         return (pts + duration - half) * self._facts.tick + base - self._facts.origin
 
     def _begin(self, size, base):
-        """Open the output for pictures of a size."""
+        """Open the output for frames of a size (height, width)."""
         facts = self._facts
         if self._done:
             base = Fraction(self._old.job["base"])
@@ -260,13 +261,13 @@ class Making:
         if self._done:
             if self._old.job["encoder"] != job["encoder"]:
                 raise InputError(
-                    f"resume: {self._old.film} was made with another version of the encoder; "
-                    "--overwrite begins anew"
+                    f"resume: {self._old.film} was encoded with another version of the encoder; "
+                    "--overwrite starts again"
                 )
-            taken = [one["frames"] for one in self._done]
-            self._writer.take(self._old.film_path, taken)
+            segments = [segment["frames"] for segment in self._done]
+            self._writer.take(self._old.film_path, segments)
         else:
-            # With --overwrite of what was interrupted, the old one ends here.
+            # --overwrite replaces an interrupted run from here on.
             before = Journal.load(self._record)
             self._journal.write()
             self._recorded = True
@@ -281,12 +282,12 @@ class Making:
             self._stylizer.restore(state)
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise InputError(
-                f"resume: {self._record} is damaged, and nothing can go on from it; --overwrite "
-                "begins anew"
+                f"resume: {self._record} is damaged, so no run can continue; --overwrite starts "
+                "again"
             ) from error
 
     def _partial_name(self):
-        """Another one than that of the file that is gone on from."""
+        """A name that differs from that of the file to continue from."""
         first, second = (partial_path(self._output, self._container, n).name for n in (1, 2))
         return second if self._old is not None and self._old.film == first else first
 
@@ -301,14 +302,14 @@ class Making:
         if self._recorded:
             self._journal.add(segment)
             return
-        # From now on the new file has more than the old one.
+        # From now on the new file has more frames than the old file.
         self._journal.segments = [*self._done, segment]
         self._journal.write()
         self._recorded = True
         self._forget(self._old)
 
     def _forget(self, journal):
-        """Remove the unfinished film of an earlier run; a result stays until it is replaced."""
+        """Remove the partial video of an earlier run; a complete output stays until replaced."""
         mine = self._journal.film if self._journal else None
         if journal is not None and journal.film not in (mine, self._output.name):
             journal.film_path.unlink(missing_ok=True)
@@ -316,7 +317,7 @@ class Making:
     # --- the end ---
 
     def _finish(self, stopped, batch):
-        """Complete the file and put it in its place; returns the `VideoReport`."""
+        """Complete the file and move it to the output's path; returns the `VideoReport`."""
         problems = tuple(self._source.problems)
         if self._writer is None and self._done and not stopped:
             # It was killed after the last frame.
@@ -324,7 +325,7 @@ class Making:
         if self._writer is None:
             if not stopped:
                 raise InputError(
-                    f"{self._facts.path}: expected frames in the part that is asked for, found "
+                    f"{self._facts.path}: expected frames in the requested part, found "
                     f"none{': ' + problems[0] if problems else ''}"
                 )
             return VideoReport(None, 0, 0, 0.0, 0.0, batch, stopped=stopped)
@@ -357,8 +358,7 @@ class Making:
             if self._animated:
                 finished.unlink()
         self._forget(self._old)
-        done = sum(len(one["frames"]) for one in self._done)
-        counted = max(0, film.frames - done - self._uncounted)
+        counted = max(0, film.frames - self._frames_done() - self._uncounted)
         return VideoReport(
             self._output, film.frames, counted, seconds, self._stylizer.watch.seconds, batch,
             notes, problems, stopped,
@@ -369,8 +369,8 @@ class Making:
         if not self._codec.even or not (height % 2 or width % 2):
             return ()
         return (
-            f"{width}x{height}: {self._name} needs even sides, so the last row or column is there "
-            "twice (--codec=vp9 keeps the size)",
+            f"{width}x{height}: {self._name} needs even sides, so the last row or column is "
+            "repeated (--codec=vp9 keeps the size)",
         )
 
     def _what_is_kept(self, error):
@@ -379,12 +379,12 @@ class Making:
         if kept is None or not kept.film_path.exists():
             return f"{self._output}: {reason}"
         return (
-            f"{self._output}: {reason}; what was done can be played in {kept.film_path}, "
-            "and --resume goes on from its last whole segment"
+            f"{self._output}: {reason}; the frames so far are in {kept.film_path}, and --resume "
+            "continues from its last whole segment"
         )
 
     def _give_up(self):
-        """Close what is open, and leave nothing that no run could go on from."""
+        """Close all files; remove them if no run could continue from them."""
         if self._journal is None:
             return
         frames = 0

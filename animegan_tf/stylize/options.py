@@ -1,4 +1,4 @@
-"""What can be asked for photos and films, checked. Imports neither PyAV nor TensorFlow."""
+"""The options of photos and videos, with their flags. Imports neither PyAV nor TensorFlow."""
 
 import dataclasses
 import pathlib
@@ -6,19 +6,20 @@ from fractions import Fraction
 
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
-from animegan_tf.validation import check_choice, check_seconds
+from animegan_tf.validation import check_fields, check_seconds, check_whole, option
 from animegan_tf.video.codecs import ANIMATIONS, CODECS, CONTAINERS, default_codec
 from animegan_tf.video.timecode import DEINTERLACE, parse_time
 
 # The inference engines; "auto" chooses.
 ENGINES = ("auto", "keras", "litert")
-HDR = ("sdr", "keep")
-# Short side, in pixels, that larger photos are drawn with.
+# Short side, in pixels, at which larger photos are processed.
 DRAW_SIDE = 720
+# The training size of the networks; outputs of smaller images are blotchy.
+LEAST_DRAW_SIDE = 256
 
 PHOTO_FORMATS = tuple(formats.WRITTEN)
 
-# Results keep the container of these; others become MP4, which keeps every time stamp exactly.
+# Outputs keep the container of these; others become MP4, which keeps every timestamp exactly.
 _KEPT = {
     ".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "mkv", ".webm": "webm", ".gif": "gif",
     ".webp": "webp",
@@ -26,28 +27,58 @@ _KEPT = {
 
 
 @dataclasses.dataclass(frozen=True)
-class PhotoOptions:
-    """How results of photos are written.
+class DrawOptions:
+    """The working size of photos and videos, and how outputs are mixed with them."""
 
-    Attributes:
-        format: one of `PHOTO_FORMATS`; by default the photo's own, or PNG for one that is not
-            written. Transparent photos are laid on white for JPEG.
-        quality: 1 to 100, for JPEG, WebP, AVIF and HEIC; by default 95, AVIF and HEIC 90, and a
-            WebP is compressed without loss where the photo's was.
-        strip_metadata: leave out what the photo says about its date, place and camera.
-        keep_profile: convert the result back to the photo's colour profile, instead of sRGB.
-        bits: of each colour, 8 or 16. With 16 the network's output is not rounded to 8 bits;
-            outputs are PNG or TIFF, by default PNG unless the photo is a TIFF.
-    """
-
-    format: str | None = None
-    quality: int | None = None
-    strip_metadata: bool = False
-    keep_profile: bool = False
-    bits: int = 8
+    draw_side: int = option(
+        DRAW_SIDE,
+        "Process photos and videos with a larger short side at this short side, and upsample the "
+        "output to the photo's size with the photo as the guide: bolder lines, in a fraction of "
+        "the time and memory. 0 processes photos at their own size.",
+    )
+    strength: float = option(
+        1.0, "Weight of the output, 0 to 1; the rest is the photo.", least=0, most=1
+    )
+    keep_color: bool = option(False, "Give the output the photo's colours.")
 
     def check(self):
-        """Raise `InputError` for what cannot be; returns the options."""
+        """Raise `InputError` for invalid values; returns the options."""
+        side = LEAST_DRAW_SIDE if self.draw_side == 0 else self.draw_side
+        check_whole("draw_side", side, LEAST_DRAW_SIDE, kind="0 or a whole number")
+        check_fields(self)
+        return self
+
+
+@dataclasses.dataclass(frozen=True)
+class PhotoOptions:
+    """How outputs of photos are written."""
+
+    format: str | None = option(
+        None,
+        "Format of the outputs of photos. Default: the photo's own format, or PNG. JPEG has "
+        "transparent photos on white.",
+        choices=PHOTO_FORMATS,
+    )
+    quality: int | None = option(
+        None,
+        "Quality of outputs in JPEG, WebP, AVIF and HEIC, 1 to 100. Default: 95, AVIF and HEIC 90; "
+        "a WebP is lossless if the photo is.",
+        least=1,
+        most=100,
+    )
+    strip_metadata: bool = option(
+        False, "Leave out the photos' date, place, camera and other tags."
+    )
+    keep_profile: bool = option(
+        False,
+        "Write outputs in the photos' own colour profile, such as Display P3, instead of sRGB.",
+    )
+    # 8 or 16. With 16 the network's output is not rounded to 8 bits in between.
+    bits: int = option(8)
+
+    def check(self):
+        """Raise `InputError` for invalid values; returns the options."""
+        check_fields(self)
         if self.bits not in (8, 16):
             raise InputError(f"bits: expected 8 or 16 for photos, received {self.bits}")
         if self.bits == 16 and self.format not in (None, *formats.DEEP):
@@ -55,56 +86,68 @@ class PhotoOptions:
             raise InputError(f"bits: expected 8, or 16 for {deep}, received 16 for {self.format}")
         if self.bits == 16 and self.keep_profile:
             raise InputError("keep_profile: expected 8 bits with it, received 16")
-        if self.format is not None:
-            check_choice("format", self.format, PHOTO_FORMATS)
-        if self.quality is not None and not 1 <= self.quality <= 100:
-            raise InputError(f"quality: expected 1 to 100, received {self.quality}")
         return self
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoOptions:
-    """Options of stylising videos.
+    """Options of stylising videos."""
 
-    Attributes:
-        codec: one of `CODECS`; by default h264, in WebM vp9.
-        bits: of each colour in the file, 8 or 10 (hevc, av1; prores always has 10). The network's
-            results have 8; 10 keep their gradients from further rounding.
-        crf: quality, smaller is better, by default the codec's (18 for h264); animations have none.
-        container: "mp4", "mov", "mkv", "webm", "gif" or "webp"; by default the source's where it
-            is one of these, for others MP4.
-        start, end: the part to do, in seconds from the film's first frame or as h:mm:ss; `end` is
-            not included.
-        stabilize: keep brightness and colours from flickering, see `animegan_tf.stylize.flicker`.
-        hdr: "sdr" tone-maps PQ and HLG to BT.709, "keep" leaves the colours as they are stored.
-        deinterlace: "auto" (frames that say they are interlaced), "on" (all) or "off".
-        resume: go on where an interrupted run stopped; begin where there is none.
-        engine: "keras", "litert" (faster on most processors, but takes more memory), or "auto":
-            without a GPU and for films of over a minute's work the one that measures faster;
-            LiteRT's is kept in the user's cache for the next film of that size and style.
-    """
-
-    codec: str | None = None
-    crf: int | None = None
-    container: str | None = None
-    start: Fraction | float | str | None = None
-    end: Fraction | float | str | None = None
-    stabilize: bool = True
-    hdr: str = "sdr"
-    deinterlace: str = "auto"
-    bits: int = 8
-    resume: bool = False
-    engine: str = "auto"
+    codec: str | None = option(
+        None,
+        "Codec of videos; ffv1 is lossless. Default: h264, in WebM vp9.",
+        choices=tuple(CODECS),
+    )
+    crf: int | None = option(
+        None,
+        "Quality of videos; smaller values give better quality and larger files: 0 to 51 for h264 "
+        "(default 18) and hevc (20), 0 to 63 for av1 (26) and vp9 (22). prores, ffv1, GIF and WebP "
+        "have none.",
+    )
+    container: str | None = option(
+        None,
+        "Format of output videos. Default: that of the source if it is one of these, mp4 for "
+        "others. mkv supports all kinds of sound and subtitles.",
+        choices=(*CONTAINERS, *ANIMATIONS),
+    )
+    start: Fraction | float | str | None = option(  # noqa: RUF009
+        None, "Start time in videos, from their first frame.", kind="seconds"
+    )
+    end: Fraction | float | str | None = option(  # noqa: RUF009
+        None, "End time in videos, not included.", kind="seconds"
+    )
+    stabilize: bool = option(
+        True, "Prevent flicker of brightness and colours in videos by averages within a shot."
+    )
+    hdr: str = option(
+        "sdr",
+        "HDR videos (PQ, HLG, Dolby Vision but profile 5) are tone-mapped to SDR (BT.709), or keep "
+        "their colours as they are stored, which are pale to the network.",
+        choices=("sdr", "keep"),
+    )
+    deinterlace: str = option(
+        "auto",
+        "auto: frames marked as interlaced; on: all frames, for videos without such marks.",
+        choices=DEINTERLACE,
+    )
+    bits: int = option(
+        8,
+        "Bits of each colour: 8; 10 for videos, with hevc and av1; 16 for photos, which become PNG "
+        "or TIFF.",
+    )
+    resume: bool = option(False, "Continue interrupted videos.")
+    engine: str = option(
+        "auto",
+        "Inference engine. litert is faster on most CPUs, but needs more memory and some seconds "
+        "to start. auto, without a GPU, starts with Keras and switches to the faster one after 20 "
+        "seconds of work on photos, or for videos that take more than a minute. It caches the "
+        "converted network for the next run.",
+        choices=ENGINES,
+    )
 
     def check(self):
-        """Raise `InputError` for what cannot be; returns the options with seconds as `Fraction`."""
-        check_choice("engine", self.engine, ENGINES)
-        check_choice("hdr", self.hdr, HDR)
-        check_choice("deinterlace", self.deinterlace, DEINTERLACE)
-        if self.codec is not None:
-            check_choice("codec", self.codec, CODECS)
-        if self.container is not None:
-            check_choice("container", self.container, (*CONTAINERS, *ANIMATIONS))
+        """Raise `InputError` for invalid values; returns the options with seconds as `Fraction`."""
+        check_fields(self)
         start, end = _seconds("start", self.start), _seconds("end", self.end)
         if end is not None and end <= (start or 0):
             raise InputError(
@@ -115,11 +158,11 @@ class VideoOptions:
             name = "codec" if self.codec is not None else "crf"
             raise InputError(f"{name}: expected none for the container {container}")
         if self.codec is not None and container in CONTAINERS:
-            holds = CODECS[self.codec].containers
-            if container not in holds:
+            supported = CODECS[self.codec].containers
+            if container not in supported:
                 raise InputError(
-                    f"container: expected one of {', '.join(holds)} for the codec {self.codec}, "
-                    f"received {container}"
+                    f"container: expected one of {', '.join(supported)} for the codec "
+                    f"{self.codec}, received {container}"
                 )
         name = self.codec or default_codec(container)
         codec = CODECS[name]
@@ -127,7 +170,7 @@ class VideoOptions:
             expected = f"0 to {codec.worst}" if codec.crf is not None else "none"
             raise InputError(f"crf: expected {expected} for {name}, received {self.crf}")
         if self.bits != 8 and (self.bits != 10 or codec.deep is None):
-            deep = ", ".join(name for name, one in CODECS.items() if one.deep)
+            deep = ", ".join(name for name, codec in CODECS.items() if codec.deep)
             raise InputError(
                 f"bits: expected 8, or 10 with one of the codecs {deep}, received {self.bits} for "
                 f"{name}"
@@ -141,7 +184,7 @@ class VideoOptions:
         """
         if self.container is not None:
             return self.container
-        # An animation may have another one's suffix.
+        # An animation may have the suffix of another format.
         kind = formats.kind_of(formats.head_of(path))
         suffix = {"png": ".webp", "avif": ".webp"}.get(kind, pathlib.Path(path).suffix.lower())
         container = kind if kind in ANIMATIONS else _KEPT.get(suffix)
@@ -154,8 +197,8 @@ class VideoOptions:
         if self.codec is None or container in CODECS[self.codec].containers:
             return container
         # An animation with an explicit codec, or a codec that only Matroska supports.
-        holds = CODECS[self.codec].containers
-        return "mp4" if container in ANIMATIONS and "mp4" in holds else holds[-1]
+        supported = CODECS[self.codec].containers
+        return "mp4" if container in ANIMATIONS and "mp4" in supported else supported[-1]
 
     def codec_for(self, container):
         """(name, `Codec`, crf) for a container; for animations those of the intermediate file."""
@@ -167,7 +210,7 @@ class VideoOptions:
 
 
 def result_suffix(path, options):
-    """The suffix of the output for the video at `path`: the same one if it fits the container."""
+    """The suffix of the output for the video at `path`: the same if it fits the container."""
     container = options.container_for(path)
     suffix = pathlib.Path(path).suffix
     same = {"mp4": (".mp4", ".m4v")}.get(container, (f".{container}",))

@@ -1,8 +1,8 @@
-"""Raw frames (YUV4MPEG2) from standard input to standard output, between two programs:
+"""Stylises raw frames (YUV4MPEG2) from standard input to standard output:
 
     ffmpeg -i in.mp4 -f yuv4mpegpipe - | animegan-stylize - --output=- | ffmpeg -i - out.mp4
 
-Frame rate, colour range and chroma format stay those of the input; sound is the other programs'.
+Frame rate, colour range and chroma format stay those of the input. There is no sound.
 """
 
 from fractions import Fraction
@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from animegan_tf.errors import InputError
 from animegan_tf.signals import Signals
-from animegan_tf.stylize.camera import stylized
 from animegan_tf.stylize.frames import FrameStylizer
 from animegan_tf.video.codecs import Codec
 from animegan_tf.video.container import frame_rate
@@ -27,33 +26,32 @@ _KEPT = ("yuv420p", "yuv422p", "yuv411p", "yuv444p")
 
 
 def is_raw_video(source):
-    """Whether `source`, a buffered binary file, begins like raw frames; nothing is read from it."""
+    """Whether `source`, a buffered binary file, starts like raw frames; its position is kept."""
     return source.peek(len(_START)).startswith(_START)
 
 
 def run(make, source, target, options, compare=False, progress=False):
-    """Stylise the frames of `source`, a binary file, into `target`; returns how many there were.
+    """Stylise the frames of `source`, a binary file, into `target`; returns their number.
 
     make: a function that returns the stylizer; called after the first frame was read.
     options: `VideoOptions`; stabilize, engine and deinterlace are used.
 
-    Raises `InputError` for input that is not raw frames, and for damage, after the frames before it
-    were written.
+    Raises `InputError` for other input, and for damage, after the frames before it are written.
     """
     problems = []
     try:
-        film = av.open(source, format=_FORMAT)
+        video = av.open(source, format=_FORMAT)
     except av.error.FFmpegError as error:
         raise InputError(f"-: expected raw frames in YUV4MPEG2 ({error.strerror})") from error
-    with film, Signals() as signals, tqdm(unit="frame", disable=None if progress else True) as bar:
-        stream = film.streams.video[0]
+    with video, Signals() as signals, tqdm(unit="frame", disable=None if progress else True) as bar:
+        stream = video.streams.video[0]
         check_size("-", stream.height, stream.width)
         rate = frame_rate(stream) or Fraction(25)
-        frames = _frames(film, stream, rate, options.deinterlace, problems)
+        frames = _frames(video, stream, rate, options.deinterlace, problems)
         output = stylizer = None
         for frame in frames:
             stylizer = stylizer or FrameStylizer(make(), options.stabilize, options.engine)
-            rgb = stylized(stylizer, frame.rgb(), float(frame.time), compare)
+            rgb = stylizer(frame.rgb(), float(frame.time), compare)
             output = output or _Output(target, rgb.shape[:2], stream, rate, frame.decoded)
             output.add(rgb)
             bar.update()
@@ -67,13 +65,13 @@ def run(make, source, target, options, compare=False, progress=False):
     return count
 
 
-def _frames(film, stream, rate, deinterlace, problems):
+def _frames(video, stream, rate, deinterlace, problems):
     """Yield each `Frame`, deinterlaced."""
     upright = Converter(stream.height, stream.width, Orientation())
 
     def read():
         try:
-            for index, decoded in enumerate(film.decode(stream)):
+            for index, decoded in enumerate(video.decode(stream)):
                 interlaced = decoded.interlaced_frame or deinterlace == "on"
                 yield Frame(decoded, upright, index / rate, True, False, interlaced)
         except av.error.FFmpegError as error:
@@ -83,11 +81,7 @@ def _frames(film, stream, rate, deinterlace, problems):
 
 
 class _Output:
-    """Writes raw frames.
-
-    Attributes:
-        count: how many were written.
-    """
+    """Writes raw frames; `count` is their number."""
 
     def __init__(self, target, size, stream, rate, decoded):
         pixels = decoded.format.name if decoded.format.name in _KEPT else _KEPT[-1]
@@ -100,13 +94,13 @@ class _Output:
         self._convert, self.count = spec.converter(), 0
 
     def add(self, rgb):
-        """Write uint8 RGB of the size."""
+        """Write a frame, uint8 RGB."""
         frame = self._convert(rgb)
         frame.pts, frame.time_base = self.count, self._stream.codec_context.time_base
         self._container.mux(self._stream.encode(frame))
         self.count += 1
 
     def close(self):
-        """Write what is left."""
+        """Complete the output."""
         self._container.mux(self._stream.encode(None))
         self._container.close()

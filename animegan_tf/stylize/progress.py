@@ -1,4 +1,4 @@
-"""What is being done to a photo, shown while it takes long."""
+"""Shows the step of a photo that takes long."""
 
 import contextlib
 import contextvars
@@ -10,24 +10,29 @@ from tqdm import tqdm
 
 from animegan_tf.errors import printable
 
-# Seconds after which a step is worth a line where no bar is shown.
+# Seconds after which a step is printed if there is no bar.
 _LONG = 5
 _current = contextvars.ContextVar("current", default=None)
 
 
 def step(text):
-    """Say what begins now, such as "drawing at 1280x720"; nothing outside of `shown`."""
+    """Show the step that begins now, such as "drawing at 1280x720", within `shown`."""
     steps = _current.get()
     if steps is not None:
         steps.begin(text)
 
 
+def is_shown():
+    """Whether progress is shown."""
+    return _current.get() is not None
+
+
 @contextlib.contextmanager
 def shown(name, bar):
-    """Within it, steps of the work on the photo `name` are shown in `bar`, whose clock runs on.
+    """A context in which the steps of the photo `name` are shown in `bar`, a `tqdm`.
 
-    Where the bar is disabled (the error stream is no terminal), steps of more than five seconds are
-    printed, one line each. `bar`: a `tqdm`.
+    If the bar is disabled (the error stream is not a terminal), steps of more than five seconds are
+    printed, one line each.
     """
     steps = _Steps(name, bar)
     token = _current.set(steps)
@@ -48,15 +53,15 @@ class _Steps:
         self.begin("reading")
 
     def begin(self, text):
-        self._text, self._since, self._said = text, time.monotonic(), False
+        self._text, self._since, self._printed = text, time.monotonic(), False
         self._bar.set_postfix_str(f"{self._name}: {text}")
 
     def tick(self):
-        """Show the time that has passed, until `done` is set."""
+        """Update the time in the bar until `done` is set."""
         while not self.done.wait(1):
             if not self._bar.disable:
                 self._bar.refresh()
-            elif not self._said and time.monotonic() - self._since >= _LONG:
-                self._said = True
+            elif not self._printed and time.monotonic() - self._since >= _LONG:
+                self._printed = True
                 line = f"{self._name}: {self._text}, which takes more than {_LONG} seconds"
                 tqdm.write(printable(line).replace("\n", "\\n"), file=sys.stderr)

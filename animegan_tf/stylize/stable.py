@@ -1,4 +1,4 @@
-"""A generator with temporally smoothed normalisation, for video frames.
+"""A generator with temporally smoothed normalisation, for video frames: with Keras and LiteRT.
 
 The networks normalise by the mean and variance of the whole image, so motion anywhere changes
 brightness and colours everywhere. Here each norm layer uses a moving average of its statistics: for
@@ -14,8 +14,13 @@ import tensorflow as tf
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
+from animegan_tf.networks import metadata
+from animegan_tf.networks.generator import properties
 from animegan_tf.networks.layers import LayerNorm2D
+from animegan_tf.networks.portable import PortableLayerNorm2D, portable_generator
+from animegan_tf.networks.tflite import convert_function, with_constants
 from animegan_tf.stylize.engines import strips
+from animegan_tf.stylize.engines.litert import refuse_large_for_litert
 from animegan_tf.stylize.guided import LIMITS
 
 
@@ -36,6 +41,20 @@ class _Norm(BlendedStatistics, LayerNorm2D):
     pass
 
 
+class _PortableNorm(BlendedStatistics, PortableLayerNorm2D):
+    pass
+
+
+def _averages_of(model):
+    """{name: number of channels} of the averages of a generator's norms."""
+    return {
+        f"{layer.name}/{kind}": layer.gamma.shape[0] if layer.per_channel else 1
+        for layer in model.layers
+        if isinstance(layer, LayerNorm2D)
+        for kind in ("mean", "variance")
+    }
+
+
 class _Averages:
     """State shared by the norm layers while the network is traced: rates and averages."""
 
@@ -52,17 +71,18 @@ class _Averages:
 
 
 class _Traced:
-    """A generator with blended statistics as one graph, which films in turn share.
+    """A generator with blended statistics as one graph, shared by successive videos.
 
     Attributes:
-        run: the graph. empty: the averages before a first frame.
+        run: the graph.
+        empty: the averages before the first frame.
     """
 
     def __init__(self, model):
-        self._averages, self.empty, self._norms = _Averages(), {}, []
+        self._averages, self._norms = _Averages(), []
 
         def clone(layer):
-            # Layers are shared, but for norms.
+            # All layers but norms are shared.
             if not isinstance(layer, LayerNorm2D):
                 return layer
             norm = _Norm.from_config(layer.get_config())
@@ -71,10 +91,9 @@ class _Traced:
             return norm
 
         self._model = keras.models.clone_model(model, clone_function=clone)
-        for _, layer in self._norms:
-            count = layer.gamma.shape[0] if layer.per_channel else 1
-            for kind in ("mean", "variance"):
-                self.empty[f"{layer.name}/{kind}"] = np.zeros((1, count), np.float32)
+        self.empty = {
+            name: np.zeros((1, count), np.float32) for name, count in _averages_of(model).items()
+        }
         specs = {name: tf.TensorSpec(value.shape, tf.float32) for name, value in self.empty.items()}
         self.run = tf.function(
             self._trace,
@@ -92,7 +111,7 @@ class _Traced:
         return self._model(batch, training=False), self._averages.after
 
     def take_weights(self):
-        """Give the norms what those of the generator have now."""
+        """Copy the current weights of the generator's norms."""
         for norm, layer in self._norms:
             norm.set_weights(layer.get_weights())
 
@@ -109,7 +128,7 @@ class StableNetwork:
     """
 
     def __init__(self, model):
-        """`model`: a generator of `build_generator`, which is left as it is."""
+        """`model`: a generator of `build_generator`; it is not changed."""
         if model not in _TRACED:
             _TRACED[model] = _Traced(model)
         self._traced = _TRACED[model]
@@ -119,8 +138,8 @@ class StableNetwork:
         self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
 
     def __call__(self, batch, rates):
-        """Raises `MemoryError` for frames too large for the device, on a processor before any work,
-        and `InputError` for answers that are not finite; `memory` is then as it was.
+        """Raises `MemoryError` for frames too large for the device, on a CPU before any work, and
+        `InputError` for outputs that are not finite; `memory` is then unchanged.
         """
         self._refuse_too_large(*batch.shape[:3])
         mix, carry = mixing(rates)
@@ -134,7 +153,7 @@ class StableNetwork:
             ) from error
         result = result.numpy()
         if not np.isfinite(result).all():
-            raise InputError("checkpoint: its network answers with values that are not finite")
+            raise InputError("checkpoint: the outputs of its network are not finite")
         self.memory = {name: value.numpy() for name, value in after.items()}
         return result
 
@@ -143,12 +162,12 @@ class StableNetwork:
         if self._on_gpu or needed <= self._taken:
             return
         free = memory.available()
-        # What was taken before is used again.
+        # Memory of earlier frames is reused.
         if free is not None and needed > free + self._taken:
             raise MemoryError(
-                f"{count} frame(s) of {width}x{height} take {needed / memory.GIGABYTE:.1f} GB, and "
-                f"{(free + self._taken) / memory.GIGABYTE:.1f} GB are there; {LIMITS}, and "
-                "stabilize=False computes large frames in strips"
+                f"{count} frame(s) of {width}x{height} need {needed / memory.GIGABYTE:.1f} GB, but "
+                f"{(free + self._taken) / memory.GIGABYTE:.1f} GB are available; {LIMITS}, and "
+                "stabilize=False processes large frames in strips"
             )
         self._taken = needed
 
@@ -167,3 +186,65 @@ def mixing(rates):
         left *= 1 - rate
         mix[frame], carry[frame] = row, left
     return mix.astype(np.float32), carry.astype(np.float32)
+
+
+# --- LiteRT ---
+
+
+class _VectorAverages:
+    """`_Averages` for LiteRT: of one frame at a time, and all averages are in one vector."""
+
+    def __init__(self):
+        self.places, self.count = {}, 0
+
+    def add(self, name, count):
+        self.places[name] = (self.count, count)
+        self.count += count
+
+    def begin(self, rate, memory):
+        self._rate, self._memory, self._after = rate, memory, {}
+
+    def blend(self, name, value):
+        start, count = self.places[name]
+        before = tf.reshape(tf.slice(self._memory, [start], [count]), (1, 1, 1, count))
+        blended = before + self._rate * (value - before)
+        self._after[name] = tf.reshape(blended, (count,))
+        return blended
+
+    def after(self):
+        return tf.concat([self._after[name] for name in self.places], 0)
+
+
+def stable_litert(model, height, width):
+    """Convert a generator of `build_generator` to a `StableLiteRT` for frames of one size.
+
+    height, width: multiples of the generator's `size_multiple`. Takes some seconds. Raises
+    `InputError` for frames that do not fit into memory.
+    """
+    from animegan_tf.stylize.stable_litert import StableLiteRT
+
+    facts = properties(model)
+    refuse_large_for_litert(facts["arch"], height, width)
+    averages = _VectorAverages()
+
+    def make_norm(layer):
+        norm = _PortableNorm(layer.epsilon, layer.per_channel, name=layer.name)
+        norm.averages = averages
+        return norm
+
+    for name, count in _averages_of(model).items():
+        averages.add(name, count)
+    run = with_constants(portable_generator(model, height, width, make_norm=make_norm))
+
+    def stylize(images, rate, memory):
+        averages.begin(rate, memory)
+        result = run(images)
+        return {"images": result, "memory": averages.after()}
+
+    specs = [
+        tf.TensorSpec((1, height, width, 3), tf.float32, "images"),
+        tf.TensorSpec((1,), tf.float32, "rate"),
+        tf.TensorSpec((averages.count,), tf.float32, "memory"),
+    ]
+    facts |= {"size": [height, width], "averages": averages.places}
+    return StableLiteRT(metadata.add_own(convert_function(stylize, specs), facts))

@@ -12,24 +12,24 @@ class StableLiteRT:
     """A converted `StableNetwork` on the CPU, with the same `memory`.
 
     Attributes:
-        made: the TFLite file (bytes).
+        file: the TFLite file (bytes).
         arch: the generator's architecture.
         size: (height, width) of the frames.
     """
 
     one_by_one = True
 
-    def __init__(self, made):
-        """`made`: a file (bytes) from `animegan_tf.stylize.stable_convert`.
+    def __init__(self, file):
+        """`file`: the bytes of a file from `animegan_tf.stylize.stable.stable_litert`.
 
         Raises KeyError, ValueError or RuntimeError for other files.
         """
-        own = metadata.read_own(made)
-        self.made, self.arch, self.size = made, own["arch"], tuple(own["size"])
+        own = metadata.read_own(file)
+        self.file, self.arch, self.size = file, own["arch"], tuple(own["size"])
         # (start, count) of each average in the vector of all averages.
         self._places = own["averages"]
         self._count = sum(count for _, count in self._places.values())
-        interpreter = Interpreter(model_content=made, num_threads=cores())
+        interpreter = Interpreter(model_content=file, num_threads=cores())
         self._run = interpreter.get_signature_runner()
         self.memory = {
             name: np.zeros((1, count), np.float32) for name, (_, count) in self._places.items()
@@ -45,9 +45,9 @@ class StableLiteRT:
             memory = np.concatenate([self.memory[name][0] for name in self._places])
         results = []
         for frame, rate in zip(batch, rates, strict=True):
-            answer = self._run(images=frame[None], rate=np.float32([rate]), memory=memory)
-            results.append(answer["images"])
-            memory = answer["memory"]
+            outputs = self._run(images=frame[None], rate=np.float32([rate]), memory=memory)
+            results.append(outputs["images"])
+            memory = outputs["memory"]
         result = np.concatenate(results)
         if not np.isfinite(result).all():
             raise InputError("checkpoint: the outputs of its network are not finite")

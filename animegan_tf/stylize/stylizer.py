@@ -8,27 +8,34 @@ a smaller size and upsampled (`animegan_tf.stylize.guided`).
 
 import contextlib
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
+from PIL import Image
 
 from animegan_tf import images, styles
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
 from animegan_tf.recipes import MAX_ENLARGED_PIXELS, TRAINED_SIDE
 from animegan_tf.stylize import progress
+from animegan_tf.stylize.engines import is_export, load_engine
 from animegan_tf.stylize.guided import LIMITS, Delivery
-from animegan_tf.stylize.kinds import unpacked
 from animegan_tf.stylize.options import DRAW_SIDE
 from animegan_tf.validation import check_choice, check_number, check_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import keras
 
     from animegan_tf.stylize.engines.base import Engine
-    from animegan_tf.stylize.kinds import Kind
 
+# What a `Stylizer` accepts and, but for an array for a path, returns.
+Kind = np.ndarray | Image.Image | bytes | str | os.PathLike | list
+_EXPECTED = (
+    "an array (height, width), (height, width, 3) or (height, width, 4) of uint8, uint16 or of "
+    "floats in [0, 1], a batch of them, a path, the bytes of a file or an image of Pillow"
+)
 SIZINGS = ("photo", "published")
 _KINDS = {8: np.uint8, 16: np.uint16}
 
@@ -64,7 +71,7 @@ class Stylizer:
         for photos that do not fit into memory with LiteRT, it uses Keras. Outputs of the engines
         differ by rounding only.
     strip_memory: process all photos in strips within this many gigabytes, besides TensorFlow's own
-        0.6. By default only photos that do not fit into free memory are. Results are the same. Not
+        0.6. By default only photos that do not fit into free memory are. Outputs are the same. Not
         for exports and "litert".
     quietly: a function that returns a context manager, used while engine="auto" loads libraries
         later; a command line can hide their messages.
@@ -89,7 +96,7 @@ class Stylizer:
         keep_color: bool = False,
         engine: str = "auto",
         strip_memory: float | None = None,
-        quietly: "Callable[[], contextlib.AbstractContextManager]" = contextlib.nullcontext,
+        quietly: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
     ):
         self.delivery = Delivery(draw_side, strength, keep_color)
         check_options(
@@ -108,8 +115,6 @@ class Stylizer:
             mirror=mirror,
             accept_license=accept_license,
         )
-        from animegan_tf.stylize.engines import load_engine
-
         self.engine = load_engine(checkpoint, engine, strip_memory, quietly)
         self.sizing = sizing
         if match_brightness is None:
@@ -128,24 +133,24 @@ class Stylizer:
         height, width = self.engine.size
         return f"{width}x{height} only: photos are resized to fit it, padded, and resized back"
 
-    def __call__(self, photo: "Kind") -> "Kind":
-        """The output for a photo, of the same kind and, but for `max_side` and "published", size.
+    def __call__(self, photo: Kind) -> Kind:
+        """The output for a photo: of the same kind and, by default, the same size.
 
         photo: an array (H, W, 3), (H, W, 4) with alpha or (H, W) in gray, of uint8, uint16 or
-            floats in [0, 1], which keep more than 8 bits; a batch (N, H, W, C) of them; an image of
-            Pillow; the bytes of a file, in whose format the result is; a path, whose result is
-            uint8 (H, W, 3), or (H, W, 4) where it has alpha; a list of these. Files and images of
-            Pillow are turned upright and are sRGB then.
+            floats in [0, 1], which keep more than 8 bits; a batch (N, H, W, C) of these; an image
+            of Pillow; the bytes of a file; a path, for which the output is uint8 (H, W, 3), or
+            (H, W, 4) with alpha; a list of these. Files and images of Pillow are turned upright and
+            converted to sRGB.
 
-        Raises `InputError` for other kinds, a file that is no photo, one that is too large for the
-        memory there is, or a network whose output has NaN, `MemoryError` when the device runs out
-        of it, and `OSError` for a path that cannot be read.
+        Raises `InputError` for other kinds, a file that is not a photo, a photo that does not fit
+        into memory, or a network whose output is not finite; `MemoryError` if the device runs out
+        of memory; and `OSError` for a path that cannot be read.
         """
         if isinstance(photo, np.ndarray) and photo.ndim == 4 and len(photo):
-            return np.stack([self(one) for one in photo])
+            return np.stack([self(image) for image in photo])
         if isinstance(photo, (list, tuple)):
-            return [self(one) for one in photo]
-        source, back = unpacked(photo)
+            return [self(item) for item in photo]
+        source, back = _unpacked(photo)
         rgb, alpha = self.stylized(source.seen()), source.alpha
         return back(rgb, None if alpha is None else images.resize(alpha, *rgb.shape[:2]))
 
@@ -153,7 +158,7 @@ class Stylizer:
         """The output for an RGB photo (H, W, 3), uint8 or uint16.
 
         bits: 8 or 16, of the output; by default the photo's. 16 bits are not rounded to 8 in
-            between. Raises as a call does.
+            between. Raises the errors of `__call__`.
         """
         images.check_rgb("photo", photo, _KINDS.values())
         kind = photo.dtype if bits is None else _KINDS[bits]
@@ -252,8 +257,6 @@ def check_options(
 
 
 def _check_strip_memory(strip_memory, checkpoint, engine):
-    from animegan_tf.stylize.engines import is_export
-
     check_number("strip_memory", strip_memory, above=0, kind="gigabytes")
     if engine == "litert":
         raise InputError("strip_memory: expected the engine auto or keras with it, received litert")
@@ -273,3 +276,81 @@ def _check_checkpoint(checkpoint):
             raise InputError(f"checkpoint: expected {kinds}, found nothing at {checkpoint}{hint}")
     elif not callable(checkpoint):
         raise InputError(f"checkpoint: expected {kinds}, received {checkpoint!r}")
+
+
+# --- kinds of photos ---
+
+
+def _unpacked(photo):
+    """(`images.Photo`, a function that converts RGB and alpha back to the kind of `photo`)."""
+    if isinstance(photo, (str, os.PathLike)):
+        return images.read_photo(photo), _array
+    if isinstance(photo, (bytes, bytearray, memoryview)):
+        return _encoded(bytes(photo))
+    if isinstance(photo, Image.Image):
+        return _pillow(photo)
+    if isinstance(photo, np.ndarray) and photo.ndim in (2, 3) and photo.size:
+        return _from_array(photo)
+    raise InputError(f"photo: expected {_EXPECTED}, received {_described(photo)}")
+
+
+def _described(photo):
+    if isinstance(photo, np.ndarray):
+        return f"{photo.dtype} {photo.shape}"
+    return type(photo).__name__
+
+
+def _array(rgb, alpha):
+    return rgb if alpha is None else np.dstack([rgb, alpha])
+
+
+def _encoded(data):
+    photo = images.decode_photo(data, "photo")
+    kind = formats.kind_of(data[: formats.HEAD])
+    kind = kind if kind in formats.WRITTEN else "png"
+
+    def back(rgb, alpha):
+        options = {"metadata": photo.metadata, "lossless": not photo.lossy}
+        return images.encode_photo(kind, rgb, alpha, "photo", **options)
+
+    return photo, back
+
+
+def _pillow(image):
+    photo = images.photo_of(image)
+
+    def back(rgb, alpha):
+        output = Image.fromarray(_array(rgb, alpha))
+        return output.convert(image.mode) if image.mode in ("L", "LA") else output
+
+    return photo, back
+
+
+def _from_array(array):
+    """`_unpacked` for gray, RGB or RGBA; floats are converted to uint16."""
+    levels = array
+    if array.dtype.kind == "f":
+        if not (array.min() >= 0 and array.max() <= 1):  # also for NaN
+            raise InputError(
+                f"photo: expected floats in [0, 1], received {array.min():g} to {array.max():g}"
+            )
+        levels = np.rint(array * 65535.0).astype(np.uint16)
+    channels = 1 if array.ndim == 2 else array.shape[2]
+    if levels.dtype not in (np.uint8, np.uint16) or channels not in (1, 3, 4):
+        raise InputError(f"photo: expected {_EXPECTED}, received {_described(array)}")
+    alpha = np.ascontiguousarray(levels[:, :, 3]) if channels == 4 else None
+    if channels == 1:
+        rgb = cv2.cvtColor(
+            np.ascontiguousarray(levels.reshape(levels.shape[:2])), cv2.COLOR_GRAY2RGB
+        )
+    else:
+        rgb = levels[:, :, :3]
+
+    def back(rgb, alpha):
+        output = _array(rgb, alpha)
+        if channels == 1:
+            output = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+            output = output.reshape(*output.shape, *array.shape[2:])
+        return (output / 65535).astype(array.dtype) if array.dtype.kind == "f" else output
+
+    return images.Photo(rgb, alpha), back

@@ -124,7 +124,7 @@ class BatchSize:
         if self._calls == 1:  # the first call of a size includes setup
             return
         self._seconds[size], self._calls = seconds / size, 0
-        before = [self._seconds[one] for one in self._seconds if one < size]
+        before = [taken for smaller, taken in self._seconds.items() if smaller < size]
         if before and self._seconds[size] > self._WORTH * min(before):
             self._waiting = [size]  # larger ones are not faster either
         self._waiting.pop(0)
@@ -133,9 +133,9 @@ class BatchSize:
 
     def _choose(self):
         self.best = 1
-        for one in sorted(self._seconds):
-            if self._seconds[one] < self._WORTH * self._seconds[self.best]:
-                self.best = one
+        for size, seconds in sorted(self._seconds.items()):
+            if seconds < self._WORTH * self._seconds[self.best]:
+                self.best = size
 
     def limit(self, largest):
         """Use at most `largest` from now on."""

@@ -1,8 +1,8 @@
-"""Photos and films over HTTP: the package of `animegan serve` and `animegan web`. Start at `app`.
+"""Photos and videos over HTTP: the package of `animegan serve` and `animegan web`. Start at `app`.
 
-`options`: the server's limits and what a visitor can choose. `drawing`: the one thread in which
-networks run, and its queues. `studio`: photos and films through that thread, the styles, the files
-and when they are deleted. `app`: the HTTP API; `guard`: limits of its requests; `page`: the page.
+`options`: the server's limits; `choices`: the options of a request. `drawing`: the thread in which
+networks run, and its queues. `studio`: styles, photos, videos and their files. `app`: the HTTP API;
+`guard`: limits and counters of requests; `page`: the page.
 
 Needs the extra `web` (pip install 'animegan_tf[web]').
 """

@@ -1,4 +1,4 @@
-"""The HTTP API: photos at once, films as jobs. `create_app` makes the application of both commands.
+"""The HTTP API: photos in the response, videos as jobs. `create_app` returns the application.
 
 Errors are `{"error": "a sentence"}` with a status of 4xx, or 503 while the server starts or stops.
 """
@@ -20,10 +20,10 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 import animegan_tf
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
-from animegan_tf.web import metrics as measurements
+from animegan_tf.web.choices import FilmChoice, PhotoChoice, sentence
 from animegan_tf.web.drawing import Busy, Closed
-from animegan_tf.web.guard import Guard
-from animegan_tf.web.options import FilmChoice, PhotoChoice, ServeOptions, sentence
+from animegan_tf.web.guard import CONTENT_TYPE, Guard, Metrics
+from animegan_tf.web.options import ServeOptions
 from animegan_tf.web.studio import Studio, default_make, style_facts
 
 _LOG = logging.getLogger(__name__)
@@ -33,13 +33,12 @@ _SWEEP_SECONDS = 60
 def create_app(options: ServeOptions | None = None, *, page: bool = True, make=None):
     """The ASGI application with the API and, with `page`, the page at /.
 
-    options: limits, see `ServeOptions`. make: a function from a style's name to a `Stylizer`,
-    by default one that loads it.
+    make: a function from a style's name to a `Stylizer`; by default it is loaded from its file.
     Raises `InputError` for invalid options.
     """
     options = (options or ServeOptions()).check()
     make = make or functools.partial(default_make, checkpoint=options.checkpoint)
-    metrics = measurements.Metrics()
+    metrics = Metrics()
 
     @contextlib.asynccontextmanager
     async def lifespan(app):
@@ -53,7 +52,7 @@ def create_app(options: ServeOptions | None = None, *, page: bool = True, make=N
     app = FastAPI(
         title="animegan_tf",
         version=animegan_tf.__version__,
-        description='Photos and films in anime style. Errors are `{"error": "a sentence"}`.',
+        description='Photos and videos in anime style. Errors are `{"error": "a sentence"}`.',
         lifespan=lifespan,
         redoc_url=None,
     )
@@ -82,7 +81,7 @@ async def _sweep(studio):
 def _add_errors(app):
     def add(kind, status, headers=lambda error: None):
         @app.exception_handler(kind)
-        async def answer(request, error):
+        async def respond(request, error):
             del request
             return JSONResponse({"error": str(error)}, status, headers(error))
 
@@ -106,16 +105,16 @@ def _add_errors(app):
         return JSONResponse({"error": sentence(error)}, 400)
 
     @app.exception_handler(Exception)
-    async def bug(request, error):  # which the server logs
+    async def bug(request, error):  # logged by the server
         del request, error
-        return JSONResponse({"error": "it could not be done; the server's log says why"}, 500)
+        return JSONResponse({"error": "an internal error; see the server's log"}, 500)
 
 
 # --- requests ------------------------------------------------------------------------------------
 
 
 def _body(choice):
-    """The description of a body for the API's page: a form with a file, or the file itself."""
+    """The OpenAPI description of a body: a form with a file, or the file itself."""
     fields = choice.model_json_schema()["properties"]
     fields = {"file": {"type": "string", "format": "binary"}, **fields}
     form = {"type": "object", "required": ["file"], "properties": fields}
@@ -162,7 +161,7 @@ def _add_photos(app, studio):
         try:
             output = await asyncio.wait_for(asyncio.wrap_future(future), seconds)
         except asyncio.TimeoutError as error:
-            text = f"the photo was not done within {seconds:g} s; try again later"
+            text = f"the photo was not finished within {seconds:g} s; try again later"
             raise HTTPException(503, text, {"Retry-After": "30"}) from error
         headers = _disposition(output.name)
         if output.damaged:
@@ -173,7 +172,7 @@ def _add_photos(app, studio):
 def _add_films(app, studio):
     def found(film_id):
         if film_id not in studio.films:
-            raise HTTPException(404, f"id: expected that of a film, received {film_id!r}")
+            raise HTTPException(404, f"id: expected that of a video, received {film_id!r}")
         return studio.films[film_id]
 
     def state(film):
@@ -191,7 +190,7 @@ def _add_films(app, studio):
     @app.post(
         "/v1/films",
         status_code=202,
-        summary="Begin to stylise a film",
+        summary="Start to stylise a video",
         openapi_extra=_body(FilmChoice),
     )
     async def begin(request: Request, query: Annotated[FilmChoice, Query()]):
@@ -206,18 +205,18 @@ def _add_films(app, studio):
             film = await run_in_threadpool(studio.film, write, name, choice)
         return JSONResponse(state(film), 202, {"Location": f"/v1/films/{film.id}"})
 
-    @app.get("/v1/films/{film_id}", summary="A film's progress")
+    @app.get("/v1/films/{film_id}", summary="A video's progress")
     async def progress(film_id: str):
         return state(found(film_id))
 
-    @app.get("/v1/films/{film_id}/result", summary="A film's output", response_class=FileResponse)
+    @app.get("/v1/films/{film_id}/result", summary="A video's output", response_class=FileResponse)
     async def result(film_id: str):
         film = found(film_id)
         if film.state != "done":
-            raise HTTPException(409, f"the film is not done: {film.error or film.state}")
+            raise HTTPException(409, f"the video is not finished: {film.error or film.state}")
         return FileResponse(film.output, headers=_disposition(film.output_name))
 
-    @app.delete("/v1/films/{film_id}", status_code=204, summary="Cancel a film, delete its files")
+    @app.delete("/v1/films/{film_id}", status_code=204, summary="Cancel a video, delete its files")
     async def cancel(film_id: str):
         await run_in_threadpool(studio.cancel, found(film_id))
 
@@ -234,7 +233,7 @@ def _add_service(app, studio):
     async def health():
         try:
             ready = studio.ready
-        except Exception as error:  # of loading the default style
+        except Exception as error:  # from loading the default style
             _LOG.error("the default style cannot be loaded", exc_info=error)
             raise HTTPException(503, "the default style cannot be loaded") from error
         if not ready:
@@ -243,4 +242,4 @@ def _add_service(app, studio):
 
     @app.get("/metrics", summary="Measurements for Prometheus", response_class=Response)
     async def show_metrics():
-        return Response(studio.metrics.text(), media_type=measurements.CONTENT_TYPE)
+        return Response(studio.metrics.text(), media_type=CONTENT_TYPE)

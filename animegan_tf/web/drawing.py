@@ -1,4 +1,4 @@
-"""The one thread in which networks run. Photos come first, even between the batches of a film."""
+"""The thread in which networks run. Photos come first, even between the batches of a video."""
 
 import math
 import threading
@@ -6,19 +6,19 @@ import time
 from collections import deque
 from concurrent.futures import Future
 
-# Photos that are drawn between two batches of a film, so that the film goes on too.
+# Maximum number of photos between two batches of a video, so that the video continues.
 _BETWEEN = 4
-# When to try again if too many films wait.
+# Seconds after which to try again if too many videos wait.
 _FILM_SECONDS = 60
 # Weight of the latest photo in the mean time of photos.
 _LATEST = 0.2
 
 
 class Busy(Exception):
-    """Too many wait already; `seconds` is when to try again."""
+    """The queue is full; `seconds` is the time after which to try again."""
 
     def __init__(self, waiting, seconds):
-        super().__init__(f"{waiting} are waiting already; try again in {seconds} s")
+        super().__init__(f"{waiting} are already waiting; try again in {seconds} s")
         self.seconds = seconds
 
 
@@ -30,9 +30,10 @@ class Closed(Exception):
 
 
 class Drawing:
-    """Runs work in one thread: `photo(work)` and `film(work)` return a `Future` of its result.
+    """Runs functions in one thread: `photo(work)` and `film(work)` return a `Future`.
 
-    most_photos, most_films: how many wait; fewer photos if they would wait for over `patience` s.
+    most_photos, most_films: maximum numbers in the queues; fewer photos if they would wait longer
+    than `patience` seconds.
     """
 
     def __init__(self, most_photos, most_films, patience):
@@ -44,16 +45,16 @@ class Drawing:
         self._thread.start()
 
     def waiting(self, kind):
-        """Number of photos or films ("photo", "film") that wait."""
+        """The number of waiting photos or videos ("photo", "film")."""
         return len(self._futures(kind))
 
     def place(self, future):
-        """The place of a film in the queue from 1 on; 0 once it is being drawn."""
+        """The place of a video in the queue, from 1; 0 once it has started."""
         waiting = self._futures("film")
         return waiting.index(future) + 1 if future in waiting else 0
 
     def _futures(self, kind):
-        """Those that wait, without those that were cancelled."""
+        """Futures in the queue, without cancelled ones."""
         with self._changed:
             return [future for future, _ in self._waiting[kind] if not future.cancelled()]
 
@@ -62,7 +63,7 @@ class Drawing:
             return self._waiting[kind].popleft()
 
     def check_room(self, kind):
-        """Raise `Busy` or `Closed` if nothing of this kind is accepted now."""
+        """Raise `Busy` or `Closed` if no more photos or videos are accepted."""
         if self._closed:
             raise Closed
         count = self.waiting(kind)
@@ -71,11 +72,11 @@ class Drawing:
             raise Busy(f"{count} {kind}s", max(1, math.ceil(seconds)))
 
     def photo(self, work):
-        """Draw before all films."""
+        """Run before all videos."""
         return self._add("photo", work)
 
     def film(self, work):
-        """Draw after the films before; `work` calls `draw_photos` now and then."""
+        """Run after earlier videos; `work` calls `draw_photos` between batches."""
         return self._add("film", work)
 
     def _add(self, kind, work):
@@ -87,7 +88,7 @@ class Drawing:
         return future
 
     def draw_photos(self):
-        """Draw photos that wait; for films, between their batches."""
+        """Process waiting photos, between the batches of a video."""
         for _ in range(_BETWEEN):
             if not self._waiting["photo"]:
                 break
@@ -111,7 +112,7 @@ class Drawing:
                 self._do(*self._next("film"))
 
     def _do(self, future, work):
-        # Not those whose visitor has stopped waiting.
+        # Skip it if the visitor has stopped waiting.
         if not future.set_running_or_notify_cancel():
             return
         try:
@@ -120,7 +121,7 @@ class Drawing:
             future.set_exception(error)
 
     def close(self):
-        """Accept nothing more, draw the photos that wait, drop the films, and wait for the end."""
+        """Finish waiting photos, cancel waiting videos, and stop the thread."""
         with self._changed:
             self._closed = True
             for future, _ in self._waiting["film"]:

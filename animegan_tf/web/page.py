@@ -1,7 +1,7 @@
-"""The page at /: photos and films by upload, paste or camera, in Gradio.
+"""The page at /: photos and videos by upload, paste or camera, in Gradio.
 
-Its functions call the same `Studio` as the API. Files of visitors are in a folder of the studio's
-and are deleted after the same time.
+It uses the same `Studio` as the API. Files of visitors are in a folder of the studio and are
+deleted after the same time.
 """
 
 import contextlib
@@ -14,11 +14,11 @@ from concurrent.futures import TimeoutError as LateError
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
+from animegan_tf.web.choices import FilmChoice, PhotoChoice
 from animegan_tf.web.drawing import Busy, Closed
-from animegan_tf.web.options import FilmChoice, PhotoChoice
 from animegan_tf.web.studio import style_facts
 
-# Set before Gradio is loaded: nothing is sent to others.
+# Before Gradio is loaded: no data are sent to third parties.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
@@ -31,15 +31,15 @@ _EXAMPLE_NAMES = {"castle.jpg": "castle", "cat.jpg": "kitten", "drummers.jpg": "
 _CREDITS = """No photo at hand? Try one of these: Neuschwanstein by cameralends (CC0), kitten by
 Loliloli, drummers by takami torao (public domain)."""
 _PHOTO_TYPES = ["image", ".heic", ".heif", ".avif", ".jxl", ".tif", ".tiff"]
-# Longer side of what the page shows; the download has the full size.
+# Longer side of images on the page; the download has the full size.
 _SHOWN = 1600
 _MOST_PHOTOS = 20
 _PREVIEW_SECONDS = 3.0
 _POLL_SECONDS = 0.3
 _SIZES = [("Bold lines", 512), ("Normal", 720), ("Fine lines", 1080)]
-_TITLE = """# Photos and films in anime style
-Drop photos or a film, choose a style, and compare. Files are deleted after {hours}."""
-_NOTE = """At most {megapixels:g} megapixels, {megabytes} MB, films of {seconds:g} seconds ·
+_TITLE = """# Photos and videos in anime style
+Drop photos or a video, choose a style, and compare. Files are deleted after {hours}."""
+_NOTE = """At most {megapixels:g} megapixels, {megabytes} MB, videos of {seconds:g} seconds ·
 [API](/docs) · animegan_tf, Apache 2.0"""
 _CSS = """
 .gradio-container {max-width: 1100px !important; margin: 0 auto !important}
@@ -58,12 +58,12 @@ footer {display: none !important}
 
 
 async def _refuse_address(url):
-    raise gr.Error("file: expected an upload, received an address")
+    raise gr.Error("file: expected an upload, received a URL")
 
 
 def mount(app, studio):
     """`app` with the page at /."""
-    # Gradio fetches addresses that come in place of uploads.
+    # Gradio would download URLs that are sent instead of uploads.
     processing_utils.async_ssrf_protected_get = _refuse_address
     os.environ["GRADIO_TEMP_DIR"] = str(studio.folder / "page")
     return gr.mount_gradio_app(
@@ -89,10 +89,10 @@ class Page:
         self._folder = studio.folder / "page"
 
     def styles(self):
-        """Pictures and names of the styles for a gallery."""
+        """Images and names of the styles for a gallery."""
         known = [(name, _HERE / "pictures" / f"{name}.jpg") for name in self.names]
-        plain = _EXAMPLES / "castle.jpg"
-        return [(str(path if path.exists() else plain), name) for name, path in known]
+        default = _EXAMPLES / "castle.jpg"
+        return [(str(path if path.exists() else default), name) for name, path in known]
 
     @property
     def names(self):
@@ -100,7 +100,7 @@ class Page:
         return self._studio.options.styles
 
     def choose(self, event: gr.SelectData):
-        """The style of a picture that was clicked, and the text below."""
+        """The style whose image was clicked, and the text below."""
         name = self.names[event.index]
         return name, self.about(name)
 
@@ -116,7 +116,7 @@ class Page:
     # --- photos ---
 
     def photos(self, paths, style, strength, keep_color, draw_side, progress=gr.Progress()):  # noqa: B008
-        """Draw uploaded photos: (slider of the first, gallery, whether it shows, download)."""
+        """Stylise uploaded photos; returns (slider for the first, gallery, download)."""
         if not paths:
             raise gr.Error("Add a photo first.")
         if len(paths) > _MOST_PHOTOS:
@@ -128,7 +128,7 @@ class Page:
         for number, (path, _) in enumerate(paths):
             progress((number, len(paths)), desc="drawing", unit="photos")
             try:
-                with _sentences():
+                with _shown_errors():
                     path = pathlib.Path(path)
                     output, pair = self._photo(path, PhotoChoice(**choice, draw_side=draw_side))
             except gr.Error as error:
@@ -141,7 +141,7 @@ class Page:
             outputs.append(target)
             shown.append(pair)
         if not outputs:
-            raise gr.Error("None of the photos could be drawn.")
+            raise gr.Error("None of the photos could be stylised.")
         several = len(outputs) > 1
         gallery = [(pair[1], path.name) for pair, path in zip(shown, outputs, strict=True)]
         return (
@@ -157,9 +157,9 @@ class Page:
             output = future.result(self._studio.options.timeout)
         except LateError:
             future.cancel()
-            raise gr.Error("The photo was not done in time; try again later.") from None
+            raise gr.Error("The photo was not finished in time; try again later.") from None
         if output.damaged:
-            gr.Warning(f"{path.name} is damaged; the rest of it was drawn.")
+            gr.Warning(f"{path.name} is damaged; the output has what could be read.")
         pair = [
             images.limit_side(images.decode_photo(part, path.name).rgb, _SHOWN)
             for part in (data, output.data)
@@ -168,27 +168,23 @@ class Page:
             pair[0] = images.resize(pair[0], *pair[1].shape[:2])
         return output, tuple(pair)
 
-    # --- films ---
+    # --- videos ---
 
     def preview(self, *inputs):
         """`film` for the first seconds."""
         yield from self.film(*inputs, end=_PREVIEW_SECONDS)
 
     def film(self, path, style, strength, keep_color, draw_side, end=None):
-        """Draw an uploaded film; yields (video, text of its progress, the film's id)."""
+        """Stylise an uploaded video; yields (output, text of its progress, id)."""
         if not path:
-            raise gr.Error("Add a film first.")
+            raise gr.Error("Add a video first.")
         path = pathlib.Path(path)
-
-        def write(target):
-            os.link(path, target)
-
-        with _sentences():
+        with _shown_errors():
             choice = FilmChoice(
                 style=style, strength=strength, keep_color=keep_color, draw_side=draw_side,
                 container="mp4", end=end,
             )  # fmt: skip
-            film = self._studio.film(write, path.name, choice)
+            film = self._studio.film(lambda target: os.link(path, target), path.name, choice)
         try:
             while film.ended is None:
                 yield None, self._progress(film), film.id
@@ -218,26 +214,26 @@ class Page:
         return f"Frame {film.frames}{total}{share}"
 
     def stop(self, film_id):
-        """Stop the film with that id, if there is one."""
+        """Stop the video with that id, if it exists."""
         film = self._studio.films.get(film_id)
         if film is not None:
             self._studio.cancel(film)
 
 
 @contextlib.contextmanager
-def _sentences():
-    """Show errors that are a visitor's as their sentence."""
+def _shown_errors():
+    """A context whose errors for visitors are shown on the page."""
     try:
         yield
     except (InputError, Busy, Closed) as error:
         text = str(error)
         raise gr.Error(text[:1].upper() + text[1:]) from error
     except MemoryError as error:
-        raise gr.Error("It is too large for the server's memory.") from error
+        raise gr.Error("The file is too large for the server's memory.") from error
 
 
 def _unused(name, paths):
-    """`name`, or with -2, -3 and so on if one of the paths has it."""
+    """`name`, or with -2, -3 and so on if one of the paths has this name."""
     taken, path, number = {path.name for path in paths}, pathlib.Path(name), 1
     while name in taken:
         number += 1
@@ -246,18 +242,18 @@ def _unused(name, paths):
 
 
 def _download(paths):
-    """The path of the only output, or of a zip file of several."""
+    """The path of a single output, or of a zip file of several."""
     if len(paths) == 1:
         return str(paths[0])
     target = paths[0].with_name("anime.zip")
     with zipfile.ZipFile(target, "w") as archive:
         for path in paths:
             archive.write(path, path.name)
-            path.unlink()  # Gradio deletes only what it serves
+            path.unlink()  # Gradio deletes only files that it serves
     return str(target)
 
 
-# --- the layout ----------------------------------------------------------------------------------
+# --- layout --------------------------------------------------------------------------------------
 
 
 def build(studio):
@@ -272,7 +268,7 @@ def build(studio):
         controls = _controls(page)
         with gr.Tab("Photos"):
             _photo_tab(page, controls)
-        with gr.Tab("Film"):
+        with gr.Tab("Video"):
             _film_tab(page, controls)
         gr.Markdown(
             _NOTE.format(
@@ -284,21 +280,25 @@ def build(studio):
     return blocks.queue(max_size=4 * options.queue, default_concurrency_limit=4)
 
 
-def _controls(page):
-    """Style, strength, colour and size: the components that all functions take."""
-    style = gr.State(page.names[0])
-    gallery = gr.Gallery(
-        page.styles(),
+def _images(value, **options):
+    """A gallery of images of equal size without controls."""
+    return gr.Gallery(
+        value,
         show_label=False,
         height="auto",
         allow_preview=False,
         interactive=False,
-        selected_index=0,
         buttons=[],
         object_fit="cover",
-        elem_id="styles",
         elem_classes="pictures",
+        **options,
     )
+
+
+def _controls(page):
+    """Style, strength, colour and size: the inputs of all functions."""
+    style = gr.State(page.names[0])
+    gallery = _images(page.styles(), selected_index=0, elem_id="styles")
     about = gr.Markdown(page.about(page.names[0]))
     gallery.select(page.choose, None, [style, about], api_visibility="private")
     with gr.Accordion("Strength, colour, lines", open=False), gr.Row():
@@ -336,17 +336,8 @@ def _photo_tab(page, controls):
             )
             download = gr.DownloadButton("Download at full size", interactive=False)
     gr.Markdown(_CREDITS)
-    examples = gr.Gallery(
-        [(str(_EXAMPLES / name), caption) for name, caption in _EXAMPLE_NAMES.items()],
-        show_label=False,
-        height="auto",
-        allow_preview=False,
-        interactive=False,
-        buttons=[],
-        object_fit="cover",
-        elem_id="examples",
-        elem_classes="pictures",
-    )
+    captions = [(str(_EXAMPLES / name), caption) for name, caption in _EXAMPLE_NAMES.items()]
+    examples = _images(captions, elem_id="examples")
     call = {
         "fn": page.photos,
         "inputs": [photos, *controls],
@@ -361,7 +352,7 @@ def _photo_tab(page, controls):
 def _film_tab(page, controls):
     with gr.Row():
         with gr.Column():
-            film = gr.Video(label="Film", sources=["upload", "webcam"], height=300)
+            film = gr.Video(label="Video", sources=["upload", "webcam"], height=300)
             with gr.Row():
                 preview = gr.Button(f"First {_PREVIEW_SECONDS:g} s", min_width=60)
                 draw = gr.Button("Draw", variant="primary", min_width=60)

@@ -1,7 +1,7 @@
-"""What the API and the page share: photos and films through the drawing thread, and their files.
+"""Photos and videos of the API and the page: processed in the drawing thread, and their files.
 
-A `Studio` keeps one model per style. Each film has a folder of its own in the studio's temporary
-folder; `sweep` deletes those that are older than the server keeps files.
+A `Studio` has one model per style. Each video has its own folder in the studio's temporary folder;
+`sweep` deletes old folders.
 """
 
 import contextlib
@@ -21,20 +21,20 @@ from animegan_tf.errors import InputError, printable
 from animegan_tf.images import formats
 from animegan_tf.stylize.options import result_suffix
 from animegan_tf.video.timecode import VIDEO_SUFFIXES
+from animegan_tf.web.choices import check_style
 from animegan_tf.web.drawing import Busy, Drawing
-from animegan_tf.web.options import check_style
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_NAME = 100
-# Films whose files are kept at once; they bound the disk space.
+# Maximum number of videos whose files are kept, which bounds the disk space.
 _MOST_FILMS = 100
-# Of shipped styles that are not under the licence of the code.
+# Licences of shipped styles if they differ from that of the code.
 _LICENCES = {"peppercarrot": "CC BY 4.0, Pepper&Carrot by David Revoy"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """A photo that is done: the bytes of its file, its name and kind (a key of `formats.WRITTEN`).
+    """The output for a photo: the bytes of its file, its name and kind (of `formats.WRITTEN`).
 
     damaged: whether a part of the photo's file could not be read.
     """
@@ -46,15 +46,15 @@ class Output:
 
 
 class Cancelled(Exception):
-    """The visitor or the server stopped the film."""
+    """The visitor or the server stopped the video."""
 
 
 @dataclasses.dataclass
 class Film:
-    """A film on its way; `state` is "waiting", "drawing", "done", "failed" or "cancelled".
+    """A video; `state` is "waiting", "drawing", "done", "failed" or "cancelled".
 
-    frames, expected: numbers of frames done, and of all if known. error: why it failed, a sentence.
-    output: the file, once done. created, ended: `time.monotonic()`.
+    frames, expected: numbers of finished frames, and of all frames if known. error: the reason of a
+    failure. output: the file, once finished. ended: `time.monotonic()`.
     """
 
     id: str
@@ -67,7 +67,6 @@ class Film:
     error: str | None = None
     notes: tuple = ()
     output: pathlib.Path | None = None
-    created: float = dataclasses.field(default_factory=time.monotonic)
     ended: float | None = None
     stop: threading.Event = dataclasses.field(default_factory=threading.Event)
 
@@ -78,14 +77,14 @@ class Film:
 
 
 def safe_name(name, default):
-    """The last part of a name that a visitor sent, printable and not too long; or `default`."""
+    """The last part of a name sent by a visitor, printable and shortened; or `default`."""
     name = printable((name or "").replace("\\", "/").rpartition("/")[2].replace("\n", " ")).strip()
     stem, dot, suffix = name.rpartition(".")
     return f"{stem[:_LONGEST_NAME]}{dot}{suffix[:10]}" if stem.strip(".") else default
 
 
 class Studio:
-    """Draws photos and films within the limits of checked `ServeOptions`.
+    """Processes photos and videos within the limits of checked `ServeOptions`.
 
     make: a function from the name of a style to a `Stylizer`. metrics: the server's `Metrics`.
     """
@@ -96,37 +95,36 @@ class Studio:
         self.drawing = Drawing(options.queue, options.film_queue, options.timeout)
         self.films = {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="animegan-web-"))
-        # The first visitor does not wait for the network to load.
+        # So that the first visitor need not wait for the network.
         self._loading = self.drawing.film(lambda: self._stylizer(options.styles[0]))
-        metrics.watch(self.drawing, self._drawn_films)
+        metrics.watch(
+            self.drawing, lambda: sum(film.state == "drawing" for film in self.films.values())
+        )
 
     @property
     def ready(self):
-        """Whether the default style is loaded; raises what loading it raised."""
+        """Whether the default style is loaded; raises the exception if that failed."""
         return self._loading.done() and self._loading.result() is not None
 
-    def _drawn_films(self):
-        return sum(film.state == "drawing" for film in self.films.values())
-
     def _stylizer(self, name):
-        """The style's model, loaded on first use. In the drawing thread."""
+        """The style's model, loaded on first use. Runs in the drawing thread."""
         if name not in self._stylizers:
             self._stylizers[name] = self._make(name)
         return self._stylizers[name]
 
     def _stylizer_for(self, choice):
         """The style's model with the visitor's options."""
-        mine = copy.copy(self._stylizer(check_style(choice, self.options.styles)))
-        mine.delivery, mine.max_side = choice.delivery(), choice.max_side
-        return mine
+        stylizer = copy.copy(self._stylizer(check_style(choice, self.options.styles)))
+        stylizer.delivery, stylizer.max_side = choice.delivery(), choice.max_side
+        return stylizer
 
     # --- photos ---
 
     def photo(self, data, name, choice):
         """A `Future` of the `Output` for the bytes of a photo's file, and its `PhotoChoice`.
 
-        Raises `InputError` for what is no photo or too large, and `Busy`; the future raises
-        `InputError` for one that is damaged altogether.
+        Raises `InputError` for a file that is not a photo or too large, and `Busy`; the future
+        raises `InputError` for a photo that is completely damaged.
         """
         from animegan_tf.stylize import batch
         from animegan_tf.stylize.options import PhotoOptions
@@ -135,7 +133,7 @@ class Studio:
         check_style(choice, self.options.styles)
         size = images.size_of(data, name)
         if size is None:
-            raise InputError(f"{name}: expected a photo, received something else")
+            raise InputError(f"{name}: expected a photo, received another file")
         choice.check_size(name, *size, self.options.max_megapixels)
         own = formats.kind_of(data[: formats.HEAD])
         kind = choice.format or (own if own in formats.WRITTEN else "png")
@@ -153,10 +151,10 @@ class Studio:
     # --- films ---
 
     def film(self, write, name, choice):
-        """A new `Film`, which waits to be drawn.
+        """A new `Film` in the queue.
 
-        write: a function that writes the film's file to a path. choice: its `FilmChoice`. Raises
-        `InputError` for what is no film, too large or too long, and `Busy`.
+        write: a function that writes the video's file to a path. choice: its `FilmChoice`. Raises
+        `InputError` for a file that is not a video, too large or too long, and `Busy`.
         """
         name = safe_name(name, "film")
         check_style(choice, self.options.styles)
@@ -179,10 +177,10 @@ class Studio:
         return film
 
     def check_room(self):
-        """Raise `Busy` if no film is accepted now."""
+        """Raise `Busy` if no more videos are accepted."""
         self.drawing.check_room("film")
         if len(self.films) >= _MOST_FILMS:
-            raise Busy(f"{_MOST_FILMS} films", 600)
+            raise Busy(f"{_MOST_FILMS} videos", 600)
 
     def _checked_video(self, film, choice):
         from animegan_tf.video.codecs import is_video
@@ -190,7 +188,7 @@ class Studio:
 
         video = choice.video(self.options.max_film_seconds)
         if _is_text(film.source) or not is_video(film.source):
-            raise InputError(f"{film.name}: expected a film, received something else")
+            raise InputError(f"{film.name}: expected a video, received another file")
         with open_source(film.source) as source:
             facts = source.facts
             choice.check_size(film.name, facts.height, facts.width, self.options.max_megapixels)
@@ -204,7 +202,7 @@ class Studio:
         return video
 
     def _draw(self, film, choice, video):
-        """Draw a film. In the drawing thread."""
+        """Process a video. Runs in the drawing thread."""
         from animegan_tf.stylize import film as films
 
         def between(done, expected):
@@ -222,29 +220,29 @@ class Studio:
             options = {"start": video.start, "end": video.end}
             stylizer = self._stylizer_for(choice)
             report = films.stylize_video(film.source, output, stylizer, progress=between, **options)
-            film.notes = tuple(self._without_paths(film, note) for note in report.notes)
-            film.notes += tuple(self._without_paths(film, what) for what in report.problems)
+            sentences = (*report.notes, *report.problems)
+            film.notes = tuple(self._without_paths(film, sentence) for sentence in sentences)
             film.frames, film.output, film.state = report.frames, output, "done"
         except Cancelled:
             film.state = "cancelled"
         except InputError as error:
             film.error, film.state = self._without_paths(film, error), "failed"
         except MemoryError:
-            film.error, film.state = "the film is too large for the server's memory", "failed"
+            film.error, film.state = "the video is too large for the server's memory", "failed"
         except Exception:
-            _LOG.exception("a film could not be drawn")
-            film.error, film.state = "it could not be drawn; the server's log says why", "failed"
+            _LOG.exception("a video could not be processed")
+            film.error, film.state = "an internal error; see the server's log", "failed"
         finally:
             film.ended = time.monotonic()
             film.source.unlink(missing_ok=True)
 
     def _without_paths(self, film, text):
-        """A sentence for visitors: with the film's own name, without the server's folders."""
+        """A sentence for visitors: with the video's own name, without the server's folders."""
         text = str(text).replace(str(film.source), film.name)
         return text.replace(f"{self.folder / film.id}/", "").replace(str(self.folder), "")
 
     def cancel(self, film):
-        """Stop a film, or delete the files of one that is done."""
+        """Stop a video, or delete the files of a finished one."""
         film.stop.set()
         if film.future.cancel():
             film.state, film.ended = "cancelled", time.monotonic()
@@ -255,17 +253,17 @@ class Studio:
         self.films.pop(film.id, None)
         shutil.rmtree(self.folder / film.id, ignore_errors=True)
 
-    # --- the end ---
+    # --- files ---
 
     def sweep(self):
-        """Delete the films that ended longer ago than files are kept."""
+        """Delete videos that ended more than `keep_seconds` ago."""
         oldest = time.monotonic() - self.options.keep_seconds
         for film in list(self.films.values()):
             if film.ended is not None and film.ended < oldest:
                 self._delete(film)
 
     def close(self):
-        """Draw the photos that wait, stop the films, and delete all files."""
+        """Finish waiting photos, stop all videos, and delete all files."""
         for film in self.films.values():
             film.stop.set()
         self.drawing.close()
@@ -273,9 +271,9 @@ class Studio:
 
 
 def _is_text(path):
-    """Whether the file is text: a playlist, of which FFmpeg would open other files.
+    """Whether the file is text, such as a playlist, for which FFmpeg would open other files.
 
-    Binary formats have control characters at their beginning; YUV4MPEG2 has frames as they are.
+    Binary formats start with control characters, except for YUV4MPEG2, which has raw frames.
     """
     with open(path, "rb") as file:
         head = file.read(512)
@@ -284,7 +282,7 @@ def _is_text(path):
 
 
 def style_facts(name):
-    """What visitors should know of a style: a dictionary of its name, description and licence."""
+    """The name, description and licence of a style for visitors, a dictionary."""
     if name in styles.PUBLISHED:
         about, licence = styles.PUBLISHED[name].film, styles.PUBLISHED[name].license
     elif name in styles.SHIPPED:
@@ -295,7 +293,7 @@ def style_facts(name):
 
 
 def default_make(name, checkpoint=None, quietly=contextlib.nullcontext):
-    """The `Stylizer` of a checkpoint, or of a style, which is not downloaded.
+    """The `Stylizer` of a checkpoint, or of a style that is already downloaded.
 
     quietly: as for `Stylizer`.
     """

@@ -126,7 +126,7 @@ def test_the_first_of_several_pages_is_read_with_a_word(tmp_path):
     first.save(tmp_path / "a.tif", save_all=True, append_images=others)
     photo = images.read_photo(tmp_path / "a.tif")
     check(photo, np.asarray(first))
-    assert photo.notes == ("a file of 3 pages, of which the first is taken",)
+    assert photo.notes == ("a file of 3 pages; only the first is used",)
 
 
 def test_what_libtiff_says_is_the_reason(capfd):

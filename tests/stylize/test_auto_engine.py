@@ -287,7 +287,7 @@ def test_frames_stay_with_keras(file, used):
     stylizer(PHOTO)
     stylizer(PHOTO)
     frames = FrameStylizer(stylizer, stabilize=False)
-    frames.answer([frames.prepare(PHOTO, 0)])
+    frames.infer([frames.prepare(PHOTO, 0)])
     assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
     assert frames.identity() == FrameStylizer(Stylizer(file, engine="keras")).identity()
 
@@ -300,7 +300,7 @@ def test_frames_as_photos_use_what_is_kept(file, used, monkeypatch):
     monkeypatch.setattr(weights, "load_generator", None)
     frames = FrameStylizer(Stylizer(file), stabilize=False, engine="auto")
     prepared = frames.prepare(PHOTO, 0)
-    np.testing.assert_array_equal(frames.finish(prepared, *frames.answer([prepared])), expected)
+    np.testing.assert_array_equal(frames.finish(prepared, *frames.infer([prepared])), expected)
     assert used == ["KerasEngine", "LiteRTEngine", "LiteRTEngine"]
     assert frames.identity() == known
 
@@ -313,14 +313,14 @@ def test_a_film_uses_what_an_earlier_one_kept(file, monkeypatch):
     shape = stylizer.prepare(PHOTO).shape[1:3]
     first = FrameStylizer(stylizer, engine="litert")
     prepared = [first.prepare(PHOTO, 0)]
-    expected = first.answer(prepared)
+    expected = first.infer(prepared)
     stylizer.engine.keep_for_frames(first._network._network)
 
     monkeypatch.setattr(weights, "load_generator", None)
     again = Stylizer(file)
     assert again.engine.kept_for_frames(shape[0], shape[1] + 8) is None
     frames = FrameStylizer(again, engine="auto")
-    np.testing.assert_array_equal(frames.answer([frames.prepare(PHOTO, 0)]), expected)
+    np.testing.assert_array_equal(frames.infer([frames.prepare(PHOTO, 0)]), expected)
     assert frames.identity() == first.identity()
 
     monkeypatch.setattr(memory, "available", lambda: 1500 * shape[0] * shape[1])
@@ -355,7 +355,7 @@ def test_the_next_command_needs_no_tensorflow(tmp_path, monkeypatch):
     assert auto.kept_file(styles.locate("thequestion-lite")).is_file()
     assert np.abs(first.astype(int) - second).max() <= 1
     frames = FrameStylizer(stylizer, engine="litert")
-    frames.answer([frames.prepare(PHOTO, 0)])
+    frames.infer([frames.prepare(PHOTO, 0)])
     stylizer.engine.keep_for_frames(frames._network._network)
     images.write_photo(tmp_path / "photo.png", PHOTO)
     film = films.write_film(tmp_path / "film.mkv", [PHOTO, PHOTO[::-1]], codec="ffv1")

@@ -38,7 +38,7 @@ def answered(model, photo):
 def stylised(stylizer, frames, stabilize):
     one = FrameStylizer(stylizer, stabilize)
     prepared = [one.prepare(frame, number / 25) for number, frame in enumerate(frames)]
-    return [one.finish(item, one.answer([item])[0]) for item in prepared]
+    return [one.finish(item, one.infer([item])[0]) for item in prepared]
 
 
 def test_a_large_photo_is_drawn_small_and_enlarged(toy):
@@ -121,7 +121,7 @@ def test_memory_is_that_of_the_drawn_size(monkeypatch):
     result = Stylizer(lite, draw_side=256)(photo)
     assert result.shape == photo.shape
     frames = FrameStylizer(Stylizer(lite, draw_side=256), engine="litert")
-    frames.answer([frames.prepare(photo, 0)])
+    frames.infer([frames.prepare(photo, 0)])
 
 
 def test_too_large_names_draw_side(monkeypatch):

@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,12 +12,11 @@ import animegan_tf
 from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.networks import tflite
-from animegan_tf.stylize import stable_convert
+from animegan_tf.stylize import stable
 from animegan_tf.stylize.engines import fastest
 from animegan_tf.stylize.engines.fastest import FastestNetwork
 from animegan_tf.stylize.frames import FrameStylizer
-from animegan_tf.stylize.stable import StableNetwork
-from animegan_tf.stylize.stable_convert import stable_litert
+from animegan_tf.stylize.stable import StableNetwork, stable_litert
 from animegan_tf.stylize.stylizer import Stylizer
 
 
@@ -28,7 +29,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch):
     monkeypatch.setattr(Clock, "now", 0.0)
-    monkeypatch.setattr(fastest.time, "perf_counter", lambda: Clock.now)
+    monkeypatch.setattr(time, "perf_counter", lambda: Clock.now)
 
 
 class Network:
@@ -128,7 +129,7 @@ def test_a_film_that_changes_to_litert(tmp_path, monkeypatch):
         Clock.now += len(batch)
         return call(self, batch, rates)
 
-    monkeypatch.setattr(stable_convert, "stable_litert", LiteRT)
+    monkeypatch.setattr(stable, "stable_litert", LiteRT)
     monkeypatch.setattr(StableNetwork, "__call__", slow)
     monkeypatch.setattr(fastest, "_WORTH_SECONDS", 0)
     monkeypatch.setattr(fastest, "_gpu_in_tensorflow", lambda: False)
@@ -229,7 +230,7 @@ def test_pictures_too_large_for_litert(monkeypatch):
     for stabilize in (True, False):
         frames = FrameStylizer(stylizer, stabilize, engine="litert")
         with pytest.raises(InputError, match=message):
-            frames.answer([frames.prepare(noise(256, 264), 0)])
+            frames.infer([frames.prepare(noise(256, 264), 0)])
     with pytest.raises(InputError, match=message):
         stylizer(noise(256, 264))
     monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264)
@@ -252,7 +253,7 @@ def test_frames_by_litert(stabilize):
             prepared = frames.prepare(
                 ramps(256, 264) // 2 + noise(256, 264, seed=number) // 9, number / 9
             )
-            made.append(frames.finish(prepared, frames.answer([prepared])[0]).astype(int))
+            made.append(frames.finish(prepared, frames.infer([prepared])[0]).astype(int))
         results.append(np.array(made))
     assert np.abs(results[0] - results[1]).max() <= 2
 
@@ -266,7 +267,7 @@ def conversions(monkeypatch):
         made.append(arguments)
         return real(*arguments)
 
-    for module in (tflite, stable_convert):
+    for module in (tflite, stable):
         monkeypatch.setattr(module, "convert_function", count)
     return made
 
@@ -275,7 +276,7 @@ def test_a_stabilized_film_is_converted_once(conversions):
     """The network for photos is left out, as there are none."""
     frames = FrameStylizer(Stylizer(toy_generator("lite"), engine="litert"), engine="litert")
     for number in range(2):
-        frames.answer([frames.prepare(noise(256, 264, seed=number), number)])
+        frames.infer([frames.prepare(noise(256, 264, seed=number), number)])
     assert len(conversions) == 1
 
 
@@ -285,7 +286,7 @@ def test_films_that_are_not_stabilized_share_what_photos_have(conversions):
     for _ in range(2):
         frames = FrameStylizer(stylizer, stabilize=False, engine="litert")
         prepared = frames.prepare(photo, 0)
-        result = frames.finish(prepared, frames.answer([prepared])[0])
+        result = frames.finish(prepared, frames.infer([prepared])[0])
     np.testing.assert_array_equal(result, stylizer(photo))
     assert len(conversions) == 1
 

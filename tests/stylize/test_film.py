@@ -303,7 +303,7 @@ def test_what_is_no_film(tmp_path):
         ("noise.mov", "expected a film that can be decoded, received an encrypted one"),
         ("sound.wav", "received no video but audio"),
         ("song.m4a", "received no video but a cover picture and audio"),
-        ("missing.mp4", "expected a film, found nothing"),
+        ("missing.mp4", "expected a video, found nothing"),
     ]:
         with pytest.raises(InputError, match=message):
             animegan_tf.stylize_video(tmp_path / name, tmp_path / "out" / "b.mp4", same)

@@ -114,7 +114,7 @@ def test_the_smallest_sizes(size):
 def test_sizes_that_do_not_go_together():
     small = ramps(10, 12)
     for photo, result in ((ramps(9, 30), small), (ramps(30, 30), ramps(10, 11))):
-        with pytest.raises(InputError, match="enlarge: expected a small photo and its result"):
+        with pytest.raises(InputError, match="enlarge: expected a small photo and its output"):
             guided.enlarge(photo, small, result)
 
 

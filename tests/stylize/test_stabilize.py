@@ -105,7 +105,7 @@ def test_frames_that_do_not_fit_are_refused_before_any_work(generator, monkeypat
     stable, inputs = StableNetwork(generator), batch(3)
     free = [strips.whole_memory(generator, 2 * 16, 24)]
     monkeypatch.setattr(memory, "available", lambda: free[0])
-    expected = r"3 frame\(s\) of 24x16 take 0\.3 GB, and 0\.3 GB are there; .* stabilize=False"
+    expected = r"3 frame\(s\) of 24x16 need 0\.3 GB, but 0\.3 GB are available; .* stabilize=False"
     with pytest.raises(MemoryError, match=expected):
         stable(inputs, [1, 1, 1])
     stable(inputs[:2], [1, 1])
@@ -209,7 +209,7 @@ def test_brightness_is_averaged():
 def stylised(stylizer, frames, stabilize):
     one = FrameStylizer(stylizer, stabilize)
     prepared = [one.prepare(frame, number / 25) for number, frame in enumerate(frames)]
-    answers = one.answer(prepared)
+    answers = one.infer(prepared)
     return [one.finish(item, answer) for item, answer in zip(prepared, answers, strict=True)]
 
 
@@ -252,7 +252,7 @@ def test_the_state_of_a_film_is_kept_with_a_frame():
 
     def one(stylizer, number):
         prepared = stylizer.prepare(frames[number], number / 25, keep_state=True)
-        return stylizer.finish(prepared, stylizer.answer([prepared])[0]), prepared.state
+        return stylizer.finish(prepared, stylizer.infer([prepared])[0]), prepared.state
 
     results = [one(first, number) for number in range(5)]
     second.restore(json.loads(json.dumps(results[3][1])))

@@ -344,7 +344,7 @@ def test_outputs_without_their_flag(run, tmp_path, monkeypatch, arguments, meant
     monkeypatch.chdir(tmp_path)
     status, printed, _ = run(*arguments)
     hint = "" if meant is None else f"; for that output: animegan-stylize {meant}"
-    expected = "--output: expected a folder for the results, received nothing"
+    expected = "--output: expected a folder for the outputs, received nothing"
     assert (status, printed.err) == (1, f"error: {expected}{hint}\n")
 
 
@@ -365,10 +365,12 @@ def test_formats_and_what_is_passed_over(run, photos, weights, tmp_path):
     arguments = (photos, f"--checkpoint={weights}", f"--output={tmp_path / 'out'}")
     status, printed, _ = run(*arguments, "--format=webp", "--strip_metadata", "--keep_profile")
     assert status == 0
-    assert f"passed over, no photos or films: {photos / 'notes.txt'}" in printed.err
+    assert f"skipped, not photos or videos: {photos / 'notes.txt'}" in printed.err
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.webp", "b.webp"]
     status, printed, _ = run(*arguments, "--quality=0")
-    assert status == 1 and "quality: expected 1 to 100, received 0" in printed.err
+    assert (
+        status == 1 and "quality: expected a whole number from 1 to 100, received 0" in printed.err
+    )
 
 
 def test_standard_input_and_output(run, photos, weights, tmp_path, monkeypatch):

@@ -156,7 +156,7 @@ def test_a_stopped_film_ends_the_run(mixed, tmp_path, monkeypatch):
     assert film.unfinished(tmp_path / "out" / "film.mp4")
     # It is not taken for done.
     report = stylize_paths(make, mixed / "film.mpg", tmp_path / "out")
-    assert "film.mp4 is not complete: --resume goes on" in report.failed[0][1]
+    assert "film.mp4 is not complete: --resume continues" in report.failed[0][1]
     report = stylize_paths(
         make, mixed / "film.mpg", tmp_path / "out", overwrite=True, video=VideoOptions(end=9)
     )

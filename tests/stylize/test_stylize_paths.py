@@ -73,7 +73,7 @@ def test_photos_are_done_once(tmp_path, monkeypatch):
     (tmp_path / "photos" / "z.png").symlink_to("a.png")
     report = stylize_paths(make_negative, "photos", "again")
     assert report.written == (Path("again/a.png"),)
-    assert report.notes == (f"passed over, other names of files: {Path('photos/z.png')}",)
+    assert report.notes == (f"skipped, other names of the same files: {Path('photos/z.png')}",)
 
 
 def test_no_two_photos_share_a_result(tmp_path):
@@ -264,7 +264,7 @@ def test_mistakes_in_paths(tmp_path):
         ([], "out", "photos: expected at least one photo or folder, received none"),
         ([tmp_path / "none"], "out", "photos: expected a photo or folder, found nothing at .*none"),
         ([photos, tmp_path / "empty"], "out", "photos: expected photos in .*empty, found none"),
-        ([photos], "photos/a.png", "output: expected a folder for the results, .* is a file"),
+        ([photos], "photos/a.png", "output: expected a folder for the outputs, .* is a file"),
     ]
     for inputs, output, message in cases:
         with pytest.raises(InputError, match=message):
@@ -293,9 +293,9 @@ def test_links_to_nothing_pipes_and_other_files_stop_nothing(tmp_path, capsys):
         "loop.jpg": "Too many levels of symbolic links",
     }
     assert report.notes == (
-        f"passed over, raw photos, to be developed first: {photos / 'IMG_1.NEF'}",
-        f"passed over, no photos or films: {photos / 'notes.txt'}",
-        f"passed over, no files: {photos / 'pipe.jpg'}",
+        f"skipped, raw photos, to be developed first: {photos / 'IMG_1.NEF'}",
+        f"skipped, not photos or videos: {photos / 'notes.txt'}",
+        f"skipped, not regular files: {photos / 'pipe.jpg'}",
     )
     assert f"error: {photos / 'gone.JPG'}: No such file" in capsys.readouterr().err
 
@@ -331,7 +331,7 @@ def test_wildcards_empty_names_and_addresses(tmp_path):
     assert [path.name for path in report.written] == ["a.png", "b.png"]
     for given, message in (
         ("", "photos: expected a photo or folder, received an empty name"),
-        ("https://example.com/a.jpg", "received https://example.com/a.jpg; nothing is fetched"),
+        ("https://example.com/a.jpg", "received https://example.com/a.jpg; nothing is downloaded"),
         (str(photos / "*.gif"), r"found nothing at .*\*\.gif"),
     ):
         with pytest.raises(InputError, match=message):
@@ -347,7 +347,7 @@ def test_a_result_s_own_name(tmp_path):
             assert image.format == kind
     assert stylize_paths(not_needed, photos / "a.png", tmp_path / "y.webp").skipped
     cases = [
-        ([photos], "x.jpg", "output: expected a folder for the results of more than one photo"),
+        ([photos], "x.jpg", "output: expected a folder for the outputs of more than one photo"),
         ([photos / "a.png", photos / "b.png"], "x.jpg", "of more than one photo, received .*x.jpg"),
         ([photos / "a.png"], "x.mp4", r"output: expected a photo's suffix for .*a\.png"),
         ([photos / "a.png"], "photos/a.png", "never replaced"),

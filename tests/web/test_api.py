@@ -186,14 +186,14 @@ def test_back_pressure(serve, jpeg):
     assert health == {"status": "ready", "photos_waiting": 2}
     for response in refused:
         assert int(response.headers["retry-after"]) >= 1
-        assert error_of(response).startswith("2 photos are waiting already; try again in ")
+        assert error_of(response).startswith("2 photos are already waiting; try again in ")
 
 
 def test_photos_that_would_wait_too_long_are_refused():
     drawing = Drawing(100, 1, patience=1.5)
     go = threading.Event()
     futures = []
-    with pytest.raises(Busy, match="2 photos are waiting already; try again in 2 s"):
+    with pytest.raises(Busy, match="2 photos are already waiting; try again in 2 s"):
         while True:
             futures.append(drawing.photo(lambda: go.wait(20)))
     go.set()
@@ -207,7 +207,7 @@ def test_a_photo_that_takes_too_long(serve, jpeg):
     response = client.post("/v1/stylize", content=jpeg)
     go.set()
     assert response.status_code == 503
-    assert error_of(response).startswith("the photo was not done within 0.3 s")
+    assert error_of(response).startswith("the photo was not finished within 0.3 s")
 
 
 def test_a_bug_is_no_traceback(serve, jpeg):
@@ -292,7 +292,7 @@ def test_a_playlist_opens_no_other_file(client, tmp_path):
     for text in (f"#EXTM3U\n{tmp_path}/a.mp4\n", f"ffconcat version 1.0\nfile {tmp_path}/a.mp4\n"):
         begun = client.post("/v1/films", files={"file": ("list.mp4", text.encode())})
         assert begun.status_code == 400
-        assert error_of(begun) == "list.mp4: expected a film, received something else"
+        assert error_of(begun) == "list.mp4: expected a video, received another file"
 
 
 def test_a_film_that_is_too_long_or_too_large(serve, film):

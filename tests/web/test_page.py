@@ -60,7 +60,7 @@ def test_several_photos_are_a_gallery_and_a_zip(page, uploads, monkeypatch):
     assert not list(page._folder.rglob("dog_anime*"))
     with zipfile.ZipFile(download.value["path"]) as archive:
         assert archive.namelist() == ["dog_anime.jpg", "dog_anime-2.jpg"]
-    assert said == ["Bad.jpg: expected a photo, received something else"]
+    assert said == ["Bad.jpg: expected a photo, received another file"]
 
 
 def test_large_photos_are_shown_smaller_than_they_are_downloaded(serve, tmp_path):
@@ -111,9 +111,9 @@ def test_stopping_a_film_and_leaving_the_page(page, client, film, tmp_path):
 def test_a_film_that_is_none(page, tmp_path):
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"no film")
-    with pytest.raises(gr.Error, match=r"Clip.mp4: expected a film"):
+    with pytest.raises(gr.Error, match=r"Clip.mp4: expected a (film|video)"):
         next(page.film(str(path), *CONTROLS))
-    with pytest.raises(gr.Error, match="Add a film first"):
+    with pytest.raises(gr.Error, match="Add a video first"):
         next(page.film(None, *CONTROLS))
 
 
@@ -153,7 +153,7 @@ def test_addresses_of_visitors_are_not_fetched(client, monkeypatch):
         body = {"data": data, "fn_index": call["id"], "session_hash": str(call["id"])}
         assert client.post("/gradio_api/queue/join", json=body).status_code == 200
         events = client.get(f"/gradio_api/queue/data?session_hash={call['id']}").text
-        assert "received an address" in events
+        assert "received a URL" in events
     client.get("/gradio_api/proxy=http://93.184.216.34/a.png")
     assert asked == []
 

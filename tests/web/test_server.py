@@ -64,7 +64,7 @@ def _refused(*arguments):
 def test_mistakes_of_the_command_are_sentences():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        assert f"error: port: expected a free one at 127.0.0.1, received {port}" in _refused(
+        assert f"error: port: expected a free port at 127.0.0.1, received {port}" in _refused(
             f"--port={port}"
         )
     assert "error: styles: expected" in _refused("--styles=hayao")

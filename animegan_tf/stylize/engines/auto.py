@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import importlib.metadata
 import os
-import statistics
 import struct
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 
 from animegan_tf import memory, storage
 from animegan_tf.errors import InputError
+from animegan_tf.stylize.engines.base import median_seconds
 from animegan_tf.stylize.engines.keras import KerasEngine
 from animegan_tf.stylize.engines.litert import (
     TFLITE_SUFFIX,
@@ -29,11 +29,11 @@ from animegan_tf.stylize.engines.litert import (
 _WORTH_SECONDS = 20.0
 # Number of cached files; each is as large as its weights.
 _KEPT = 16
-# Part of their names: a change of what is converted, or how, needs another number.
+# Part of their names, to be increased when the conversion changes.
 _FORMAT = 4
-# What comes before a kept network in its file: its SHA-256.
+# Length of the SHA-256 that precedes the network in a cached file.
 _DIGEST = 32
-# Nobody asked for an engine that takes more than this much of the free memory.
+# Maximum share of free memory for LiteRT if it was not requested.
 _MEMORY_SHARE = 0.5
 _TRIED_SIDE, _ROUNDS, _TOLERANCE = 256, 2, 1e-3
 _NOT_READABLE = (InputError, OSError, KeyError, ValueError, RuntimeError, struct.error)
@@ -165,18 +165,18 @@ class AutoEngine:
 
         path = self._file_for_frames(height, width)
         try:
-            made = StableLiteRT(_read_kept(path))
-            refuse_large_for_litert(made.arch, height, width, share=_MEMORY_SHARE)
+            network = StableLiteRT(_read_kept(path))
+            refuse_large_for_litert(network.arch, height, width, share=_MEMORY_SHARE)
             path.touch()
         except _NOT_READABLE:
             return None
-        return made
+        return network
 
     def keep_for_frames(self, network):
         """Cache a `StableLiteRT` of these weights for the next video of the same size."""
         if self._kept is not None and self._unchanged():
             with contextlib.suppress(OSError):
-                _keep(self._file_for_frames(*network.size), network.made)
+                _keep(self._file_for_frames(*network.size), network.file)
 
     def _file_for_frames(self, height, width):
         return self._kept.with_name(f"{self._kept.stem}-{width}x{height}{TFLITE_SUFFIX}")
@@ -188,39 +188,39 @@ class AutoEngine:
 
         try:
             own = {**properties(self.model), "weights": self.keras.identity()}
-            made = metadata.add_own(tflite.convert(self.model), own)
-            litert = _load(made)
+            file = metadata.add_own(tflite.convert(self.model), own)
+            litert = _load(file)
             if not _equal_and_faster(litert, self.keras):
                 return None
         except (InputError, RuntimeError, MemoryError, OSError):
             return None  # continue with Keras
         if self._kept is not None and self._unchanged():
             with contextlib.suppress(OSError):
-                _keep(self._kept, made)
+                _keep(self._kept, file)
         return litert
 
 
-def _load(made):
+def _load(file):
     """The engine of a converted network (bytes)."""
     from animegan_tf.networks import metadata
 
-    return LiteRTEngine(made, arch=metadata.read_own(made)["arch"])
+    return LiteRTEngine(file, arch=metadata.read_own(file)["arch"])
 
 
 def _load_kept(path):
     """The engine of a cached file, or None if it is damaged."""
     try:
-        made = _load(_read_kept(path))
+        engine = _load(_read_kept(path))
         path.touch()
     except _NOT_READABLE:
         return None
-    return made
+    return engine
 
 
 def _read_kept(path):
-    """What `_keep` was given; `OSError` or `ValueError` for any other file.
+    """The network (bytes) in a file of `_keep`; `OSError` or `ValueError` for other files.
 
-    LiteRT must not see what is damaged, or another user's.
+    LiteRT must not read files that are damaged or belong to another user.
     """
     if not path.is_file():
         raise ValueError(f"{path} is no file")
@@ -232,8 +232,9 @@ def _read_kept(path):
     return kept[_DIGEST:]
 
 
-def _keep(path, made):
-    storage.write_bytes(path, hashlib.sha256(made).digest() + made)
+def _keep(path, network):
+    """Cache a converted network (bytes)."""
+    storage.write_bytes(path, hashlib.sha256(network).digest() + network)
     kept = sorted(path.parent.glob(f"*{TFLITE_SUFFIX}"), key=lambda file: file.stat().st_mtime)
     for old in kept[:-_KEPT]:
         old.unlink(missing_ok=True)
@@ -242,16 +243,11 @@ def _keep(path, made):
 def _equal_and_faster(litert, keras):
     """Whether LiteRT has the same output as Keras in less time."""
     shape = (1, _TRIED_SIDE, _TRIED_SIDE, 3)
-    picture = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    image = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
     if not litert.fits(*shape[1:3]):
         return False
     # Written so that NaN fails too.
-    if not np.abs(litert(picture) - keras(picture)).max() < _TOLERANCE:
+    if not np.abs(litert(image) - keras(image)).max() < _TOLERANCE:
         return False
-    seconds = {litert: [], keras: []}
-    for _ in range(_ROUNDS):
-        for engine, taken in seconds.items():
-            start = time.perf_counter()
-            engine(picture)
-            taken.append(time.perf_counter() - start)
-    return statistics.median(seconds[litert]) < statistics.median(seconds[keras])
+    seconds = median_seconds([lambda: litert(image), lambda: keras(image)], _ROUNDS)
+    return seconds[0] < seconds[1]

@@ -1,6 +1,9 @@
 """The protocol of inference engines."""
 
+import contextlib
 import hashlib
+import statistics
+import time
 from typing import Protocol
 
 import numpy as np
@@ -45,6 +48,28 @@ class FrameNetwork(Protocol):
 
     def __call__(self, batch: np.ndarray, rates: list[float]) -> np.ndarray:
         """float32 RGB in [-1, 1], (N, H, W, 3), and N rates (see `flicker.Shots`) to the same."""
+
+
+@contextlib.contextmanager
+def memory_errors():
+    """A context that raises TensorFlow's error for exhausted memory as `MemoryError`."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(str(error)) from error
+
+
+def median_seconds(functions, rounds):
+    """The median time of each function in seconds; they are called in turn."""
+    taken = [[] for _ in functions]
+    for _ in range(rounds):
+        for function, seconds in zip(functions, taken, strict=True):
+            start = time.perf_counter()
+            function()
+            seconds.append(time.perf_counter() - start)
+    return [statistics.median(seconds) for seconds in taken]
 
 
 def digest(parts):

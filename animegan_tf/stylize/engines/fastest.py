@@ -1,10 +1,9 @@
 """Choice between Keras and LiteRT for video frames, by measurement on the first frames."""
 
 import functools
-import statistics
-import time
 
 from animegan_tf.errors import InputError
+from animegan_tf.stylize.engines.base import median_seconds
 from animegan_tf.stylize.threads import Stopwatch
 
 # Conversion and measurement take about this long; they are skipped for shorter videos.
@@ -77,10 +76,10 @@ class FastestNetwork:
             self._use(self._make(*batch.shape[1:3]))
             return
         if self._network is None and self._cache is not None:
-            kept = self._cache.kept_for_frames(*batch.shape[1:3])
-            if kept is not None:
+            cached = self._cache.kept_for_frames(*batch.shape[1:3])
+            if cached is not None:
                 self._settled = True
-                self._use(kept)
+                self._use(cached)
                 return
         # The first call includes setup; the second is the first useful measurement.
         if self._calls < 2:
@@ -92,11 +91,11 @@ class FastestNetwork:
             litert = self._make(*batch.shape[1:3])
         except (InputError, RuntimeError, MemoryError, ImportError):
             return
-        seconds = self._compare(litert, batch, rates)
-        faster = seconds[litert] < seconds[self._keras]
+        by_keras, by_litert = self._compare(litert, batch, rates)
+        faster = by_litert < by_keras
         self.note = (
-            f"using {'LiteRT' if faster else 'Keras'}: a frame takes {seconds[litert]:.2g} s with "
-            f"LiteRT, {seconds[self._keras]:.2g} s with Keras"
+            f"using {'LiteRT' if faster else 'Keras'}: a frame takes {by_litert:.2g} s with "
+            f"LiteRT, {by_keras:.2g} s with Keras"
         )
         if faster:
             self._use(litert)
@@ -105,17 +104,16 @@ class FastestNetwork:
 
     def _compare(self, litert, batch, rates):
         """Median seconds per frame of both networks, alternating; the outputs are discarded."""
-        before, taken = self._keras.memory, {self._keras: [], litert: []}
-        litert.memory = before
-        litert(batch, rates)
-        for _ in range(_ROUNDS):
-            for network, seconds in taken.items():
-                network.memory = before
-                start = time.perf_counter()
-                network(batch, rates)
-                seconds.append((time.perf_counter() - start) / len(batch))
+        before = self._keras.memory
+
+        def run(network):
+            network.memory = before
+            network(batch, rates)
+
+        run(litert)
+        seconds = median_seconds([lambda: run(self._keras), lambda: run(litert)], _ROUNDS)
         self._keras.memory = before
-        return {network: statistics.median(seconds) for network, seconds in taken.items()}
+        return [value / len(batch) for value in seconds]
 
 
 def _gpu_in_tensorflow():

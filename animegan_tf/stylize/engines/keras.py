@@ -2,7 +2,7 @@
 
 from animegan_tf import memory
 from animegan_tf.stylize.engines import strips
-from animegan_tf.stylize.engines.base import Engine, weights_digest
+from animegan_tf.stylize.engines.base import Engine, memory_errors, weights_digest
 
 
 class KerasEngine(Engine):
@@ -26,7 +26,6 @@ class KerasEngine(Engine):
         self.match_brightness = matches_brightness(model)
         self._strip_memory = strip_memory
         self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        self._out_of_memory = tf.errors.ResourceExhaustedError
         # With unknown sizes, so that the graph is traced only once.
         self._run = tf.function(
             lambda batch: model(batch, training=False),
@@ -56,7 +55,5 @@ class KerasEngine(Engine):
         engine = self._strips(*batch.shape[1:3], count=len(batch))
         if engine is not None:
             return engine(batch)
-        try:
+        with memory_errors():
             return self._run(batch).numpy()
-        except self._out_of_memory as error:
-            raise MemoryError(str(error)) from error

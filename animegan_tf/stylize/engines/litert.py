@@ -59,7 +59,7 @@ class LiteRTEngine(Engine):
             raise InputError(
                 f"checkpoint: {path} is not a readable TFLite file: {error}"
             ) from error
-        height, width = self._picture_shape(path)
+        height, width = self._image_size(path)
         self.size = None if -1 in (height, width) else (height, width)
         own = self._properties(path)
         self.multiple = multiple or own.get("multiple", _UNKNOWN_MULTIPLE)
@@ -69,14 +69,15 @@ class LiteRTEngine(Engine):
         # So that the delegate prints its messages now, not while photos are processed.
         self._prepare((1, *(self.size or (_FIRST_SIDE, _FIRST_SIDE)), 3))
 
-    def _picture_shape(self, path):
-        given = self._interpreter.get_input_details()
-        made = self._interpreter.get_output_details()
-        if len(given) == len(made) == 1 and given[0]["dtype"] == made[0]["dtype"] == np.float32:
-            shape = tuple(int(n) for n in given[0]["shape_signature"])
+    def _image_size(self, path):
+        inputs = self._interpreter.get_input_details()
+        outputs = self._interpreter.get_output_details()
+        tensors = (*inputs, *outputs)
+        if len(inputs) == len(outputs) == 1 and {t["dtype"] for t in tensors} == {np.float32}:
+            shape = tuple(int(n) for n in inputs[0]["shape_signature"])
             if len(shape) == 4 and shape[3] == 3:
                 return shape[1:3]
-        found = [f"{d['dtype'].__name__} {d['shape_signature'].tolist()}" for d in (*given, *made)]
+        found = [f"{t['dtype'].__name__} {t['shape_signature'].tolist()}" for t in tensors]
         raise InputError(
             f"checkpoint: expected a network from float32 (1, H, W, 3) to the same, {path} has "
             f"{', '.join(found)}"
@@ -90,7 +91,7 @@ class LiteRTEngine(Engine):
             multiple = own.get("multiple", _UNKNOWN_MULTIPLE)
             if not isinstance(multiple, int) or not 0 < multiple <= 1024:
                 raise ValueError(f"multiple {multiple!r}")
-        except Exception as error:  # whatever the readers of its tables come upon
+        except Exception as error:  # its readers raise many kinds for damaged tables
             raise InputError(
                 f"checkpoint: {path} is no readable TFLite file: its metadata are damaged"
             ) from error
@@ -127,17 +128,17 @@ class LiteRTEngine(Engine):
         if self._shape != photo.shape:
             self._prepare(photo.shape)
         self._used = True
-        self._interpreter.set_tensor(self._given["index"], photo)
+        self._interpreter.set_tensor(self._input["index"], photo)
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._made["index"])
+        return self._interpreter.get_tensor(self._output["index"])
 
     def _prepare(self, shape):
         # A new interpreter per size: a resized one keeps the delegate's old buffers.
         self._shape, self._used = None, False
         self._interpreter = self._new()
-        self._given = self._interpreter.get_input_details()[0]
-        self._made = self._interpreter.get_output_details()[0]
-        self._interpreter.resize_tensor_input(self._given["index"], shape, strict=True)
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+        self._interpreter.resize_tensor_input(self._input["index"], shape, strict=True)
         try:
             self._interpreter.allocate_tensors()
         except RuntimeError as error:
@@ -181,5 +182,5 @@ class ConvertedEngine(Engine):
         from animegan_tf.networks import tflite
 
         with self._quietly():
-            made = tflite.convert(self.model)
-            return LiteRTEngine(made, multiple=self.multiple, arch=self._arch)
+            file = tflite.convert(self.model)
+            return LiteRTEngine(file, multiple=self.multiple, arch=self._arch)

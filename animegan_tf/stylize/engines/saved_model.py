@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from animegan_tf.errors import InputError, reason_of
-from animegan_tf.stylize.engines.base import Engine, digest
+from animegan_tf.stylize.engines.base import Engine, digest, memory_errors
 
 _SAVED_MODEL_FILE = "saved_model.pb"
 # The style's properties, in TensorFlow's folder for additional files.
@@ -52,7 +52,7 @@ class SavedModelEngine(Engine):
             )
         self._folder = Path(folder)
         self.match_brightness = _saved_properties(self._folder).get("match_brightness", True)
-        self._errors = tf.errors
+        self._invalid = tf.errors.InvalidArgumentError
         self._run = self._loaded.signatures["raw"]
 
     def identity(self):
@@ -61,11 +61,10 @@ class SavedModelEngine(Engine):
 
     def __call__(self, batch):
         try:
-            (output,) = self._run(images=batch).values()
-            return output.numpy()
-        except self._errors.ResourceExhaustedError as error:
-            raise MemoryError(str(error)) from error
-        except self._errors.InvalidArgumentError as error:
+            with memory_errors():
+                (output,) = self._run(images=batch).values()
+                return output.numpy()
+        except self._invalid as error:
             raise InputError(f"the SavedModel refuses the photo: {error.message}") from error
 
 

@@ -28,9 +28,9 @@ class Plan:
         for layer in model.layers:
             if id(layer.output) in nodes:
                 continue
-            given = layer.input if isinstance(layer.input, list) else [layer.input]
+            inputs = layer.input if isinstance(layer.input, list) else [layer.input]
             kind = _KINDS[type(layer).__name__]
-            nodes[id(layer.output)] = kind(layer, [nodes[id(tensor)] for tensor in given])
+            nodes[id(layer.output)] = kind(layer, [nodes[id(tensor)] for tensor in inputs])
         self.output = nodes[id(model.output)]
         every = list(nodes.values())
         measured = {node.sources[0] for node in every if isinstance(node, _Norm)}
@@ -105,9 +105,9 @@ class Plan:
         for node in self.passes:
             over = {read for read in kept if self._last[read] is node}
             stays = sum(read.bytes for read in kept - over)
-            made = node.bytes if node.kept or node is self.output else 0
+            new = node.bytes if node.kept or node is self.output else 0
             # The new tensor grows while its inputs are freed.
-            most = max(most, stays + max(made, sum(read.bytes for read in over)))
+            most = max(most, stays + max(new, sum(read.bytes for read in over)))
             kept = (kept - over) | ({node} if node.kept else set())
         return most
 

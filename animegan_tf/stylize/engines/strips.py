@@ -8,8 +8,6 @@ tensors are freed as soon as their last reader has passed. Results equal those o
 except for the rounding of the statistics, which are float64.
 """
 
-import contextlib
-import contextvars
 import sys
 
 import numpy as np
@@ -17,7 +15,9 @@ from tqdm import tqdm
 
 from animegan_tf.errors import InputError
 from animegan_tf.memory import GIGABYTE
+from animegan_tf.stylize import progress
 from animegan_tf.stylize.engines import strip_plan
+from animegan_tf.stylize.engines.base import memory_errors
 from animegan_tf.stylize.guided import LIMITS
 
 # Larger strips are slower; so are much smaller ones, since neighbours recompute the same rows.
@@ -26,18 +26,6 @@ STRIP_BYTES = 8 * 2**20
 _BASE_BYTES = 300 * 2**20
 # Measured from 640x360 to 1920x1080, plus 10%.
 _WHOLE_BYTES_PER_PIXEL = {"v2": 1050, "lite": 600, "v1": 1600}
-
-_shown = contextvars.ContextVar("shown", default=False)
-
-
-@contextlib.contextmanager
-def progress_shown():
-    """Within it, photos that are computed in strips say so and show how far they are."""
-    token = _shown.set(True)
-    try:
-        yield
-    finally:
-        _shown.reset(token)
 
 
 def supports(model):
@@ -81,14 +69,11 @@ class StripEngine:
     size = None
 
     def __init__(self, model, strip_bytes=STRIP_BYTES):
-        import tensorflow as tf
-
         from animegan_tf.networks import size_multiple
 
         self.multiple = size_multiple(model)
         self._model = model
         self._strip_bytes = strip_bytes
-        self._out_of_memory = tf.errors.ResourceExhaustedError
         for layer in model.layers:
             if not strip_plan.supports(layer):
                 raise InputError(
@@ -98,13 +83,11 @@ class StripEngine:
 
     def __call__(self, batch):
         """float32 RGB in [-1, 1], (N, H, W, 3), to the same. Raises `MemoryError`."""
-        try:
-            result = np.empty(batch.shape, np.float32)
-            for photo, made in zip(batch, result, strict=True):
-                self._one(photo[None], made)
-            return result
-        except self._out_of_memory as error:
-            raise MemoryError(str(error)) from error
+        result = np.empty(batch.shape, np.float32)
+        with memory_errors():
+            for photo, output in zip(batch, result, strict=True):
+                self._one(photo[None], output)
+        return result
 
     def memory(self, height, width):
         """Estimated memory for an image of that size in bytes, besides TensorFlow itself."""
@@ -117,7 +100,7 @@ class StripEngine:
     def _one(self, photo, result):
         plan = strip_plan.Plan(self._model, *photo.shape[1:3])
         plan.photo.values = photo
-        shown, total = _shown.get(), sum(node.height for node in plan.passes)
+        shown, total = progress.is_shown(), sum(node.height for node in plan.passes)
         if shown:
             height, width = photo.shape[1:3]
             tqdm.write(f"{width}x{height}: in strips, to fit into memory", file=sys.stderr)

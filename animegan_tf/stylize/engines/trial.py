@@ -1,7 +1,7 @@
-"""Runs a TFLite file of someone else once, in a process of its own, before this one does.
+"""Runs an untrusted TFLite file once in a child process, before this process does.
 
-LiteRT trusts the numbers in a file: with wrong ones it reads where there is nothing, which ends the
-process. Of this project the child imports nothing:
+LiteRT does not check the numbers in a file; wrong ones can crash the process. The child imports
+nothing of this project:
 
     python trial.py FILE BYTES_OF_MEMORY
 """
@@ -16,7 +16,7 @@ _SIDE = 64
 
 
 def refuse_crashing(path):
-    """Raise `InputError` for a TFLite file that cannot be run once without ending the process."""
+    """Raise `InputError` for a TFLite file that crashes LiteRT or cannot be run."""
     from animegan_tf import memory
     from animegan_tf.errors import InputError
 
@@ -27,38 +27,38 @@ def refuse_crashing(path):
             timeout=_SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
-        reason = f"one small picture takes it more than {_SECONDS} seconds"
+        reason = f"a small image takes more than {_SECONDS} seconds"
         raise InputError(f"checkpoint: {path} is no usable TFLite file: {reason}") from error
     if ended.returncode:
-        said = (ended.stdout.strip().splitlines() or ["LiteRT crashes on it"])[-1]
-        raise InputError(f"checkpoint: {path} is no readable TFLite file: {said}")
+        reason = (ended.stdout.strip().splitlines() or ["LiteRT crashes on it"])[-1]
+        raise InputError(f"checkpoint: {path} is no readable TFLite file: {reason}")
 
 
 def _run_once(path):
-    """Whatever goes wrong before it is set up is an exception in the caller's process too."""
+    """Return early for errors that are exceptions in the caller's process too."""
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter
 
     try:
         with open(path, "rb") as file:
             interpreter = Interpreter(model_content=file.read(), num_threads=1)
-        (given,) = interpreter.get_input_details()
-        shape = [int(side) if side > 0 else _SIDE for side in given["shape_signature"]]
-        if given["dtype"] != np.float32 or len(shape) != 4:
+        (tensor,) = interpreter.get_input_details()
+        shape = [int(side) if side > 0 else _SIDE for side in tensor["shape_signature"]]
+        if tensor["dtype"] != np.float32 or len(shape) != 4:
             return
     except (ValueError, RuntimeError, OSError):
         return
-    interpreter.resize_tensor_input(given["index"], shape)
+    interpreter.resize_tensor_input(tensor["index"], shape)
     interpreter.allocate_tensors()
-    interpreter.set_tensor(given["index"], np.zeros(shape, np.float32))
+    interpreter.set_tensor(tensor["index"], np.zeros(shape, np.float32))
     interpreter.invoke()
-    for made in interpreter.get_output_details():
-        interpreter.get_tensor(made["index"])
+    for output in interpreter.get_output_details():
+        interpreter.get_tensor(output["index"])
 
 
 if __name__ == "__main__":
-    # Nor are the modules beside this file in the way of installed ones of the same names.
-    if not getattr(sys.flags, "safe_path", False):  # which Python 3.10 does not know
+    # Modules beside this file must not hide installed ones of the same names.
+    if not getattr(sys.flags, "safe_path", False):  # not in Python 3.10
         del sys.path[0]
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource

@@ -1,8 +1,10 @@
-"""Values of images: [-1, 1] and levels, brightness, what is hidden under transparent pixels.
+"""Arrays of images: [-1, 1] and levels, brightness, transparency; sizes and padding.
 
-Functions whose text says "levels" take uint8 (0 to 255) and uint16 (0 to 65535), and keep the type.
+"Levels" are uint8 (0 to 255) or uint16 (0 to 65535); functions keep the type. Sizes are (height,
+width).
 """
 
+import math
 from collections.abc import Iterable, Sequence
 
 import cv2
@@ -10,6 +12,8 @@ import numpy as np
 
 from animegan_tf.errors import InputError
 
+PUBLISHED_MIN_SIDE = 256
+PUBLISHED_MULTIPLE = 32
 # The published code applies the luma weights of RGB to channels in the order B, G, R, of photo and
 # output alike. Kept, as the reference values depend on it; written here in the order R, G, B.
 _PUBLISHED_LUMA = (0.114, 0.587, 0.299)
@@ -54,7 +58,7 @@ def to_levels(values: np.ndarray, kind: type) -> np.ndarray:
 
 
 def as_kind(image: np.ndarray, kind: type) -> np.ndarray:
-    """Levels of uint8 or uint16 as those of the other, or as they are."""
+    """Convert levels to uint8 or uint16."""
     if image.dtype == kind:
         return image
     if kind == np.uint16:
@@ -90,10 +94,10 @@ def scale_levels(image: np.ndarray, scale: float) -> np.ndarray:
 
 
 def fill_transparent(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """`rgb` with other colours where `alpha` is 0: those of the visible pixels around.
+    """Replace the colours of transparent pixels (`alpha` 0) by those of visible pixels nearby.
 
-    What lies there by chance is not seen, but a network would look at it. Both have levels. From
-    coarse to fine each hole gets the mean of what is visible near it, black where nothing is.
+    They are invisible, but would influence a network. `rgb` and `alpha` are levels. Holes are
+    filled from coarse to fine with the mean of the visible neighbourhood, or black.
     """
     if alpha.all():
         return rgb
@@ -113,7 +117,7 @@ def _halved(plane):
 
 
 def _filled(weighted, weights):
-    """Colours everywhere, from colours times weights of 0 to 1, and the weights; all float32."""
+    """Fill holes; `weighted` is colours times `weights` (0 to 1), all float32."""
     if max(weights.shape) == 1 or weights.all():
         return weighted / np.maximum(weights, np.float32(1e-6))[:, :, None]
     coarse = _filled(_halved(weighted), _halved(weights))
@@ -122,7 +126,7 @@ def _filled(weighted, weights):
 
 
 def on_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, 3) with an `alpha` laid on white."""
+    """Blend uint8 (H, W, 3) over white by `alpha`, uint8 (H, W)."""
     if (alpha == 255).all():
         return rgb
     alpha = alpha[:, :, None].astype(np.uint16)
@@ -130,14 +134,104 @@ def on_white(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def luma(rgb: np.ndarray) -> np.ndarray:
-    """float32 (H, W), levels of 0..255."""
+    """The luma of RGB (H, W, 3), 0 to 255: float32 (H, W) of the same range."""
     return np.asarray(rgb, np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def even_choice(items: Sequence, count: int) -> list:
-    """Up to `count` of a list, at even steps, the first and the last among them."""
+    """Up to `count` items at even steps, including the first and the last."""
     if len(items) <= count:
         return list(items)
     if count == 1:
         return [items[0]]
     return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]
+
+
+# --- sizes ---
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize (H, W) or (H, W, 3): bilinear, averaging over the covered pixels to shrink."""
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = height <= image.shape[0] and width <= image.shape[1]
+    return cv2.resize(
+        image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+
+
+def limit_side(image: np.ndarray, max_side: int | None) -> np.ndarray:
+    """Shrink so that the longer side is at most `max_side`, keeping the aspect ratio.
+
+    Never enlarges; `max_side=None` is no limit.
+    """
+    height, width = image.shape[:2]
+    if max_side is None or max(height, width) <= max_side:
+        return image
+    scale = max_side / max(height, width)
+    return resize(image, max(1, round(height * scale)), max(1, round(width * scale)))
+
+
+def enlarged_size(height: int, width: int, min_side: int, max_pixels: int) -> tuple[int, int]:
+    """The size at which the short side is `min_side`, the aspect ratio kept; never smaller.
+
+    Enlarging stops at `max_pixels`: 4000x2 would otherwise become 512000x256.
+    """
+    wanted = min_side / min(height, width)
+    allowed = math.sqrt(max_pixels / (height * width))
+    scale = max(1.0, min(wanted, allowed))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def pad_to_multiple(image: np.ndarray, multiple: int, at_least: int = 1) -> np.ndarray:
+    """Pad (H, W, 3) at the bottom and right by reflection to multiples of `multiple`.
+
+    The sides become `at_least` that long; reflections longer than the image go back and forth.
+    `padded[:H, :W]` is the image.
+    """
+    height, width = image.shape[:2]
+    sides = (-(-max(side, at_least) // multiple) * multiple for side in (height, width))
+    return pad_to_size(image, *sides)
+
+
+def pad_to_size(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Pad (H, W, 3) at the bottom and right by reflection to exactly that size, not smaller."""
+    bottom, right = height - image.shape[0], width - image.shape[1]
+    return cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_REFLECT_101)
+
+
+def size_within(height: int, width: int, within_height: int, within_width: int) -> tuple[int, int]:
+    """The largest size of that aspect ratio within another, each side at least 1."""
+    scale = min(within_height / height, within_width / width)
+    sides = ((height, within_height), (width, within_width))
+    return tuple(min(limit, max(1, round(side * scale))) for side, limit in sides)
+
+
+def published_size(height: int, width: int) -> tuple[int, int]:
+    """The size at which the published code runs, which may change the aspect ratio.
+
+    Sides below 256 become 256, others the next lower multiple of 32.
+    """
+    return tuple(
+        max(PUBLISHED_MIN_SIDE, side - side % PUBLISHED_MULTIPLE) for side in (height, width)
+    )
+
+
+def preprocess_published(rgb: np.ndarray) -> np.ndarray:
+    """RGB levels (H, W, 3) to the published network input: float32 (1, H', W', 3) in [-1, 1].
+
+    Resized bilinearly to `published_size`, in float32 as published: 8-bit would round in between.
+    """
+    height, width = published_size(*rgb.shape[:2])
+    levels = rgb.astype(np.float32) * np.float32(255 / white_of(rgb))
+    resized = cv2.resize(levels, (width, height), interpolation=cv2.INTER_LINEAR)
+    return to_network(resized)[None]
+
+
+def side_by_side(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Join two images of the same shape, (H, W) or (H, W, 3), to (H, 2 W, ...)."""
+    if left.shape != right.shape:
+        raise InputError(
+            f"side_by_side: expected images of one size, received {left.shape} and {right.shape}"
+        )
+    return np.concatenate([left, right], axis=1)
