@@ -98,7 +98,7 @@ def open_film(path):
         ) from error
 
 
-def pictures(container):
+def image_streams(container):
     """The video streams of PyAV's container, without covers and the still image of an AVIF."""
     cover = av.stream.Disposition.attached_pic
     streams = [one for one in container.streams.video if not one.disposition & cover]
@@ -200,7 +200,7 @@ class VideoFile:
         kind, path = self.container.format.name, self.path
         if kind == "image2" or kind.endswith("_pipe"):
             raise InputError(f"{path}: expected a film, received a picture")
-        streams = pictures(self.container)
+        streams = image_streams(self.container)
         if not streams:
             kinds = {
                 "a cover picture" if one.type == "video" else one.type

@@ -12,7 +12,8 @@ from av.codec.context import Flags
 from av.video.reformatter import VideoReformatter
 
 from animegan_tf.video.codecs import Codec
-from animegan_tf.video.source import PRECISE, Colours
+from animegan_tf.video.frame import PRECISE
+from animegan_tf.video.source import Colours
 
 
 @dataclasses.dataclass(frozen=True)

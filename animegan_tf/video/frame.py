@@ -18,7 +18,7 @@ from animegan_tf.video import tonemap
 # FFmpeg's scaler: box filter; bicubic, rounded rather than truncated, chroma at full resolution
 # (its defaults are up to 2 levels too dark with 10 bits).
 _AREA = 0x20
-_PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
+PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
 _BT709, _UNSPECIFIED = 1, 2
 _LIMITED = 1
 # Levels of limited range as those of full range.
@@ -131,7 +131,7 @@ class Frame:
     def rgb(self):
         """The picture: uint8 (height, width, 3) of the film's size."""
         size = self._converter
-        return size.array(self._decoded, size.height, size.width, "rgb24", _PRECISE)
+        return size.array(self._decoded, size.height, size.width, "rgb24", PRECISE)
 
     def gray(self):
         """Its brightness, 0 black to 255 white: uint8 (height, width) of the film's size."""

@@ -11,13 +11,11 @@ from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 from animegan_tf.video import webp
-from animegan_tf.video.container import open_film, pictures, shown
-from animegan_tf.video.frame import Converter, Orientation
+from animegan_tf.video.container import image_streams
+from animegan_tf.video.frame import PRECISE, Converter, Orientation
 from animegan_tf.video.reader import VideoReader
 from animegan_tf.video.timecode import timecode
 
-# FFmpeg's scaler: bicubic, rounded rather than truncated, chroma at full resolution.
-PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
 # ITU-T H.273: matrix coefficients, and FFmpeg's name of those for `reformat`.
 _MATRICES = {
     1: "itu709", 4: "fcc", 5: "itu601", 6: "itu601", 7: "smpte240m", 9: "bt2020",
@@ -133,11 +131,18 @@ class FilmSource:
         pts = decoded.dts if decoded.pts is None else decoded.pts
         orientation = Orientation.of(decoded)
         height, width = decoded.height, decoded.width
-        aspect, earliest, transport, apple, notes = _streams(path)
+        container, stream = self._reader.container, self._reader.stream
+        aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+        streams = image_streams(container)
+        starts = [
+            other.start_time * other.time_base
+            for other in (*streams, *container.streams.audio)
+            if other.start_time is not None
+        ]
         tick = Fraction(decoded.time_base)
         origin = Fraction(0) if pts is None else pts * tick - frame.time
-        first = min(origin, earliest if earliest is not None else origin)
-        if not transport:
+        first = min([origin, *starts])
+        if container.format.name != "mpegts":
             first = max(Fraction(0), first)
         if orientation.transposed:
             height, width, aspect = width, height, 1 / aspect
@@ -146,7 +151,10 @@ class FilmSource:
         tone = self._reader.tone
         self._converter = Converter(height, width, orientation, tone)
         self._stored = decoded.height, decoded.width
-        self.notes = (*notes, *_notes(info, tone, deinterlace))
+        self.notes = _notes(info, tone, deinterlace)
+        if len(streams) > 1:
+            tracks = f"{len(streams)} video tracks: only track {stream.index} is stylised"
+            self.notes = (tracks, *self.notes)
         self.facts = Facts(
             path=pathlib.Path(path),
             height=height,
@@ -158,15 +166,14 @@ class FilmSource:
             origin=origin,
             begin=first // tick * tick,
             colours=colours_of(decoded) if tone is None else _SDR,
-            apple=apple,
+            apple=any(name.startswith("com.apple.") for name in container.metadata),
             tone_mapped=tone is not None,
             count=self._reader.count,
         )
 
     @property
     def exact_times(self):
-        """False once time stamps were missing or went back. Set to False where that is known, no
-        frame is sought, and times are those of reading from the beginning."""
+        """`VideoReader.clean_times`; if set to False, videos are read from the beginning."""
         return self._reader.clean_times
 
     @exact_times.setter
@@ -297,26 +304,6 @@ def open_source(path, square_pixels=False, keep_hdr=False, deinterlace="auto"):
     if formats.kind_of(formats.head_of(path)) == "webp":
         return WebpSource(path)
     return FilmSource(path, square_pixels, keep_hdr, deinterlace)
-
-
-def _streams(path):
-    """(the sample aspect ratio of the video, when the first stream begins, whether it is an MPEG
-    transport stream, whether it has Apple's metadata, notes)."""
-    with open_film(path) as container:
-        streams = pictures(container)
-        stream = shown(streams)
-        starts = [
-            one.start_time * one.time_base
-            for one in (*streams, *container.streams.audio)
-            if one.start_time is not None
-        ]
-        aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-        notes = ()
-        if len(streams) > 1:
-            notes = (f"{len(streams)} video tracks: only track {stream.index} is done",)
-        apple = any(name.startswith("com.apple.") for name in container.metadata)
-        transport = container.format.name == "mpegts"
-        return aspect, min(starts, default=None), transport, apple, notes
 
 
 def colours_of(decoded):

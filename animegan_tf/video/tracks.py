@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import av
 
-from animegan_tf.video.container import open_film, pictures, shown
+from animegan_tf.video.container import image_streams, open_film, shown
 from animegan_tf.video.track import Copied, Sound, Span, Text, mov_text
 
 # What FFmpeg would put into these, but common players do not know there.
@@ -61,7 +61,7 @@ class Copies:
 
     def _add_streams(self, begin, end, cut):
         output, span = self._output, Span(begin, end, cut)
-        video = shown(pictures(self._source))
+        video = shown(image_streams(self._source))
         programme = self._source.streams.best("video", related=video)
         for stream in self._source.streams:
             if stream.type == "attachment":

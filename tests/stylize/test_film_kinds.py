@@ -117,7 +117,7 @@ def test_the_default_one_of_two_video_tracks(tmp_path):
             output.mux(packet)
     _, result, report = done(film, tmp_path / "b.mp4")
     assert (report.frames, result.size) == (6, (24, 32))
-    assert report.notes == ("2 video tracks: only track 0 is done",)
+    assert report.notes == ("2 video tracks: only track 0 is stylised",)
 
 
 @pytest.mark.parametrize("container", ["mov", "mp4"])

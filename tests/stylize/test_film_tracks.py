@@ -165,7 +165,7 @@ def test_the_sound_of_the_programme_that_is_done(tmp_path):
     _, result, report = done(film, tmp_path / "b.mp4")
     assert result.size == (64, 64)
     assert report.notes == (
-        "2 video tracks: only track 2 is done",
+        "2 video tracks: only track 2 is stylised",
         "audio track 1: left out: it belongs to another programme",
     )
     with av.open(str(report.path)) as opened:
