@@ -72,12 +72,15 @@ def open_streams(config, cache) -> dict[str, Images]:
     return streams
 
 
+def smoothed_pairs(config, groups):
+    """{frame: its smoothed frame} of {group: items}."""
+    folders_ = (config.style_dir, config.smooth_path) if config.source == "images" else ()
+    return smoothing.counterparts(groups.get("style", []), groups.get("smooth", []), *folders_)
+
+
 def with_frames(config, groups):
     """The smoothed frames in {group: items} that have a frame, and those that have none."""
-    folders_ = (config.style_dir, config.smooth_path) if config.source == "images" else ()
-    smoothed = groups.get("smooth", [])
-    pairs = smoothing.counterparts(groups.get("style", []), smoothed, *folders_)
-    used = set(pairs.values())
+    smoothed, used = groups.get("smooth", []), set(smoothed_pairs(config, groups).values())
     return [item for item in smoothed if item in used], [
         item for item in smoothed if item not in used
     ]
