@@ -276,7 +276,7 @@ def test_what_is_no_film_is_refused_before_any_is_looked_at(folder, tmp_path, mo
     junk.write_bytes(b"no film " * 100)
     with monkeypatch.context() as patch:
         patch.setattr(film_index, "_Look", None)
-        assert refusal(config_of(tmp_path, folder)).startswith(f"{junk}: expected a film")
+        assert refusal(config_of(tmp_path, folder)).startswith(f"{junk}: expected a video")
         assert "found nothing at" in refusal(config_of(tmp_path / "none", folder))
         junk.unlink()
         too_late = config_of(tmp_path, folder, video_start=9)
