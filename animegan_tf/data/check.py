@@ -149,7 +149,7 @@ def check_dataset(config: DataConfig, progress: bool = True) -> DatasetReport:
         name: _report(folder_of[name], group, readable[name]) for name, group in listed.items()
     }
     if config.source == "video":
-        folders.update(_films(config, problems, notes, progress))
+        folders.update(_videos(config, problems, notes, progress))
     training = {name: group for name, group in listed.items() if name != "val"}
     pairs = sources.smoothed_pairs(config, listed).items()
     pairs = [pair for pair in pairs if all(path in good for path in pair)]
@@ -226,18 +226,18 @@ def _listed_records(config, problems):
     return listed
 
 
-def _films(config, problems, notes, progress):
+def _videos(config, problems, notes, progress):
     """{"style": `FolderReport`} of the videos; adds a note on each, or a problem."""
-    from animegan_tf.data import film_index
+    from animegan_tf.data import video_index
 
     try:
-        frames = sources.open_films(config, progress=progress)
+        frames = sources.open_videos(config, progress=progress)
     except InputError as error:
         problems.append(str(error))
         return {}
-    films = frames.index.films
-    notes += [film_index.describe(film, config.video_every) for film in films]
-    sizes = [frames.size(film)[::-1] for film in films]
+    videos = frames.index.videos
+    notes += [video_index.describe(video, config.video_every) for video in videos]
+    sizes = [frames.size(video)[::-1] for video in videos]
     mean = frames.index.mean_rgb[::-1]
     path = pathlib.Path(config.video)
     return {"style": FolderReport(path, len(frames), *_ranges(sizes), mean, frames)}
@@ -270,7 +270,7 @@ def style_mean_bgr(config: DataConfig) -> tuple[float, float, float]:
     if config.source == "images":
         return mean_bgr(config.style_dir, progress=False)
     if config.source == "video":
-        return sources.open_films(config).index.mean_rgb[::-1]
+        return sources.open_videos(config).index.mean_rgb[::-1]
     return _mean_bgr(config.tfrecords, tfrecords.read_index(config.tfrecords)["style"], False)
 
 

@@ -63,7 +63,7 @@ def open_streams(config, cache) -> dict[str, Images]:
         if group in places
     }
     if config.source == "video":
-        streams["anime"] = open_films(config, cache)
+        streams["anime"] = open_videos(config, cache)
         streams["smooth"] = streams["anime"].smoothed()
     for stream, pictures in streams.items():
         if not len(pictures):
@@ -86,15 +86,15 @@ def with_frames(config, groups):
     ]
 
 
-def open_films(config, cache=None, progress=False):
-    """The `film_frames.FilmFrames` of a `DataConfig` with the source "video".
+def open_videos(config, cache=None, progress=False):
+    """The `video_frames.VideoFrames` of a `DataConfig` with the source "video".
 
     Raises `InputError` for a file that is not a video or is not seekable.
     """
-    from animegan_tf.data import film_frames, film_index  # only these need PyAV
+    from animegan_tf.data import video_frames, video_index  # only these need PyAV
 
-    index = film_index.look(config, progress)
-    return film_frames.FilmFrames(index, config, cache)
+    index = video_index.look(config, progress)
+    return video_frames.VideoFrames(index, config, cache)
 
 
 def sample_photos(config, count):

@@ -13,6 +13,7 @@ import av
 
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
+from animegan_tf.validation import check_choice
 from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
 from animegan_tf.video.opening import check_size, decoder_options, open_input
@@ -76,7 +77,7 @@ def _names_others(path):
     return start.lstrip().startswith(_SCRIPTS)
 
 
-def open_film(path):
+def open_video(path):
     """PyAV's container for the video at `path`, which the caller closes.
 
     Raises `InputError` if it is not a video or cannot be read; `OSError` is for outputs.
@@ -140,11 +141,8 @@ class VideoFile:
     """
 
     def __init__(self, path, deinterlace="auto", threads="AUTO", keep_hdr=False):
-        """See `VideoReader`."""
-        if deinterlace not in DEINTERLACE:
-            raise InputError(
-                f"deinterlace: expected one of {', '.join(DEINTERLACE)}, received {deinterlace!r}"
-            )
+        """Arguments and errors are those of `VideoReader`."""
+        check_choice("deinterlace", deinterlace, DEINTERLACE)
         self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
         self.container, self._converter, self._keep_hdr = None, None, keep_hdr
         self.problems, self.clean_times, self.origin = [], True, 0
@@ -166,7 +164,7 @@ class VideoFile:
     def start_over(self):
         """Open the file again, at its beginning."""
         self.close()
-        self.container = open_film(self.path)
+        self.container = open_video(self.path)
         self.stream = self._pick_stream()
         check_size(self.path, self.stream.height, self.stream.width)
         self.stream.codec_context.options = decoder_options()

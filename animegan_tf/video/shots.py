@@ -67,26 +67,24 @@ class Decided:
     blend: bool
 
 
-def difference(one, other):
+def difference(first, second):
     """Mean absolute difference of two uint8 images."""
-    return cv2.norm(one, other, cv2.NORM_L1) / one.size
+    return cv2.norm(first, second, cv2.NORM_L1) / first.size
 
 
-def correlation(one, other):
-    """Best correlation of the middle of `other` within `one`: at most 1; 0 for flat images."""
-    middle = np.ascontiguousarray(other[_MIDDLE])
-    if min(one.std(), middle.std()) < 2:
+def correlation(first, second):
+    """Best correlation of the middle of `second` within `first`: at most 1; 0 for flat images."""
+    middle = np.ascontiguousarray(second[_MIDDLE])
+    if min(first.std(), middle.std()) < 2:
         return 0.0
-    return float(cv2.matchTemplate(one, middle, cv2.TM_CCOEFF_NORMED).max())
+    return float(cv2.matchTemplate(first, middle, cv2.TM_CCOEFF_NORMED).max())
 
 
 class ShotDetector:
     """Push frames in order; each is returned as `Decided` about a second later."""
 
     def __init__(self):
-        self._entries = (
-            collections.deque()
-        )  # includes decided ones that later ones are compared with
+        self._entries = collections.deque()  # undecided ones, and those of the last second
         self._next = 0  # index of the first undecided entry
         self._started = False
         self._blend_from = None  # the entry before the current run of blends

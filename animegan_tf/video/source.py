@@ -99,7 +99,7 @@ class Facts:
         return max(1, round(share * float(self.rate)))
 
 
-class FilmSource:
+class VideoSource:
     """A video that FFmpeg reads; a context manager.
 
     Attributes:
@@ -248,7 +248,7 @@ class FilmSource:
 
 
 class WebpSource:
-    """An animated WebP, which FFmpeg cannot read; like `FilmSource`."""
+    """An animated WebP, which FFmpeg cannot read; like `VideoSource`."""
 
     exact_times, notes = True, ()
 
@@ -296,13 +296,13 @@ class WebpSource:
 
 
 def open_source(path, square_pixels=False, keep_hdr=False, deinterlace="auto"):
-    """The `FilmSource` or `WebpSource` of a file.
+    """The `VideoSource` or `WebpSource` of a file.
 
     Raises `InputError` if it is not a video or cannot be read, for example without permission.
     """
     if formats.kind_of(formats.head_of(path)) == "webp":
         return WebpSource(path)
-    return FilmSource(path, square_pixels, keep_hdr, deinterlace)
+    return VideoSource(path, square_pixels, keep_hdr, deinterlace)
 
 
 def colours_of(decoded):

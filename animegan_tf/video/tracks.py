@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import av
 
-from animegan_tf.video.container import image_streams, open_film, shown
+from animegan_tf.video.container import image_streams, open_video, shown
 from animegan_tf.video.track import Copied, Sound, Span, Text, mov_text
 
 # Codecs that FFmpeg would write into these containers, but that common players do not support.
@@ -51,7 +51,7 @@ class Copies:
         cut: drop packets before `begin`.
         """
         self.notes, self._tracks, self._packets = [], {}, iter(())
-        self._path, self._source = path, open_film(path)
+        self._path, self._source = path, open_video(path)
         self._output = output
         try:
             self._add_streams(begin, end, cut)
@@ -113,7 +113,7 @@ class Copies:
             return
         name, kind = _IMAGES.get(stream.codec_context.name, ("", ""))
         name = stream.metadata.get("filename", name)
-        with open_film(self._path) as source:
+        with open_video(self._path) as source:
             packets = source.demux(source.streams[stream.index])
             packet = next((packet for packet in packets if packet.size), None)
         if packet is None or not name:
@@ -144,8 +144,8 @@ class Copies:
         if track.failed:
             return
         try:
-            for made in make(*packet):
-                self._output.mux(made)
+            for converted in make(*packet):
+                self._output.mux(converted)
         except (av.error.FFmpegError, ValueError) as error:
             if getattr(error, "errno", None) in DISK_ERRORS:
                 raise
@@ -168,7 +168,7 @@ class Copies:
         name = stream.codec_context.codec.canonical_name if stream.codec_context else "its data"
         for make, word in _ways(kind, stream, name):
             if self._works(stream, make):
-                track = _made(make, self._output, stream, span)
+                track = _add_track(make, self._output, stream, span)
                 if word:
                     self._note(stream, word)
                 return track
@@ -180,9 +180,9 @@ class Copies:
         output = self._output
         options = {"format": output.format.name, "container_options": output.container_options}
         try:
-            with open_film(self._path) as source, av.open(io.BytesIO(), "w", **options) as trial:
+            with open_video(self._path) as source, av.open(io.BytesIO(), "w", **options) as trial:
                 span = Span(Fraction(0), None, False)
-                track = _made(make, trial, source.streams[stream.index], span)
+                track = _add_track(make, trial, source.streams[stream.index], span)
                 trial.start_encoding()
                 for packet in _first_packets(source, stream):
                     trial.mux(track.packets(packet))
@@ -199,7 +199,7 @@ class Copies:
         self.notes.append(f"{kind} track {stream.index}: {what}")
 
 
-def _made(make, output, stream, span):
+def _add_track(make, output, stream, span):
     """The track that `make` adds to the output for a stream of the source."""
     track = make(output, stream, span)
     track.target.metadata.update(_kept(stream.metadata))
