@@ -217,15 +217,6 @@ def _without_a_reader():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _words():
-    """The command line including the lines of its flagfiles."""
-    try:
-        return expand_flagfiles(sys.argv)
-    except InputError as error:
-        print(f"error: {printable(error)}", file=sys.stderr)
-        sys.exit(1)
-
-
 def _run(main, module_name, doc, groups):
     show_version()
     if groups and any(word in HELP[:-1] for word in sys.argv[1:]):
@@ -255,7 +246,10 @@ def _run(main, module_name, doc, groups):
         sys.exit(status)
 
     try:
-        app.run(guarded, argv=_words())
+        app.run(guarded, argv=expand_flagfiles(sys.argv))
+    except InputError as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
+        sys.exit(1)
     except SystemExit as stop:
         # absl exits with 1 after showing help.
         if stop.code == 1 and any(word in HELP for word in sys.argv[1:]):
