@@ -1,4 +1,4 @@
-"""AnimeGANv2 on TensorFlow 2 and Keras 3: photos to anime-style pictures with a small GAN.
+"""AnimeGANv2 on TensorFlow 2 and Keras 3: photos to anime-style images with a small GAN.
 
 Public names are loaded on first use, so that `import animegan_tf` and `--help` stay cheap.
 """
@@ -51,5 +51,5 @@ def __dir__():
 
 
 lazy.register_layers()
-# Last, so that it is asked only for what is nowhere else.
+# Last, so that it is used only for modules that are not found otherwise.
 sys.meta_path.append(moved.Finder())

@@ -65,7 +65,7 @@ def muted_stderr():
 
 
 def show_version():
-    """Print the version and leave, if `--version` is the only argument.
+    """Print the version and exit if `--version` is the only argument.
 
     One command has a flag of this name with a value.
     """
@@ -143,8 +143,8 @@ def _floats(name, texts):
 def expand_flagfiles(words, folder="", opened=()):
     """The words of a command line, or of a flagfile in `folder`, with its flagfiles' lines.
 
-    A flagfile's own flagfiles are looked for beside it, then in the working directory. One that
-    cannot be read stays as it is; absl reports it. Raises `InputError` for one that is no text.
+    Flagfiles in a flagfile are searched beside it, then in the working directory. Unreadable ones
+    are left for absl to report. Raises `InputError` for a flagfile that is not text.
     """
     expanded = []
     for word in words:
@@ -190,9 +190,9 @@ def run(main, module_name, doc, groups=None):
 
 
 def _open_closed_streams():
-    """Open those of the standard streams that are closed, on nothing.
+    """Open closed standard streams on the null device.
 
-    Otherwise the next file would have that number, and get what libraries print.
+    Otherwise the next opened file would get their number, and the output of libraries.
     """
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
@@ -205,7 +205,7 @@ def _open_closed_streams():
 
 @contextlib.contextmanager
 def _without_a_reader():
-    """Say nothing where standard output is a pipe whose reader has left, as in `--help | head`."""
+    """Exit silently if the reader of standard output has closed the pipe (`--help | head`)."""
     try:
         yield
     except BrokenPipeError:
@@ -215,15 +215,6 @@ def _without_a_reader():
             sys.stdout.flush()
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _words():
-    """The command line with the lines of its flagfiles."""
-    try:
-        return expand_flagfiles(sys.argv)
-    except InputError as error:
-        print(f"error: {printable(error)}", file=sys.stderr)
-        sys.exit(1)
 
 
 def _run(main, module_name, doc, groups):
@@ -238,11 +229,11 @@ def _run(main, module_name, doc, groups):
             flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
 
     def guarded(argv):
-        # As Ctrl-C does: what is written aside is removed.
+        # Like Ctrl-C, so that temporary files are removed.
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         logging.set_verbosity(logging.WARNING)
         if hasattr(sys.stdout, "reconfigure"):
-            # Names that the terminal's encoding does not have end no run.
+            # Names that the terminal's encoding does not support must not end a run.
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             status = main(argv)
@@ -255,7 +246,10 @@ def _run(main, module_name, doc, groups):
         sys.exit(status)
 
     try:
-        app.run(guarded, argv=_words())
+        app.run(guarded, argv=expand_flagfiles(sys.argv))
+    except InputError as error:
+        print(f"error: {printable(error)}", file=sys.stderr)
+        sys.exit(1)
     except SystemExit as stop:
         # absl exits with 1 after showing help.
         if stop.code == 1 and any(word in HELP for word in sys.argv[1:]):

@@ -42,7 +42,7 @@ def _summary(path):
 
 
 def _run(name):
-    """Run the command with the arguments in `sys.argv`; leaves with its exit status."""
+    """Run the command with the arguments in `sys.argv`; exits with its status."""
     if name in COMMANDS:
         package, console = COMMANDS[name]
         getattr(importlib.import_module(f"animegan_tf.{package}.__main__"), console)()

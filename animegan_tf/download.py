@@ -60,10 +60,10 @@ def download(url, path, *, size=None, limit=None, timeout=TIMEOUT):
 
 
 class _InTime:
-    """Headers within the time-out, all together: a socket's begins anew with each byte."""
+    """A timeout for all headers together; that of a socket restarts with each byte."""
 
     def getresponse(self):
-        """As in `http.client`. Raises `TimeoutError` when the headers have not come by then."""
+        """As in `http.client`. Raises `TimeoutError` if the headers are late."""
         late, connected = threading.Event(), self.sock
 
         def give_up():
@@ -81,8 +81,8 @@ class _InTime:
                 raise
         finally:
             timer.cancel()
-        if late.is_set():  # what came until then may have been taken for all
-            raise TimeoutError("no complete answer")
+        if late.is_set():  # the headers may be incomplete
+            raise TimeoutError("no complete response")
         return response
 
 
@@ -105,11 +105,11 @@ class _SafeHandler(urllib.request.HTTPSHandler):
 
 
 def opener(*handlers):
-    """An opener of urllib with `handlers`, which keeps time-outs while headers come too."""
-    # `urlopen` keeps its first call's proxies.
-    made = urllib.request.build_opener(_Handler, _SafeHandler, *handlers)
-    made.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
-    return made
+    """An opener of urllib with `handlers`, whose timeout also applies to the headers."""
+    # `urlopen` caches the proxies of its first call.
+    director = urllib.request.build_opener(_Handler, _SafeHandler, *handlers)
+    director.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
+    return director
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -117,7 +117,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         if urllib.parse.urlsplit(newurl).scheme not in ("https", req.type):
-            reason = f"and sends on to {newurl}, which is not followed"
+            reason = f"with a redirect to {newurl}, which is not followed"
             raise urllib.error.HTTPError(req.full_url, code, reason, headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -133,7 +133,7 @@ def _open(url, timeout):
     except urllib.error.HTTPError as error:
         with error:
             reason = " ".join(str(error.reason).split())
-            raise DownloadError(f"{url}: the server answered {error.code} {reason}") from error
+            raise DownloadError(f"{url}: the server responded {error.code} {reason}") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise _failed(url, getattr(error, "reason", error), timeout) from error
 
@@ -177,7 +177,7 @@ def _failed(url, error, timeout, received=None):
     """The `DownloadError` for an exception after `received` bytes; None before the connection."""
     after = "" if received is None else f" after {received:,} bytes"
     if isinstance(error, TimeoutError):
-        return DownloadError(f"{url}: nothing came for {timeout:g} s{after}")
+        return DownloadError(f"{url}: no data for {timeout:g} s{after}")
     what = "no connection" if received is None else "connection lost"
     reason = " ".join(str(getattr(error, "strerror", None) or error).split())
     return DownloadError(f"{url}: {what}{after}: {reason or type(error).__name__}")

@@ -2,23 +2,23 @@
 
 import re
 
-# C0 and C1 but the line's end, and those that turn the direction of writing.
+# C0 and C1 except the line feed, and characters that change the direction of text.
 _CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class InputError(ValueError):
-    """A mistake in what the user passed: names the argument, what was expected, what was received.
+    """Invalid input; the message names the argument, the expected and the received value.
 
     Library code raises it before any work starts; command lines print its text and exit with 1.
     """
 
 
 class TrainingError(RuntimeError):
-    """A training run that cannot go on (a loss is not finite); says where, and what was kept."""
+    """A training run that cannot continue; the message names the step and the last checkpoint."""
 
 
 class Stopped(TrainingError):
-    """A training run that a signal stopped, saved; `exit_status` is what a shell expects then."""
+    """A training run that a signal stopped after saving; `exit_status` is that of the signal."""
 
     def __init__(self, received, step, checkpoint):
         super().__init__(f"stopped by {received.name} after step {step}, saved in {checkpoint}")
@@ -26,7 +26,7 @@ class Stopped(TrainingError):
 
 
 def printable(text) -> str:
-    """`text` with control characters shown as \\x1b, which a terminal would obey; lines stay."""
+    """`text` with control characters except line feeds escaped, as \\x1b, for terminals."""
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), str(text))
 
 

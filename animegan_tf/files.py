@@ -1,8 +1,8 @@
-"""Folders of pictures and their decoding; imports no TensorFlow.
+"""Listing and decoding image files; imports no TensorFlow.
 
-Pictures are uint8, RGB unless a name says BGR, (height, width, 3); gray ones are (height, width).
-Files are read as bytes, since OpenCV's own file functions fail on non-ASCII names on
-some systems. Reading obeys the EXIF orientation; 16-bit files become 8-bit, alpha is dropped.
+Images are uint8, RGB (height, width, 3) or gray (height, width). Files are read as bytes, since
+OpenCV's own file functions fail for non-ASCII names on some systems. The EXIF orientation is
+applied; 16-bit images are converted to 8 bits, alpha is dropped.
 """
 
 import concurrent.futures
@@ -22,18 +22,18 @@ IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 def list_images(folder, subfolders=False) -> list[pathlib.Path]:
     """The image files directly in `folder`, or also in its subfolders, sorted by name.
 
-    Hidden files and folders are left out. The order is that of the names' characters, so that it is
-    the same on every system. Raises `InputError` when there is no such folder.
+    Hidden files and folders are skipped. Names are sorted by their characters, so that the order
+    is the same on every system. Raises `InputError` if there is no such folder.
     """
     return split_images(folder, subfolders)[0]
 
 
 def split_images(folder, subfolders=False) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
-    """`list_images`, and the other files that are not hidden, among them broken links."""
+    """`list_images`, and the other files that are not hidden, including broken links."""
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         found = "a file" if folder.exists() else "nothing"
-        raise InputError(f"expected a folder of pictures at {folder}, found {found}")
+        raise InputError(f"expected a folder of images at {folder}, found {found}")
     images, others = [], []
     for path in folder.rglob("*") if subfolders else folder.iterdir():
         if path.is_dir() or any(part[0] == "." for part in path.relative_to(folder).parts):
@@ -47,40 +47,40 @@ def split_images(folder, subfolders=False) -> tuple[list[pathlib.Path], list[pat
 
 
 def decode_color(data: bytes, name) -> np.ndarray:
-    """Decode the bytes of a picture file to uint8 RGB (H, W, 3).
+    """Decode the bytes of an image file to uint8 RGB (H, W, 3).
 
-    Raises `InputError` with `name` when they cannot be decoded, also when the file is cut short.
+    Raises `InputError` with `name` if they cannot be decoded, for example if they are truncated.
     """
     return cv2.cvtColor(_decode(data, name, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 def decode_gray(data: bytes, name) -> np.ndarray:
-    """Decode the bytes of a picture file to uint8 gray (H, W), as `cv2.IMREAD_GRAYSCALE` does.
+    """Decode the bytes of an image file to uint8 gray (H, W) with `cv2.IMREAD_GRAYSCALE`.
 
-    This is not the gray of the decoded colour picture: the JPEG decoder hands out the stored luma,
-    the PNG decoder rounds in its own way. Raises `InputError` like `decode_color`.
+    This differs from converting the decoded colour image: the JPEG decoder returns the stored luma,
+    and the PNG decoder rounds differently. Raises `InputError` like `decode_color`.
     """
     return _decode(data, name, cv2.IMREAD_GRAYSCALE)
 
 
 def _decode(data, name, mode):
-    """`cv2.imdecode` with one kind of failure."""
-    picture = None
+    """`cv2.imdecode` that raises `InputError` for every failure."""
+    image = None
     try:
         if images.size_of(data, f"cannot decode {name}") is not None:
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), mode)
     except cv2.error as error:  # for instance more pixels than OpenCV allows
         raise InputError(f"cannot decode {name}: {error.err or error}") from error
-    if picture is None:
-        raise InputError(f"cannot decode {name}: not a picture, or damaged ({len(data)} bytes)")
-    return picture
+    if image is None:
+        raise InputError(f"cannot decode {name}: not an image, or damaged ({len(data)} bytes)")
+    return image
 
 
 def map_in_threads(function, items, label, progress, workers=None):
     """List of `function(item)` in the order of `items`, computed in threads.
 
-    OpenCV releases Python's lock, so threads use all cores. The first exception is raised and
-    cancels what has not begun. With `progress` a bar named `label` shows on standard error.
+    OpenCV releases Python's lock, so that threads use all cores. The first exception is raised and
+    cancels the remaining calls. `progress` shows a bar named `label` on standard error.
     """
     if workers is not None:
         check_whole("workers", workers, 1)

@@ -84,31 +84,18 @@ def generator_adversarial_loss(gan: str, generated_logits: tf.Tensor) -> tf.Tens
     """The generator's adversarial loss, unweighted, for a GAN type of `GAN_TYPES`."""
     check_choice("gan", gan, GAN_TYPES)
     logits = tf.cast(generated_logits, tf.float32)
+    # Only the discriminator's hinge loss has a margin.
+    return -tf.reduce_mean(logits) if gan == "hinge" else _label_loss(gan, logits, 1.0)
+
+
+def _label_loss(gan, logits, label):
+    """The loss of `logits` with the label 1 (real) or 0 (fake)."""
     if gan == "lsgan":
-        return tf.reduce_mean(tf.square(logits - 1.0))
+        return tf.reduce_mean(tf.square(logits - label))
     if gan in ("gan", "dragan"):
-        return _cross_entropy(logits, 1.0)
-    return -tf.reduce_mean(logits)
-
-
-def _real_loss(gan, logits):
-    if gan == "lsgan":
-        return tf.reduce_mean(tf.square(logits - 1.0))
-    if gan in ("gan", "dragan"):
-        return _cross_entropy(logits, 1.0)
-    if gan == "hinge":
-        return tf.reduce_mean(tf.nn.relu(1.0 - logits))
-    return -tf.reduce_mean(logits)
-
-
-def _fake_loss(gan, logits):
-    if gan == "lsgan":
-        return tf.reduce_mean(tf.square(logits))
-    if gan in ("gan", "dragan"):
-        return _cross_entropy(logits, 0.0)
-    if gan == "hinge":
-        return tf.reduce_mean(tf.nn.relu(1.0 + logits))
-    return tf.reduce_mean(logits)
+        return _cross_entropy(logits, label)
+    signed = -logits if label else logits
+    return tf.reduce_mean(tf.nn.relu(1.0 + signed) if gan == "hinge" else signed)
 
 
 def discriminator_adversarial_loss(
@@ -131,7 +118,7 @@ def discriminator_adversarial_loss(
             f"weights: expected four (real, generated, gray, smooth), received {weights!r}"
         )
     real, *fakes = (tf.cast(logits, tf.float32) for logits in (real, generated, gray, smooth))
-    terms = [_real_loss(gan, real), *(_fake_loss(gan, logits) for logits in fakes)]
+    terms = [_label_loss(gan, real, 1.0), *(_label_loss(gan, fake, 0.0) for fake in fakes)]
     return tf.add_n([weight * term for weight, term in zip(weights, terms, strict=True)])
 
 

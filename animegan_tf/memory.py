@@ -1,4 +1,4 @@
-"""How much memory, and how many cores, there are for a process. The standard library alone."""
+"""The memory and cores that a process can use. Needs only the standard library."""
 
 import math
 import os
@@ -7,22 +7,22 @@ from pathlib import Path
 
 GIGABYTE = 10**9
 
-# Of all the memory, where nothing says how much of it is in use.
+# Fraction of the machine's memory that is assumed to be free if that is unknown.
 _SHARE = 0.5
-# Bytes that a pixel takes while an image or a frame is decoded: copies of its own format, RGB and
-# alpha, and frames on their way through threads.
+# Bytes per pixel for decoding an image or a frame: copies in its own format and in RGBA, and frames
+# in queues.
 _BYTES_PER_PIXEL = 24
 _MOST_PIXELS = 2**31 - 1
-# Smaller files are read without a look at the free memory.
+# Smaller files are read without checking the free memory.
 _LARGE_FILE = 2**26
 
 
 def available(root="/"):
-    """The bytes that this process can take without swapping, or None where that is not known.
+    """The bytes that this process can allocate without swapping, or None if unknown.
 
-    On Linux what the kernel calls available, or less where a control group (a container, a batch
-    job) or the process's own limits (`ulimit -v` and `-d`) say so. Elsewhere half of what the
-    machine has. `root` is where /proc and /sys are.
+    On Linux the kernel's "available" memory, limited by control groups (a container, a batch job)
+    and by the process's own limits (`ulimit -v` and `-d`). Elsewhere half of the machine's memory.
+    `root` is the folder of /proc and /sys.
     """
     root = Path(root)
     found = [
@@ -38,13 +38,13 @@ def available(root="/"):
 
 
 def read_bytes(path):
-    """The bytes of a file. Raises `InputError` for one that does not fit into the free memory."""
+    """The contents of a file. Raises `InputError` if it does not fit into the free memory."""
     path = Path(path)
     size = path.stat().st_size
     if size > _LARGE_FILE:
         free = available()
         if free is not None and size > free:
-            # Not above: exports are run where this module is alone.
+            # Not at the top: exports are tested in a process with only this module.
             from animegan_tf.errors import InputError
 
             raise InputError(f"{path}: {size:,} bytes, more than the {free:,} that are free")
@@ -52,26 +52,26 @@ def read_bytes(path):
 
 
 def most_pixels():
-    """How many pixels an image or a frame can have to be decoded in the memory that is free."""
+    """The number of pixels of an image or a frame that can be decoded in the free memory."""
     free = available()
     return _MOST_PIXELS if free is None else min(_MOST_PIXELS, max(1, free // _BYTES_PER_PIXEL))
 
 
 def cores(root="/"):
-    """How many threads of this process can run at once, at least 1.
+    """The number of threads of this process that can run in parallel, at least 1.
 
-    Those of the cores that it may run on; less where the quota of a control group (a container, a
-    batch job) is less, in which 1.5 cores count as 2. `root` is where /proc and /sys are.
+    The cores that it may use, limited by quotas of control groups (a container, a batch job), which
+    are rounded up. `root` is the folder of /proc and /sys.
     """
     root = Path(root)
-    # Not os.cpu_count(), which counts those of the machine.
+    # os.cpu_count() counts the cores of the machine.
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([own, *(math.ceil(share) for share in _processor_shares(root))]))
 
 
 def peak(root="/"):
-    """The most bytes of memory that this process took, or None where the system does not tell."""
-    # On Linux ru_maxrss counts the memory of whoever started the process.
+    """The peak memory of this process in bytes, or None if the system does not report it."""
+    # On Linux ru_maxrss includes the memory of the parent process.
     found = _field(Path(root) / "proc/self/status", "VmHWM:")
     if found is not None:
         return found
@@ -84,13 +84,13 @@ def peak(root="/"):
 
 
 def _field(path, name):
-    """The bytes in the line of `path` that begins with `name`, or None."""
+    """The bytes in the line of `path` that starts with `name`, or None."""
     found = (line.split()[1] for line in _read(path).splitlines() if line.startswith(name))
     return next((int(kilobytes) * 1024 for kilobytes in found), None)
 
 
 def _control_groups(root):
-    """What is left of each limit that this process is under."""
+    """Yield the free memory of each control group of this process."""
     for folder, unified in _group_folders(root, "memory"):
         if unified:
             yield _left(folder, "memory.max", "memory.current", "inactive_file")
@@ -100,7 +100,7 @@ def _control_groups(root):
 
 
 def _own_limits(root):
-    """What is left of the limits of this process."""
+    """Yield the free memory within each limit of this process."""
     try:
         import resource
     except ImportError:  # Windows
@@ -115,7 +115,7 @@ def _own_limits(root):
 
 
 def _processor_shares(root):
-    """How many cores' time each limit that this process is under allows."""
+    """Yield the quota of each control group of this process, in cores."""
     for folder, unified in _group_folders(root, "cpu"):
         names = ("cpu.max",) if unified else ("cpu.cfs_quota_us", "cpu.cfs_period_us")
         numbers = " ".join(_read(folder / name) for name in names).split()
@@ -124,7 +124,7 @@ def _processor_shares(root):
 
 
 def _group_folders(root, controller):
-    """(folder, whether its files are those of version 2) of the groups of this process."""
+    """Yield (folder, whether it is of version 2) for the control groups of this process."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
@@ -133,7 +133,7 @@ def _group_folders(root, controller):
             top = root / "sys/fs/cgroup" / controller
         else:
             continue
-        # A container sees its own group at the top, under whatever name it has outside.
+        # In a container its group is at the top, with the name that it has outside.
         folder = top / path.lstrip("/")
         while folder != root:
             yield folder, not controllers
@@ -144,7 +144,7 @@ def _left(folder, limit, usage, idle):
     limit, usage = _read(folder / limit).strip(), _read(folder / usage).strip()
     if not (limit.isdecimal() and usage.isdecimal()):
         return None
-    # Cached files count as used, and give way.
+    # Cached files count as used, but can be dropped.
     caches = [
         int(line.split()[1])
         for line in _read(folder / "memory.stat").splitlines()

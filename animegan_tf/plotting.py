@@ -12,22 +12,15 @@ PANEL_WIDTH, _PANEL_HEIGHT, _HEADER, _DPI = 500, 330, 60, 100
 _CAPTION_COLUMNS = 82
 _REFERENCE, _GRAY = "tab:orange", "0.4"
 
-# Values all above 0 that span more than this factor, but for the outermost 1%, get a log scale.
+# Values all above 0 that span more than this factor get a log scale.
 _LOG_FROM = 30
-# Percentiles between which values must be on the scale, when a line shows where they are on the
-# whole; the share of each curve, at its beginning, that may lie beyond: it would flatten the rest.
-_OUTERMOST, _UNSETTLED = (1, 99), 0.05
-# Values that differ relatively by less do so by rounding.
-_SAME = 1e-9
-# A linear scale begins at 0 when this share of its top is above its bottom.
-_FROM_ZERO = 0.6
-# A stretch that takes less of the width has no room for its name.
+# A band that takes less of the width has no room for its name.
 _NAMED = 0.2
 
 
 @dataclasses.dataclass(frozen=True)
 class Curve:
-    """Values over x. With `line` given the values are drawn faintly behind it, else with dots.
+    """Values over x: drawn with dots, or faintly behind `line` if it is not None.
 
     `name` goes into the panel's legend; curves of one name have one colour.
     """
@@ -38,13 +31,13 @@ class Curve:
     name: str = ""
 
     @property
-    def settled(self):
-        """The values, and those that the scale must reach to."""
+    def extent(self):
+        """The values that the y axis must show: those of a smoothed curve without its steep first
+        twentieth, which would flatten the rest, and without outliers."""
         if self.line is None:
-            return self.y, self.y
-        first = int(len(self.y) * _UNSETTLED)
-        values = np.percentile(self.y[first:], _OUTERMOST)
-        return self.y[first:], np.append(values, self.line[first:])
+            return self.y
+        first = len(self.y) // 20
+        return np.append(np.percentile(self.y[first:], (1, 99)), self.line[first:])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,12 +45,12 @@ class Panel:
     """One chart.
 
     Attributes:
-        title: above it.
-        caption: below it, wrapped.
-        curves: a `Curve` or more, all with finite values.
-        bands: stretches of x to tell apart, (from, to, name) each.
-        references: horizontal lines, (value, name) each; the scale reaches to them.
-        log: whether the scale is logarithmic where the values suit one.
+        title: shown above the chart.
+        caption: shown below it, wrapped.
+        curves: one or more `Curve`s with finite values.
+        bands: parts of the x axis, (start, end, name) each, on different backgrounds.
+        references: horizontal lines, (value, name) each; the y axis includes them.
+        log: use a log scale if the values span more than `_LOG_FROM`.
     """
 
     title: str
@@ -77,14 +70,14 @@ def check():
 
 
 def draw(title, subtitle, panels, columns=3):
-    """The panels in rows below a title and a line of text: uint8 RGB (H, W, 3)."""
+    """Draw the panels in rows below a title and a line of text: uint8 RGB (H, W, 3)."""
     canvas = figure(title, subtitle, panels, columns).canvas
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def figure(title, subtitle, panels, columns=3):
-    """What `draw` draws, as a `matplotlib.figure.Figure` on an Agg canvas."""
+    """The same as a `matplotlib.figure.Figure` on an Agg canvas."""
     if not panels:
         raise InputError("panels: expected at least one, received none")
     check()
@@ -124,11 +117,9 @@ def _draw_panel(axes, panel):
         place = {"xytext": (3, 2), "textcoords": "offset points", "fontsize": 7}
         at = axes.get_yaxis_transform()
         axes.annotate(_plain(name), (0, value), xycoords=at, color=_REFERENCE, **place)
-    axes.margins(x=0.02)
+    axes.margins(x=0.02, y=0.06)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    log = panel.log and _suits_log(panel)
-    axes.set_yscale("log" if log else "linear")
-    axes.set_ylim(_limits(panel, log))
+    _scale(axes, panel)
     _draw_bands(axes, panel.bands)
     if any(names):
         lines, labels = axes.get_legend_handles_labels()
@@ -137,7 +128,7 @@ def _draw_panel(axes, panel):
 
 
 def _plain(text):
-    """Text in which Matplotlib takes no dollar for a formula."""
+    """Escape dollar signs, which Matplotlib takes for formulas."""
     return text.replace("$", r"\$")
 
 
@@ -151,25 +142,14 @@ def _draw_bands(axes, bands):
     axes.set_xlim(left, right)
 
 
-def _suits_log(panel):
-    references = [value for value, _ in panel.references]
-    values = np.concatenate([*(curve.settled[0] for curve in panel.curves), references])
-    low, high = np.percentile(values, _OUTERMOST)
-    least = min(min(curve.y.min() for curve in panel.curves), values.min())
-    return bool(least > 0 and high > _LOG_FROM * low)
-
-
-def _limits(panel, log):
-    """Bottom and top of a panel's scale."""
-    references = [value for value, _ in panel.references]
-    shown = np.concatenate([*(curve.settled[1] for curve in panel.curves), references])
-    low, high = shown.min(), shown.max()
-    if log:
-        factor = max((high / low) ** 0.06, 1.05)
-        return low / factor, high * factor
-    if high - low <= _SAME * max(abs(low), abs(high)):
-        margin = abs(low) / 2 or 1.0
-        return low - margin, high + margin
-    margin = 0.06 * (high - low)
-    from_zero = low >= 0 and high - low > _FROM_ZERO * high
-    return 0.0 if from_zero else low - margin, high + margin
+def _scale(axes, panel):
+    """Fit the y axis to `Curve.extent` and the references instead of all values."""
+    shown = np.concatenate(
+        [*(curve.extent for curve in panel.curves), [value for value, _ in panel.references]]
+    )
+    axes.ignore_existing_data_limits = True
+    axes.update_datalim(np.stack([shown, shown], 1), updatex=False)
+    least = min(shown.min(), *(curve.y.min() for curve in panel.curves))
+    log = panel.log and least > 0 and shown.max() > _LOG_FROM * shown.min()
+    axes.set_yscale("log" if log else "linear")
+    axes.autoscale_view(scalex=False)

@@ -6,10 +6,10 @@ from animegan_tf.errors import InputError
 from animegan_tf.validation import check_choice, check_fields, option
 
 PRECISIONS = ("float32", "bfloat16", "float16")
-# What the sides of each generator's pictures are multiples of.
+# The sides of a generator's images must be multiples of these.
 SIZE_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
-# The networks were trained on 256x256, and smaller pictures come out as blotches: they are enlarged
-# to it, up to so many pixels, which only one over 16 times longer than wide meets.
+# The networks were trained on 256x256 and give blotches for smaller images, which are therefore
+# enlarged; the limit on pixels matters only for images over 16 times longer than wide.
 TRAINED_SIDE, MAX_ENLARGED_PIXELS = 256, 2**20
 GENERATOR_NORMS = ("published", "layer", "instance")
 GAN_TYPES = ("lsgan", "gan", "hinge", "wgan-gp", "wgan-lp", "dragan")

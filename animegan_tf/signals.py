@@ -1,14 +1,14 @@
-"""SIGINT (Ctrl-C) and SIGTERM as a wish to stop where it costs nothing."""
+"""SIGINT (Ctrl-C) and SIGTERM as requests to stop at the next suitable point."""
 
 import signal
 import threading
 
 
 class Signals:
-    """While it lasts SIGINT and SIGTERM are only noted: `received` is the first one, or None.
+    """Within this context the first SIGINT or SIGTERM only sets `received`.
 
-    A Ctrl-C after that interrupts at once. A SIGTERM does not: what stops processes may send
-    several while files are completed. In threads other than the main one nothing is noted.
+    A further Ctrl-C interrupts at once; a further SIGTERM is ignored, since supervisors may send
+    several while files are completed. Signals are handled in the main thread only.
     """
 
     def __init__(self):
@@ -16,8 +16,8 @@ class Signals:
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            for one in (signal.SIGINT, signal.SIGTERM):
-                self._before[one] = signal.signal(one, self._note)
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
         return self
 
     def _note(self, number, frame):
@@ -28,5 +28,5 @@ class Signals:
             raise KeyboardInterrupt
 
     def __exit__(self, *_):
-        for one, before in self._before.items():
-            signal.signal(one, before)
+        for number, before in self._before.items():
+            signal.signal(number, before)

@@ -1,4 +1,4 @@
-"""Files written aside and moved into place, so that none is ever half there."""
+"""Atomic writing: files are written under temporary names and renamed, so that none is partial."""
 
 import contextlib
 import errno
@@ -17,12 +17,12 @@ except ImportError:  # Windows
     fcntl = None
 
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.tmp(\..+)?")
-# What some network file systems return for locks.
+# Errors of network file systems that do not support locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO)
 
 
 def user_cache():
-    """This project's folder in the user's cache, a `Path` that need not exist.
+    """This project's folder in the user's cache, a `Path` that may not exist.
 
     Below XDG_CACHE_HOME or ~/.cache, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows. Raises
     `RuntimeError` for a user without a home folder.
@@ -35,9 +35,9 @@ def user_cache():
 
 @contextlib.contextmanager
 def aside(path, suffix=""):
-    """Yield a name beside `path` to write to; it becomes `path` at the end, or is removed.
+    """Yield a temporary file beside `path`, which is renamed to `path` or, after an error, removed.
 
-    `suffix` is what the name must end in for a writer that looks at it. Missing folders are made.
+    `suffix` is the end of its name, for writers that need one. Missing folders are created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def aside(path, suffix=""):
             yield temporary
             move(temporary, path)
     except OSError as error:
-        # A full disk is told without a name.
+        # The error of a full disk has no file name.
         if error.errno is not None and error.filename is None:
             error.filename = str(path)
         raise
@@ -58,7 +58,7 @@ def aside(path, suffix=""):
 
 @contextlib.contextmanager
 def temporary_folder(parent):
-    """Yield a new folder in the folder `parent`; it is removed at the end if it is still there."""
+    """Yield a new folder in the folder `parent`; it is removed at the end if it still exists."""
     path = _temporary(parent)
     path.mkdir()
     try:
@@ -69,7 +69,7 @@ def temporary_folder(parent):
 
 
 def sweep(folder):
-    """Remove what processes that were killed have left of `aside` and `temporary_folder`."""
+    """Remove temporary files of `aside` and `temporary_folder` whose processes were killed."""
     for path in Path(folder).iterdir() if fcntl and os.path.isdir(folder) else ():
         if not _TEMPORARY.fullmatch(path.name) or path.is_symlink():
             continue
@@ -78,15 +78,16 @@ def sweep(folder):
 
 
 def _temporary(folder, suffix=""):
-    # Hidden and not named as an image, so that nobody lists it as one.
+    # Hidden and without the suffix of an image, so that it is not listed as one.
     return Path(folder) / f".{uuid.uuid4().hex}.tmp{suffix}"
 
 
 @contextlib.contextmanager
 def _held(path, waiting=True):
-    """Lock a temporary file or folder, which says that its process is alive.
+    """Lock a temporary file or folder, to show that its process is alive.
 
-    Without `waiting` raises `OSError` if another process holds it, or if that cannot be known.
+    Without `waiting` raises `OSError` if another process has locked it, or if locks are not
+    supported.
     """
     opened = os.open(path, os.O_RDONLY) if fcntl else None
     try:
@@ -103,9 +104,9 @@ def _held(path, waiting=True):
 
 
 def move(made, path):
-    """Rename `made`, a file or a folder, to `path`, so that a power cut leaves it whole or absent.
+    """Rename the file or folder `made` to `path`; after a power cut it is complete or missing.
 
-    A file at `path` is replaced.
+    An existing file is replaced.
     """
     sync(made)
     os.replace(made, path)
@@ -113,7 +114,7 @@ def move(made, path):
 
 
 def sync(path):
-    """Have the file `path`, or all that is in the folder `path`, on the disk."""
+    """Flush the file `path`, or everything in the folder `path`, to the disk."""
     for folder, _, names in os.walk(path):
         for name in names:
             _sync_one(os.path.join(folder, name))
@@ -124,14 +125,14 @@ def sync(path):
 
 def _sync_one(path):
     try:
-        # Windows syncs only what is open for writing, and opens no folders.
+        # Windows syncs only files that are open for writing, and cannot open folders.
         opened = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
     except PermissionError:
         return
     try:
         os.fsync(opened)
     except OSError as error:
-        # A file system that cannot; a disk that is full or failing is another matter.
+        # The file system does not support it; a full or failing disk has other errors.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise
     finally:
@@ -139,27 +140,26 @@ def _sync_one(path):
 
 
 def write_bytes(path, data):
-    """Write `data` to `path`, replacing it at once."""
+    """Write `data` to `path` atomically."""
     with aside(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path, text):
-    """Write `text` in UTF-8 to `path`, replacing it at once; names that are not UTF-8 stay."""
+    """Write `text` in UTF-8 to `path` atomically; surrogates in file names are kept."""
     write_bytes(path, text.encode("utf-8", "surrogateescape"))
 
 
 @contextlib.contextmanager
 def locked(path, waiting=None):
-    """Hold the lock file `path`, which is made; `BlockingIOError` if another process does.
+    """Lock the file `path`, which is created; `BlockingIOError` if another process has locked it.
 
-    With `waiting`, a sentence for standard error, it waits for the other process instead. The lock
-    goes with its process, however that ends. Where the file system has no such locks, nothing is
-    held.
+    With `waiting`, a message for standard error, wait for the other process instead. The lock ends
+    with its process. On file systems without locks nothing is locked.
     """
     import filelock
 
-    if os.path.islink(path):  # through it another file would be opened
+    if os.path.islink(path):  # opening it would create another file
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path))
 
     lock = filelock.FileLock(path)

@@ -110,7 +110,7 @@ PUBLISHED = {
             arch="v1",
             film="The Wind Rises, by AnimeGAN v1",
             repository="TachibanaYoshino/AnimeGAN",
-            # A branch, which may change: the commit of this checkpoint is not known.
+            # A branch, which may change: the commit of this checkpoint is unknown.
             commit="master",
             path="checkpoint/generator_Hayao_weight/Hayao-60.ckpt",
             data_bytes=15_824_384,
@@ -152,7 +152,7 @@ def styles_folder(styles_dir=None):
     except RuntimeError as error:
         raise InputError(
             f"styles_dir: expected a folder (--styles_dir or {STYLES_VARIABLE}), as this user has "
-            f"no home folder to keep styles in, received {folder!r}"
+            f"no home folder, received {folder!r}"
         ) from error
 
 
@@ -261,16 +261,16 @@ def obtain(name, *, styles_dir=None, mirror=None, accept_license=False, ask=Fals
 
 def _base_address(mirror):
     """The base URL without a trailing slash."""
-    given = mirror or os.environ.get(MIRROR_VARIABLE) or GITHUB
+    address = mirror or os.environ.get(MIRROR_VARIABLE) or GITHUB
     try:
-        parts = urllib.parse.urlsplit(given)
+        parts = urllib.parse.urlsplit(address)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is no number
+    except ValueError:  # an invalid port
         usable = False
-    odd = not given.isascii() or any(mark in given for mark in " ?#@")
+    odd = not address.isascii() or any(mark in address for mark in " ?#@")
     if not usable or odd:
-        raise InputError(f"mirror: expected an http or https address, received {given!r}")
-    return given.rstrip("/")
+        raise InputError(f"mirror: expected an http or https address, received {address!r}")
+    return address.rstrip("/")
 
 
 def _notice(style, base, root):
@@ -307,11 +307,11 @@ def _fetch(style, base, folder, timeout):
             prefix = work / "fetched" / Path(style.path).name
             prefix.parent.mkdir()
             checksums = _download(style, style.address(base), prefix, timeout)
-            made = work / "made"
-            made.mkdir()
-            _convert(style, style.address(base), prefix, made / RUN_WEIGHTS)
-            storage.write_text(made / SOURCE, _source(style, base, checksums, made / RUN_WEIGHTS))
-            _move(made, folder)
+            ready = work / "ready"
+            ready.mkdir()
+            _convert(style, style.address(base), prefix, ready / RUN_WEIGHTS)
+            storage.write_text(ready / SOURCE, _source(style, base, checksums, ready / RUN_WEIGHTS))
+            _move(ready, folder)
 
 
 def _download(style, address, prefix, timeout):
@@ -335,8 +335,8 @@ def _convert(style, address, prefix, path):
         reason = str(error).replace(str(prefix), prefix.name)
         reason = reason if len(reason) < 500 else reason[:500] + " ..."  # may name each variable
         raise InputError(
-            f"style: expected the {style.arch} checkpoint of {style.name}, received from {address} "
-            f"something else: {reason}"
+            f"style: expected the {style.arch} checkpoint of {style.name}, received something "
+            f"else from {address}: {reason}"
         ) from error
     weights.save_generator(model, path)
 
@@ -357,10 +357,10 @@ def _source(style, base, checksums, path):
     return json.dumps(source, indent=2) + "\n"
 
 
-def _move(made, folder):
-    """Rename `made` to `folder`, unless another process was faster."""
+def _move(ready, folder):
+    """Rename `ready` to `folder`, unless another process was faster."""
     try:
-        storage.move(made, folder)
+        storage.move(ready, folder)
     except OSError:
         if not (folder / RUN_WEIGHTS).is_file():
             raise

@@ -60,7 +60,7 @@ def _item_types(field):
 
 
 def check_choice(name, value, choices):
-    """`value` is one of `choices`, strings."""
+    """Raise `InputError` unless `value` is in `choices`, strings."""
     if value not in choices:
         raise InputError(f"{name}: expected one of {', '.join(choices)}, received {value!r}")
 
@@ -75,22 +75,25 @@ def check_number(
     below=math.inf,
     kind="a number",
 ):
-    """`value` is finite, no bool, from `least` to `most`, more than `above`, less than `below`."""
+    """Raise `InputError` unless `value` is a finite number, not a bool, within the limits.
+
+    `least` and `most` are inclusive, `above` and `below` exclusive.
+    """
     _check(name, value, numbers.Real, kind, least, most, above, below)
 
 
 def check_seconds(name, value, least=-math.inf, *, above=-math.inf):
-    """`value` is a finite number of seconds, at least `least`, and more than `above`."""
+    """`check_number` for seconds."""
     _check(name, value, numbers.Real, "seconds", least, math.inf, above)
 
 
 def check_whole(name, value, least, most=math.inf, *, kind="a whole number"):
-    """`value` is a whole number from `least` to `most`; a bool is none."""
+    """Raise `InputError` unless `value` is an integer, not a bool, from `least` to `most`."""
     _check(name, value, numbers.Integral, kind, least, most, -math.inf)
 
 
 def check_numbers(name, values, count, least=-math.inf):
-    """`values` are `count` finite numbers of at least `least`; returns a tuple of floats."""
+    """Return `values`, which must be `count` finite numbers of at least `least`, as floats."""
     if not isinstance(values, (tuple, list)) or len(values) != count:
         raise InputError(f"{name}: expected {count} numbers, received {values!r}")
     for value in values:

@@ -62,7 +62,7 @@ def test_redirects_are_followed(server, tmp_path):
 
 def test_endless_redirects(server, tmp_path):
     server.answers["/a"] = lambda handler, _: handler.start(0, status=302, Location="/a")
-    with pytest.raises(DownloadError, match="/a: the server answered 302 "):
+    with pytest.raises(DownloadError, match="/a: the server responded 302 "):
         download.download(f"{server.url}/a", tmp_path / "a", size=1, timeout=5)
     assert len(server.asked) < 30
 
@@ -82,7 +82,7 @@ def test_headers_that_drip_meet_the_time_out(server, tmp_path, part):
                 return
 
     start = time.monotonic()
-    with pytest.raises(DownloadError, match=r"/a: nothing came for 0\.4 s"):
+    with pytest.raises(DownloadError, match=r"/a: no data for 0\.4 s"):
         fetched(server, tmp_path, drip, timeout=0.4)
     assert time.monotonic() - start < 4
 
@@ -90,7 +90,7 @@ def test_headers_that_drip_meet_the_time_out(server, tmp_path, part):
 @pytest.mark.parametrize("target", ["ftp://127.0.0.1/a", "file:///a"])
 def test_redirects_out_of_http_are_refused(server, tmp_path, target):
     server.answers["/a"] = lambda handler, _: handler.start(0, status=302, Location=target)
-    with pytest.raises(DownloadError, match="/a: the server answered 302 ") as raised:
+    with pytest.raises(DownloadError, match="/a: the server responded 302 ") as raised:
         download.download(f"{server.url}/a", tmp_path / "a", size=1, timeout=5)
     assert target in str(raised.value)
     assert not (tmp_path / "a").exists()

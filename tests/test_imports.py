@@ -130,7 +130,7 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.stylize.options", ("numpy", "cv2", "av")),
         ("animegan_tf.train.plan", ("tensorflow", "keras")),
         ("animegan_tf.data.check", ("tensorflow", "keras", "av")),
-        ("animegan_tf.data.film_frames", ("tensorflow", "keras")),
+        ("animegan_tf.data.video_frames", ("tensorflow", "keras")),
         ("animegan_tf.data.tfrecord_writer", ("tensorflow", "keras", "av")),
         ("animegan_tf.evaluation.evaluator", ("tensorflow", "keras")),
         ("animegan_tf.stylize.jobs", ("tensorflow", "keras")),

@@ -140,7 +140,10 @@ def test_a_flipped_bit_is_found(server, checkpoints, tmp_path, one_model):
         with pytest.raises(InputError) as raised:
             obtain(server, tmp_path, timeout=5)
         error = str(raised.value)
-        assert f"style: expected the v2 checkpoint of hayao, received from {server.url}" in error
+        assert (
+            f"style: expected the v2 checkpoint of hayao, received something else from {server.url}"
+            in error
+        )
         assert ("Checksum does not match" if suffix == DATA else "not a readable") in error
         assert ".tmp" not in error  # the folder of the moment is gone
         assert left_in(tmp_path) == []
@@ -173,15 +176,15 @@ def test_names_and_shapes_are_checked(server, values, tmp_path, monkeypatch, one
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda handler, _: file_server.whole(handler, None), "the server answered 404 Not Found"),
-        (file_server.broken, "the server answered 503 Service Unavailable"),
+        (lambda handler, _: file_server.whole(handler, None), "the server responded 404 Not Found"),
+        (file_server.broken, "the server responded 503 Service Unavailable"),
         (file_server.web_page, "expected a checkpoint file, received a web page"),
         (file_server.cut, "cut off, expected {size} bytes, received {half} bytes"),
         (file_server.cut_in_a_chunk, "connection lost after .* bytes: IncompleteRead"),
         (file_server.endless, "expected at most .* bytes, received more"),
         (file_server.huge, "the server has 1,000,000,000,000 bytes"),
-        (file_server.silent, "nothing came for 0.5 s$"),
-        (file_server.stalled, "nothing came for 0.5 s after 1,500 bytes"),
+        (file_server.silent, "no data for 0.5 s$"),
+        (file_server.stalled, "no data for 0.5 s after 1,500 bytes"),
         (file_server.dripping, "too slow, .* bytes in [01] s"),
         (file_server.nonsense, "no connection: 220 no HTTP spoken here"),
         (file_server.hung_up, "no connection: Remote end closed connection"),
@@ -234,7 +237,7 @@ def test_data_of_another_length(server, checkpoints, tmp_path, answer, message):
 def test_an_index_that_is_none(server, checkpoints, tmp_path, answer, one_model):
     server.add(V2_HAYAO, checkpoints["v2"])
     server.answers[INDEX] = answer
-    with pytest.raises(InputError, match=r"received from .* something else: .*not a readable"):
+    with pytest.raises(InputError, match=r"received something else from .*: .*not a readable"):
         obtain(server, tmp_path, timeout=5)
     assert left_in(tmp_path) == []
 

@@ -39,28 +39,28 @@ flags.DEFINE_list(
     "inference: some of keras, keras-eager, frozen, saved_model, litert, litert-fixed, "
     "onnxruntime, pytorch. Default: all.",
 )
-flags.DEFINE_list("train_sizes", ["128", "256"], "training, data: sides of the square pictures.")
+flags.DEFINE_list("train_sizes", ["128", "256"], "training, data: sides of the square images.")
 flags.DEFINE_list("train_batches", ["2", "4"], "training, data: batch sizes.")
 flags.DEFINE_string(
     "features",
     "random",
     "training, data: VGG19 weights as in training; random ones take the same time.",
 )
-flags.DEFINE_string("video", None, "extraction: a film.")
-flags.DEFINE_float("video_seconds", 20.0, "extraction: how much of the film is used.")
-flags.DEFINE_integer("repeats", 5, "Calls of each contender, after one that does not count.")
+flags.DEFINE_string("video", None, "extraction: a video.")
+flags.DEFINE_float("video_seconds", 20.0, "extraction: seconds of the video to use.")
+flags.DEFINE_integer("repeats", 5, "Timed calls of each contender, after an untimed one.")
 flags.DEFINE_integer("threads", None, "Threads of each engine. Default: one per core.")
-flags.DEFINE_string("json", None, "Write everything, each sample too, to this new file.")
+flags.DEFINE_string("json", None, "Write all numbers, including each sample, to this new file.")
 flags.DEFINE_bool("overwrite", False, "Replace the file of --json if it exists.")
 flags.DEFINE_string(
-    "markdown", None, "Write the tables to this file: a new one, or docs/performance.md."
+    "markdown", None, "Write the tables to this new file, or to docs/performance.md."
 )
 
 
 def _settings():
     from benchmarks import suites
 
-    given = {
+    values = {
         "suite": tuple(FLAGS.suite),
         "arch": FLAGS.arch,
         "sizes": suites.parse_sizes(FLAGS.sizes),
@@ -70,12 +70,12 @@ def _settings():
         "repeats": FLAGS.repeats,
     }
     for name in ("batches", "train_sizes", "train_batches"):
-        given[name] = _integers(name)
+        values[name] = _integers(name)
     if FLAGS.engines is not None:
-        given["engines"] = tuple(FLAGS.engines)
+        values["engines"] = tuple(FLAGS.engines)
     if FLAGS.threads is not None:
-        given["threads"] = FLAGS.threads
-    return suites.Settings(**given)
+        values["threads"] = FLAGS.threads
+    return suites.Settings(**values)
 
 
 def _integers(name):
@@ -107,7 +107,7 @@ def _show_plan(settings, cases, header):
 
 
 def _measure(settings, cases, header):
-    """[(case, rows)], shown and written as they come."""
+    """Run the cases and show and write their tables: [(case, rows)]."""
     from benchmarks import contest, report
     from tqdm import tqdm
 
@@ -130,7 +130,7 @@ def _measure(settings, cases, header):
 
 
 def _write(report, header, settings, results):
-    # After each case: what was measured is kept when the rest is stopped.
+    # After each case, so that its numbers are kept if the rest is interrupted.
     content = report.contents(*header, settings, results, _now())
     if FLAGS.json:
         report.write_json(FLAGS.json, content)
@@ -143,9 +143,8 @@ def _now():
 
 
 def main(argv):
-    """Measure as the flags say; the exit status is 1 when a contender failed or was wrong."""
-    if len(argv) > 1:
-        raise InputError(f"arguments: expected flags only, received {argv[1]!r}")
+    """Measure with the parsed flags; the exit status is 1 if a contender failed or was wrong."""
+    cli.refuse_arguments(argv)
     from benchmarks import machine, report, suites
 
     settings = _settings()
@@ -156,7 +155,7 @@ def main(argv):
         lines = f"{report.machine_line(header[0])}\n{report.versions_line(header[1])}\n"
         _show_plan(settings, cases, lines)
         if suites.needs_files(settings):
-            print("making the networks that the engines load\n", flush=True)
+            print("converting the network for the engines\n", flush=True)
             suites.prepare(settings, folder)
         results = _measure(settings, cases, header)
     bad = [row for _, rows in results for row in rows if row.status in ("failed", "wrong")]

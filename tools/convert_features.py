@@ -1,9 +1,9 @@
-"""Write the VGG weights that training needs to a file without pickles.
+"""Convert the VGG weights that training needs to a file without pickles.
 
     python tools/convert_features.py --features=vgg19.npy --output=vgg19.npz
 
-The result serves as --features as the original does, is a fifth of a whole vgg19.npy, and any
-program reads it without running what the file says. Needs the package installed, no TensorFlow.
+The output can be used as --features like the original. It has a fifth of the size of vgg19.npy, and
+reading it cannot execute code. Needs the package installed, no TensorFlow.
 """
 
 from absl import flags
@@ -15,12 +15,12 @@ FLAGS = flags.FLAGS
 
 def define_flags():
     """Define this command's flags."""
-    flags.DEFINE_string("features", None, "vgg16.npy, vgg19.npy or a Keras .h5. Required.")
-    flags.DEFINE_string("output", None, "the .npz file to write. Required.")
+    flags.DEFINE_string("features", None, "vgg16.npy, vgg19.npy or a Keras .h5 file. Required.")
+    flags.DEFINE_string("output", None, "Output .npz file. Required.")
 
 
 def main(argv):
-    """Convert as the flags say; returns the exit status."""
+    """Convert with the parsed flags; returns the exit status."""
     cli.refuse_arguments(argv)
     cli.require_flags("features", "output")
     from animegan_tf.networks import feature_files

@@ -91,12 +91,12 @@ def _measure(candidates, evaluator):
         try:
             # The raw output: matching the photo's brightness would hide drifting brightness.
             stylizer = Stylizer(candidate.path, match_brightness=False, draw_side=0)
-            measured, results = evaluator(stylizer)
+            measured, outputs = evaluator(stylizer)
         except InputError as error:
             tqdm.write(f"error: {candidate.label}: {error}", file=sys.stderr)
             continue
         rows.append(report.Row(candidate.label, measured, candidate.epoch))
-        columns.append((candidate.label, results[: FLAGS.grid]))
+        columns.append((candidate.label, outputs[: FLAGS.grid]))
     return rows, columns
 
 

@@ -1,11 +1,11 @@
-r"""Read damaged files of every kind in processes of their own, and report what is refused badly.
+r"""Read damaged files of every kind in separate processes, and report bad failures.
 
   python tools/fuzz.py --count=5000
   python tools/fuzz.py --kind=gif --first=1234 --count=1 --keep=damaged.gif
 
-Small valid files are changed at random places; the same number gives the same file again. What is
-neither read nor refused in one line (another exception, a crash, more than --seconds or
---megabytes) is printed with its kind and number, and the exit status is 1.
+Small valid files are changed at random places; the same number gives the same file. A file must be
+read, or refused with a one-line `InputError`. Other exceptions, crashes, and more than --seconds or
+--megabytes are printed with the kind and number of the file, and the exit status is 1.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from animegan_tf import cli, memory
 from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
-# More of a film are not read.
+# Number of frames of a video that are read.
 _SHOWN_FRAMES = 8
 _TEXTS = (b"-1", b"1e999", b"null", b"[]", b"{}", b'"', b"9" * 30, b"[" * 2000)
 
@@ -119,7 +119,7 @@ def _make_shards(folder):
     for name in ("a.png", "b.png"):
         paths.append(folder.parent / name)
         _image("png")(paths[-1])
-    entries = [tfrecord_writer._entry(path) for path in paths]
+    entries = [tfrecord_writer._entry(folder.parent, path) for path in paths]
     shard = tfrecord_writer.Shard("photo-00000.tfrecord", tfrecords.GROUPS[0], tuple(entries))
     done = [tfrecord_writer._write_shard(folder, shard)]
     (folder / tfrecords.INDEX).write_text(tfrecord_writer._to_json(done), "utf-8")
@@ -207,7 +207,8 @@ def _read_saved_model(folder):
     SavedModelEngine(folder)
 
 
-# Suffix, how a valid one is made, how one is read, and how many are read for a hundred images.
+# Suffix, function that writes a valid file, function that reads one, and number of files per
+# hundred images.
 KINDS = {
     **{
         kind: (f".{kind}", _image(kind), _read_image, 100)
@@ -252,10 +253,7 @@ def damaged(data, seed):
         elif kind == 5:
             del data[chance.randrange(len(data) or 1) :]
         else:
-            text = chance.choice(
-                (b"-1", b"1e999", b"null", b"[]", b"{}", b'"', b"9" * 30, b"[" * 2000)
-            )
-            data[place : place + length] = text
+            data[place : place + length] = chance.choice(_TEXTS)
     return bytes(data)
 
 
@@ -278,17 +276,17 @@ def _damage(valid, folder, suffix, seed):
 def child(jobs, seconds, megabytes, keep=None):
     """Read damaged files: `jobs` are [kind, first number, end].
 
-    Prints a line of JSON before each file, and for what is found.
+    Prints a line of JSON before each file, and for each error.
     """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    # On every machine the same files are too large.
+    # The same files are too large on every machine.
     memory.available = lambda: megabytes * 2**20 // 2
     for kind, first, end in jobs:
         suffix, make, read, _ = KINDS[kind]
         with tempfile.TemporaryDirectory() as folder:
             valid, work = Path(folder, f"valid{suffix}"), Path(folder, "work")
             make(valid)
-            read(valid)  # also loads what it needs
+            read(valid)  # also imports the libraries
             before = memory.peak()
             for seed in range(first, end):
                 _say(at=[kind, seed])
@@ -315,7 +313,7 @@ def _say(**what):
 
 
 def run(jobs, seconds=20, megabytes=500, keep=None):
-    """[(kind, number, what is wrong), ...] of the damaged files of `jobs`, as of `child`."""
+    """Read the damaged files of `jobs` (see `child`): [(kind, number, error), ...]."""
     found, jobs = [], [list(job) for job in jobs]
     here = Path(__file__).parent
     search = os.pathsep.join(map(str, (here, here.parent)))
@@ -341,7 +339,7 @@ def run(jobs, seconds=20, megabytes=500, keep=None):
             break
         last = (done.stderr.strip().splitlines() or [""])[-1]
         found.append((kind, seed, f"exit status {done.returncode}: {last}"))
-        if seed is None:  # it could not even begin
+        if seed is None:  # it failed before the first file
             break
         while jobs[0][0] != kind:
             del jobs[0]
@@ -350,7 +348,7 @@ def run(jobs, seconds=20, megabytes=500, keep=None):
 
 
 def jobs_of(kinds, first, count):
-    """The jobs for `count` images, and so many of the other kinds as take about as long."""
+    """The jobs for `count` images, and for files of other kinds that take about as long."""
     return [(kind, first, first + max(1, count * KINDS[kind][3] // 100)) for kind in kinds]
 
 
@@ -359,9 +357,9 @@ def define_flags():
     flags.DEFINE_enum("kind", None, sorted(KINDS), "Kind of files. Default: all.")
     flags.DEFINE_integer("first", 0, "Number of the first file.", 0)
     flags.DEFINE_integer("count", 1000, "Images of each kind; of slow kinds there are fewer.", 1)
-    flags.DEFINE_integer("seconds", 20, "Longest time for a file.", 1)
-    flags.DEFINE_integer("megabytes", 500, "Most memory for a file.", 1)
-    flags.DEFINE_string("keep", None, "Write the first damaged file there, and read none.")
+    flags.DEFINE_integer("seconds", 20, "Maximum time for a file.", 1)
+    flags.DEFINE_integer("megabytes", 500, "Maximum memory for a file.", 1)
+    flags.DEFINE_string("keep", None, "Write the first damaged file here, and do not read it.")
 
 
 def main(argv):

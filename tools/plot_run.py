@@ -3,7 +3,7 @@
     python tools/plot_run.py RUN_DIR
     python tools/plot_run.py RUN_DIR/scalars.jsonl --output=curves.png
 
-The run may still be going on. Without --output the picture is RUN_DIR/curves.png. Needs Matplotlib:
+The run may still be going on. Without --output the chart is RUN_DIR/curves.png. Needs Matplotlib:
 pip install 'animegan_tf[plots]'.
 """
 
@@ -31,9 +31,9 @@ def main(argv):
         )
     plotting.check()
     run = Path(argv[1])
-    output = Path(FLAGS.output or (run if run.is_dir() else run.parent) / "curves.png")
-    lines, unreadable = curves.read_scalars(run)
     folder = run if run.is_dir() else run.parent
+    output = Path(FLAGS.output or folder / "curves.png")
+    lines, unreadable = curves.read_scalars(run)
     images.write_photo(output, curves.draw_run(lines, folder.resolve().name))
     if unreadable:
         print(f"{unreadable} unreadable line(s) ignored (the last one may be incomplete)")

@@ -25,7 +25,7 @@ flags.DEFINE_integer("workers", None, "Number of threads. Default: one per core.
 
 
 def main(argv):
-    """Smooth the folder and say how many pictures were made."""
+    """Smooth the folder with the parsed flags."""
     cli.refuse_arguments(argv)
     count = smoothing.smooth_folder(
         FLAGS.input,

@@ -7,7 +7,7 @@ On-disk layout (`config.DataConfig` names the folders):
     <data_dir>/<style>/smooth   the same frames with smoothed edges (created if missing)
     <data_dir>/val              photos for the sample grids (optional)
 
-Frames can also be read from videos (`film_frames`), and all images from TFRecord shards
+Frames can also be read from videos (`video_frames`), and all images from TFRecord shards
 (`tfrecords`); `sources` opens all of them. Only `pipeline` and `tfrecord_writer.write` need
 TensorFlow.
 """

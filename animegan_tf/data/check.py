@@ -14,7 +14,7 @@ import cv2
 from animegan_tf import files
 from animegan_tf.data import smoothing, sources, tfrecords
 from animegan_tf.data.config import DataConfig
-from animegan_tf.data.duplicates import Duplicate, between, fingerprint, similar, within
+from animegan_tf.data.duplicates import Duplicate, find, fingerprint, similar
 from animegan_tf.data.pictures import EncodedPictures
 from animegan_tf.errors import InputError
 
@@ -144,27 +144,38 @@ def check_dataset(config: DataConfig, progress: bool = True) -> DatasetReport:
         if not isinstance(image, str)
     }
 
+    readable = {name: [good[p] for p in group if p in good] for name, group in listed.items()}
     folders = {
-        name: _report(folder_of[name], group, [good[path] for path in group if path in good])
-        for name, group in listed.items()
+        name: _report(folder_of[name], group, readable[name]) for name, group in listed.items()
     }
     if config.source == "video":
-        folders.update(_films(config, problems, notes, progress))
+        folders.update(_videos(config, problems, notes, progress))
     training = {name: group for name, group in listed.items() if name != "val"}
-    pairs = _smoothed_pairs(config, listed, good)
+    pairs = sources.smoothed_pairs(config, listed).items()
+    pairs = [pair for pair in pairs if all(path in good for path in pair)]
     notes += _of_other_frames(pairs, good)
     if config.crop == "none":
         found, wrong = _wrong_sizes(training, good, config.image_size)
     else:
         found, wrong = _unlike_their_frames(pairs, good)
-        notes += _enlarged(training, good, config.image_size)
+        notes += _enlarged(readable, config.image_size)
+    missing = ()
+    if config.source == "images" and "style" in listed:
+        missing = smoothing.missing_smooth(config.style_dir, config.smooth_path)
+    prints = {
+        name: {path: good[path].fingerprint for path in group if path in good}
+        for name, group in listed.items()
+    }
+    duplicates = {
+        what: find(prints.get(name, {}), prints.get(other, {})) for what, name, other in _COMPARED
+    }
     return DatasetReport(
         folders=folders,
         problems=(*problems, *found),
         wrong_sizes=tuple(wrong),
         notes=tuple(notes),
-        smooth_missing=_count_missing_smooth(config, listed),
-        duplicates=_duplicates(listed, good),
+        smooth_missing=len(missing),
+        duplicates={what: pairs for what, pairs in duplicates.items() if pairs},
     )
 
 
@@ -215,27 +226,21 @@ def _listed_records(config, problems):
     return listed
 
 
-def _films(config, problems, notes, progress):
+def _videos(config, problems, notes, progress):
     """{"style": `FolderReport`} of the videos; adds a note on each, or a problem."""
-    from animegan_tf.data import film_index
+    from animegan_tf.data import video_index
 
     try:
-        frames = sources.open_films(config, progress=progress)
+        frames = sources.open_videos(config, progress=progress)
     except InputError as error:
         problems.append(str(error))
         return {}
-    films = frames.index.films
-    notes += [film_index.describe(film, config.video_every) for film in films]
-    heights, widths = zip(*map(frames.size, films), strict=True)
-    report = FolderReport(
-        path=pathlib.Path(config.video),
-        count=len(frames),
-        widths=(min(widths), max(widths)),
-        heights=(min(heights), max(heights)),
-        mean_bgr=frames.index.mean_rgb[::-1],
-        pictures=frames,
-    )
-    return {"style": report}
+    videos = frames.index.videos
+    notes += [video_index.describe(video, config.video_every) for video in videos]
+    sizes = [frames.size(video)[::-1] for video in videos]
+    mean = frames.index.mean_rgb[::-1]
+    path = pathlib.Path(config.video)
+    return {"style": FolderReport(path, len(frames), *_ranges(sizes), mean, frames)}
 
 
 def mean_bgr(folder: str | os.PathLike, progress: bool = True) -> tuple[float, float, float]:
@@ -265,7 +270,7 @@ def style_mean_bgr(config: DataConfig) -> tuple[float, float, float]:
     if config.source == "images":
         return mean_bgr(config.style_dir, progress=False)
     if config.source == "video":
-        return sources.open_films(config).index.mean_rgb[::-1]
+        return sources.open_videos(config).index.mean_rgb[::-1]
     return _mean_bgr(config.tfrecords, tfrecords.read_index(config.tfrecords)["style"], False)
 
 
@@ -273,21 +278,6 @@ def color_shift(mean_bgr):
     """The values to add to three channel means so that all are equal to their mean."""
     middle = sum(mean_bgr) / 3
     return tuple(middle - mean for mean in mean_bgr)
-
-
-def _duplicates(listed, good):
-    """{description: `Duplicate`s} of the folders in `_COMPARED`."""
-    prints = {
-        name: {path: good[path].fingerprint for path in group if path in good}
-        for name, group in listed.items()
-    }
-    duplicates = {}
-    for what, name, other in _COMPARED:
-        if name == other:
-            duplicates[what] = within(prints.get(name, {}))
-        else:
-            duplicates[what] = between(prints.get(name, {}), prints.get(other, {}))
-    return {what: pairs for what, pairs in duplicates.items() if pairs}
 
 
 def _summary(what, pairs):
@@ -319,19 +309,19 @@ def _inspect(path):
 
 def _report(folder, items, images):
     """The `FolderReport` of a folder with these items, of which `images` are readable."""
-    if not images:
-        return FolderReport(folder, 0, (0, 0), (0, 0), None, EncodedPictures(items))
-    widths = [image.width for image in images]
-    heights = [image.height for image in images]
-    means = zip(*(image.mean_bgr for image in images), strict=True)
-    return FolderReport(
-        path=folder,
-        count=len(images),
-        widths=(min(widths), max(widths)),
-        heights=(min(heights), max(heights)),
-        mean_bgr=tuple(sum(channel) / len(images) for channel in means),
-        pictures=EncodedPictures(items),
-    )
+    mean = None
+    if images:
+        means = zip(*(image.mean_bgr for image in images), strict=True)
+        mean = tuple(sum(channel) / len(images) for channel in means)
+    sizes = [image[:2] for image in images]
+    return FolderReport(folder, len(images), *_ranges(sizes), mean, EncodedPictures(items))
+
+
+def _ranges(sizes):
+    """((smallest, largest) width, (smallest, largest) height) of (width, height) pairs."""
+    if not sizes:
+        return (0, 0), (0, 0)
+    return tuple((min(sides), max(sides)) for sides in zip(*sizes, strict=True))
 
 
 def _wrong_sizes(training, good, size):
@@ -347,13 +337,6 @@ def _wrong_sizes(training, good, size):
                 f"({first.width}x{first.height}): --crop=random or --crop=center takes other sizes"
             )
     return problems, paths
-
-
-def _smoothed_pairs(config, listed, good):
-    """(frame, smoothed frame) of the readable images."""
-    folders = (config.style_dir, config.smooth_path) if config.source == "images" else ()
-    pairs = smoothing.counterparts(listed.get("style", ()), listed.get("smooth", ()), *folders)
-    return [pair for pair in pairs.items() if all(path in good for path in pair)]
 
 
 def _unlike_their_frames(pairs, good):
@@ -388,18 +371,15 @@ def _of_other_frames(pairs, good):
     ]
 
 
-def _enlarged(training, good, size):
+def _enlarged(readable, size):
     """A note on each folder with images that must be enlarged for a crop of `size`."""
-    notes = []
-    for name, group in training.items():
-        small = sum(min(good[path][:2]) < size for path in group if path in good)
-        if small:
-            notes.append(f"{small} image(s) of {name} are smaller than {size} and are enlarged")
-    return notes
-
-
-def _count_missing_smooth(config, listed):
-    """Number of listed frames that have no smoothed counterpart."""
-    if config.source != "images" or "style" not in listed:
-        return 0
-    return len(smoothing.missing_smooth(config.style_dir, config.smooth_path))
+    small = {
+        name: sum(min(image[:2]) < size for image in images)
+        for name, images in readable.items()
+        if name != "val"
+    }
+    return [
+        f"{count} image(s) of {name} are smaller than {size} and are enlarged"
+        for name, count in small.items()
+        if count
+    ]

@@ -16,7 +16,7 @@ _PLACES = {"video": "video", "tfrecord": "tfrecords"}
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """The images and how batches are made of them. Invalid values raise `InputError`.
+    """The images and the contents of batches. Invalid values raise `InputError`.
 
     `smooth_dir` None is `<data_dir>/<style>/smooth`. `batch_size` is the global one, over all
     workers. `color_shift` is not clipped.
@@ -98,7 +98,7 @@ class DataConfig:
             value = getattr(self, name)
             if self.reference == "photo" and value != 1:
                 raise InputError(
-                    f"reference: expected flat or drawn for {name}={value}, received photo"
+                    f"reference: expected another than photo for {name}={value}, received photo"
                 )
         low, high = self.scale
         if not 0 < low <= high:

@@ -78,7 +78,7 @@ def _sample(values, x, y, method):
 
 
 def lines(lightness, direction):
-    """(H, W): how much ink lies on each pixel, from 0 to `_LINE_INK`, along the edges.
+    """The amount of ink on each pixel, (H, W), from 0 to `_LINE_INK`, along the edges.
 
     lightness: float32 (H, W), levels of 0..255. direction: its `edge_direction`.
     """

@@ -54,23 +54,19 @@ def similar(thumbnail, other):
     return np.abs(thumbnail.astype(np.int16) - other).max() <= _MOST_LEVELS
 
 
-def within(prints):
-    """The `Duplicate`s of earlier images in {path: Fingerprint}."""
-    index = _Index(len(prints))
-    duplicates = []
+def find(prints, originals):
+    """The `Duplicate`s in `prints` of images in `originals`, both {path: Fingerprint}.
+
+    If both are the same dict: of earlier images in it.
+    """
+    index, itself, duplicates = _Index(len(originals)), originals is prints, []
+    for path, fingerprint in () if itself else originals.items():
+        index.add(path, fingerprint)
     for path, fingerprint in prints.items():
         duplicates.append(index.find(path, fingerprint))
-        index.add(path, fingerprint)
-    return tuple(duplicate for duplicate in duplicates if duplicate is not None)
-
-
-def between(prints, originals):
-    """The `Duplicate`s in `prints` of images in `originals`, both {path: Fingerprint}."""
-    index = _Index(len(originals))
-    for path, fingerprint in originals.items():
-        index.add(path, fingerprint)
-    duplicates = [index.find(path, fingerprint) for path, fingerprint in prints.items()]
-    return tuple(duplicate for duplicate in duplicates if duplicate is not None)
+        if itself:
+            index.add(path, fingerprint)
+    return tuple(filter(None, duplicates))
 
 
 class _Index:

@@ -41,7 +41,7 @@ def write(path, report, most=48):
 
 
 def _section(heading, pictures, labels=None):
-    """A heading and the pictures below it."""
+    """A heading and the images below it."""
     sheet = contact_sheet.draw(pictures, labels, _TILE)
     width = contact_sheet.text_width(heading, 0.55, bold=True) + 2 * _MARGIN
     top = np.full((_HEADING, max(sheet.shape[1], width), 3), _WHITE, np.uint8)

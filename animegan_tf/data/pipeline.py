@@ -35,7 +35,7 @@ __all__ = ["DataConfig", "SampleSource", "ensure_smooth", "make_dataset"]
 
 _STREAMS = ("photo", "anime", "smooth")
 _KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
-# What makes the reference of a photo; the photo itself needs nothing.
+# The functions that compute the reference of a photo.
 _REFERENCES = {"flat": flatten, "drawn": draw, "painted": paint}
 
 

@@ -48,7 +48,7 @@ def smooth_edges(
         )
     if size is not None:
         check_whole("size", size, 8)
-        # Each is resized by itself: the gray of the resized picture is another one.
+        # Both are resized: the gray of the resized colour image would differ.
         image = cv2.resize(image, (size, size))
         gray = cv2.resize(gray, (size, size))
     edges = cv2.dilate(cv2.Canny(gray, *_CANNY_THRESHOLDS), _DILATION)
@@ -125,9 +125,9 @@ def smooth_folder(source, destination, size=256, progress=True, workers=None, ov
         check_whole("size", size, 8)
     names = smooth_names(_images_in(source), source)
     if not names:
-        raise InputError(f"source: expected pictures in {source}, found none")
+        raise InputError(f"source: expected images in {source}, found none")
     if destination.resolve() == source.resolve():
-        raise InputError(f"destination: expected a folder of its own, received {destination}")
+        raise InputError(f"destination: expected another folder than {source}, received the same")
     if not overwrite:
         names = missing_smooth(source, destination)
     destination.mkdir(parents=True, exist_ok=True)

@@ -63,7 +63,7 @@ def open_streams(config, cache) -> dict[str, Images]:
         if group in places
     }
     if config.source == "video":
-        streams["anime"] = open_films(config, cache)
+        streams["anime"] = open_videos(config, cache)
         streams["smooth"] = streams["anime"].smoothed()
     for stream, pictures in streams.items():
         if not len(pictures):
@@ -72,26 +72,29 @@ def open_streams(config, cache) -> dict[str, Images]:
     return streams
 
 
+def smoothed_pairs(config, groups):
+    """{frame: its smoothed frame} of {group: items}."""
+    folders_ = (config.style_dir, config.smooth_path) if config.source == "images" else ()
+    return smoothing.counterparts(groups.get("style", []), groups.get("smooth", []), *folders_)
+
+
 def with_frames(config, groups):
     """The smoothed frames in {group: items} that have a frame, and those that have none."""
-    folders_ = (config.style_dir, config.smooth_path) if config.source == "images" else ()
-    smoothed = groups.get("smooth", [])
-    pairs = smoothing.counterparts(groups.get("style", []), smoothed, *folders_)
-    used = set(pairs.values())
+    smoothed, used = groups.get("smooth", []), set(smoothed_pairs(config, groups).values())
     return [item for item in smoothed if item in used], [
         item for item in smoothed if item not in used
     ]
 
 
-def open_films(config, cache=None, progress=False):
-    """The `film_frames.FilmFrames` of a `DataConfig` with the source "video".
+def open_videos(config, cache=None, progress=False):
+    """The `video_frames.VideoFrames` of a `DataConfig` with the source "video".
 
     Raises `InputError` for a file that is not a video or is not seekable.
     """
-    from animegan_tf.data import film_frames, film_index  # only these need PyAV
+    from animegan_tf.data import video_frames, video_index  # only these need PyAV
 
-    index = film_index.look(config, progress)
-    return film_frames.FilmFrames(index, config, cache)
+    index = video_index.look(config, progress)
+    return video_frames.VideoFrames(index, config, cache)
 
 
 def sample_photos(config, count):

@@ -7,8 +7,6 @@ outlines, so that all losses are active. Images are uint8 RGB.
 import contextlib
 import json
 import pathlib
-import shutil
-import uuid
 
 import cv2
 import numpy as np
@@ -45,20 +43,19 @@ def make_smoke_dataset(folder, image_size=64, count=6, seed=0) -> pathlib.Path:
         return folder
 
     # Drawn into a temporary folder and renamed: a folder with the marker is always complete.
-    aside = folder.with_name(f".{uuid.uuid4().hex}.tmp")
+    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        _draw(aside, **settings)
-        (aside / _MARKER).write_text(json.dumps(settings), encoding="utf-8")
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-        storage.move(aside, folder)
+        with storage.temporary_folder(folder.parent) as aside:
+            _draw(aside, **settings)
+            (aside / _MARKER).write_text(json.dumps(settings), encoding="utf-8")
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            storage.move(aside, folder)
     except OSError:
         # Another worker of the run may have been faster.
         if not (folder / _MARKER).is_file():
             raise
         _require_same_settings(folder, settings)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return folder
 
 

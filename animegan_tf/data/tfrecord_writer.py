@@ -147,7 +147,7 @@ def _split(entries, shard_bytes):
 
 
 def _identity(shards):
-    """The identity of a plan as JSON: names, contents and shards."""
+    """The identity of a plan as JSON: shards, and name, length and CRC-32 of their images."""
     return [
         [shard.file, shard.group, [list(picture[1:]) for picture in shard.pictures]]
         for shard in shards
@@ -178,15 +178,9 @@ def _done_before(output, shards):
 
 
 def _identity_of(done):
-    """`_identity` from the entries of an index."""
-    return [
-        [
-            entry["file"],
-            entry["group"],
-            [[name, length, crc] for name, _, length, crc in entry["pictures"]],
-        ]
-        for entry in done
-    ]
+    """`_identity` from the entries of an index, whose images also have an offset."""
+    pictures = [[[p[0], *p[2:]] for p in entry["pictures"]] for entry in done]
+    return [[entry["file"], entry["group"], p] for entry, p in zip(done, pictures, strict=True)]
 
 
 def _write_shard(output, shard):

@@ -63,7 +63,7 @@ def read_index(folder) -> dict[str, list[Record]]:
         for shard in index["shards"]:
             path = folder / shard["file"]
             if path.parent != folder or shard["group"] not in GROUPS:
-                raise ValueError(f"{shard['file']} is no shard of this folder")
+                raise ValueError(f"{shard['file']} is not a shard of this folder")
             _check_shard(path, shard["bytes"])
             records = [_record(path, shard["bytes"], *fields) for fields in shard["pictures"]]
             groups.setdefault(shard["group"], []).extend(records)
@@ -110,7 +110,7 @@ def _not_an_index(folder):
 def _record(path, size, name, offset, length, crc):
     numbers = all(type(number) is int and number >= 0 for number in (offset, length, crc))
     if not isinstance(name, str) or not numbers or offset + length > size:
-        raise ValueError(f"{name} is nowhere in {path.name}")
+        raise ValueError(f"{name} is not in {path.name}")
     return Record(path, name, offset, length, crc)
 
 

@@ -5,6 +5,7 @@ A line of `scalars.jsonl` is a JSON object with `step`, `epoch`, `phase`, the lo
 numbers are drawn; those without a caption come last.
 """
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -144,14 +145,9 @@ def smooth(values, over):
 
 def phases(lines):
     """The phases of a run: [(first step, last step, phase)]."""
-    ranges = []
-    for line in lines:
-        step, phase = line["step"], line.get("phase", "")
-        if ranges and ranges[-1][2] == phase:
-            ranges[-1][1] = step
-        else:
-            ranges.append([step, step, phase])
-    return [tuple(item) for item in ranges]
+    groups = itertools.groupby(lines, lambda line: line.get("phase", ""))
+    steps = ((phase, [line["step"] for line in group]) for phase, group in groups)
+    return [(numbers[0], numbers[-1], phase) for phase, numbers in steps]
 
 
 def draw_run(lines, title):
@@ -160,18 +156,17 @@ def draw_run(lines, title):
     `lines` come from `read_scalars`. A panel shows the steps that have its term.
     """
     stretches = phases(lines)
+    # A band ends where the next phase starts.
+    ends = [start for start, _, _ in stretches[1:]] + [stretches[-1][1]]
     bands = tuple(
-        (start, following, PHASE_NAMES.get(phase, phase))
-        for (start, _, phase), following in zip(stretches, _following(stretches), strict=True)
+        (start, end, PHASE_NAMES.get(phase, phase))
+        for (start, _, phase), end in zip(stretches, ends, strict=True)
     )
     panels = []
     for heading, group in _panels(lines).items():
-        curves = [
-            curve for term, name in group.items() for curve in _curves(lines, term, name, stretches)
-        ]
-        panels.append(
-            plotting.Panel(heading, CAPTIONS.get(heading, _UNKNOWN), tuple(curves), bands=bands)
-        )
+        curves = itertools.chain(*(_curves(lines, *item, stretches) for item in group.items()))
+        caption = CAPTIONS.get(heading, _UNKNOWN)
+        panels.append(plotting.Panel(heading, caption, tuple(curves), bands=bands))
     last = lines[-1]
     epoch = f", epoch {last['epoch']}" if "epoch" in last else ""
     phase = PHASE_NAMES.get(last.get("phase", ""), last.get("phase", ""))
@@ -196,8 +191,3 @@ def _curves(lines, term, name, stretches):
             over = round(min(len(lines) * _SMOOTHED_OVER, len(y) * _SMOOTHED_OVER_PHASE))
             curves.append(plotting.Curve(x, y, smooth(y, over), name))
     return curves
-
-
-def _following(stretches):
-    """The end of each phase: the start of the next one, or the last step."""
-    return [start for start, _, _ in stretches[1:]] + [stretches[-1][1]]

@@ -58,7 +58,7 @@ class Measures:
 
 
 @dataclasses.dataclass(frozen=True)
-class StylePicture:
+class StyleImage:
     """An image of the style set in RGB, and in gray (three channels) as in training."""
 
     rgb: np.ndarray
@@ -79,7 +79,7 @@ class Evaluator:
 
     photos: uint8 RGB images.
     features: a model of `networks.build_feature_extractor`.
-    style: `StylePicture`s; without them the measures that need them are None.
+    style: `StyleImage`s; without them the measures that need them are None.
     pairs: `FramePair`s of a video, for the flicker.
     kernel: also measure the kernel distance to the style images.
 
@@ -106,31 +106,31 @@ class Evaluator:
         self._style_samples = [
             kernel_distance.samples(self._features_of(image.rgb)) for image in style if kernel
         ]
-        self._film_flicker = self._flicker_of(lambda image: image)
+        self._source_flicker = self._flicker_of(lambda image: image)
         self._style_energy, self._gram, self.style_itself = self._measure_style(list(style))
         self.photos_themselves = dataclasses.replace(
             self._measure(self._photos, self._photo_features),
-            flicker=self._relative_flicker(self._film_flicker),
+            flicker=self._relative_flicker(self._source_flicker),
         )
 
     def __call__(self, stylizer):
         """The `Measures` of `stylizer`, a function from photo to output, and its outputs."""
         stylizer(self._photos[0])  # the first call compiles
         started = time.perf_counter()
-        results = [stylizer(photo) for photo in self._photos]
+        outputs = [stylizer(photo) for photo in self._photos]
         seconds = time.perf_counter() - started
-        for photo, result in zip(self._photos, results, strict=True):
-            if photo.shape != result.shape:
+        for photo, output in zip(self._photos, outputs, strict=True):
+            if photo.shape != output.shape:
                 raise InputError(
                     f"stylizer: expected outputs of the photo's size {photo.shape}, received "
-                    f"{result.shape}"
+                    f"{output.shape}"
                 )
         measured = dataclasses.replace(
-            self._measure(results, [self._features_of(result) for result in results]),
+            self._measure(outputs, [self._features_of(output) for output in outputs]),
             flicker=self._relative_flicker(self._flicker_of(stylizer)),
-            images_per_second=len(results) / seconds,
+            images_per_second=len(outputs) / seconds,
         )
-        return measured, results
+        return measured, outputs
 
     def _features_of(self, rgb):
         return self._features(images.to_network(rgb)[None])
@@ -166,19 +166,19 @@ class Evaluator:
         ]
         return metrics.typical(np.concatenate(energies))
 
-    def _measure(self, results, result_features):
+    def _measure(self, outputs, output_features):
         from animegan_tf import losses
 
         contents = [
-            float(losses.content_loss(photo, result))
-            for photo, result in zip(self._photo_features, result_features, strict=True)
+            float(losses.content_loss(photo, output))
+            for photo, output in zip(self._photo_features, output_features, strict=True)
         ]
         style = None
         if self._gram is not None:
-            distances = [losses.gram_style_loss(self._gram, part) for part in result_features]
+            distances = [losses.gram_style_loss(self._gram, part) for part in output_features]
             style = float(np.mean(distances))
-        shifts = np.array(list(map(metrics.lab_shift, self._photos, results)))
-        energy = self._typical_energy(results)
+        shifts = np.array(list(map(metrics.lab_shift, self._photos, outputs)))
+        energy = self._typical_energy(outputs)
         return Measures(
             content=float(np.mean(contents)),
             style=style,
@@ -186,32 +186,29 @@ class Evaluator:
             artifacts_to_style=_ratio(energy, self._style_energy),
             color=float(np.linalg.norm(shifts, axis=1).mean()),
             lab=tuple(shifts.mean(axis=0).tolist()),
-            kernel=self._kernel_distance(result_features),
+            kernel=self._kernel_distance(output_features),
         )
 
-    def _kernel_distance(self, result_features):
+    def _kernel_distance(self, output_features):
         if not self._style_samples:
             return None
-        samples = np.concatenate([kernel_distance.samples(part) for part in result_features])
+        samples = np.concatenate([kernel_distance.samples(part) for part in output_features])
         return kernel_distance.kernel_distance(samples, np.concatenate(self._style_samples))
 
     def _flicker_of(self, stylizer):
         """Mean difference of the pairs' outputs in levels, None without pairs."""
         if not self._pairs:
             return None
-        return float(
-            np.mean(
-                [
-                    metrics.flicker(stylizer(pair.first), stylizer(pair.second), pair.motion)
-                    for pair in self._pairs
-                ]
-            )
-        )
+        levels = [
+            metrics.flicker(stylizer(pair.first), stylizer(pair.second), pair.motion)
+            for pair in self._pairs
+        ]
+        return float(np.mean(levels))
 
     def _relative_flicker(self, levels):
         if levels is None:
             return None
-        return (levels + _ROUNDING_LEVELS) / (self._film_flicker + _ROUNDING_LEVELS)
+        return (levels + _ROUNDING_LEVELS) / (self._source_flicker + _ROUNDING_LEVELS)
 
 
 def _ratio(energy, reference):
@@ -242,13 +239,13 @@ def load_photos(folder, max_side, count):
 
 
 def load_style(folder, max_side, count):
-    """Up to `count` `StylePicture`s of a folder, at equal intervals."""
+    """Up to `count` `StyleImage`s of a folder, at equal intervals."""
     style = []
     for path in _some("style_dir", folder, count):
         data = path.read_bytes()
         gray = images.limit_side(files.decode_gray(data, path), max_side)
         rgb = images.limit_side(files.decode_color(data, path), max_side)
-        style.append(StylePicture(rgb, np.repeat(gray[..., None], 3, axis=-1)))
+        style.append(StyleImage(rgb, np.repeat(gray[..., None], 3, axis=-1)))
     return style
 
 

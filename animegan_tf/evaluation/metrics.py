@@ -91,13 +91,13 @@ def _windows(plane):
 # --- colour --------------------------------------------------------------------------------------
 
 
-def lab_shift(photo, result):
+def lab_shift(photo, output):
     """Mean CIELAB (L, a, b) of the output minus that of the photo: float64 (3,).
 
     L is 0 black to 100 white; a is green to red, b blue to yellow. A difference of about 2 is
     visible side by side, 10 without comparison.
     """
-    return _mean_lab(result) - _mean_lab(photo)
+    return _mean_lab(output) - _mean_lab(photo)
 
 
 def _mean_lab(rgb):

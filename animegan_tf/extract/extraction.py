@@ -14,9 +14,9 @@ import pathlib
 from animegan_tf import contact_sheet
 from animegan_tf.errors import InputError
 from animegan_tf.extract import selection
-from animegan_tf.extract.films import open_films, scan_films
 from animegan_tf.extract.options import FrameOptions
 from animegan_tf.extract.record import Record
+from animegan_tf.extract.videos import open_videos, scan_videos
 from animegan_tf.extract.writer import Chosen, Writer
 from animegan_tf.video.timecode import list_videos, timecode
 
@@ -27,7 +27,7 @@ NOT_NEEDED, LOST = "not needed", "not found again"
 
 @dataclasses.dataclass(frozen=True)
 class FrameReport:
-    """The result of `extract`; `str()` gives a summary.
+    """The outcome of `extract`; `str()` returns a summary.
 
     Attributes:
         pictures, new: number of listed images in the folder, and of those written by this run.
@@ -85,16 +85,16 @@ def extract(video, output, options=None, allow_change=(), progress=True) -> Fram
     """
     options = options or FrameOptions()
     record = Record(output)
-    films = open_films(list_videos(video), options)
-    settings = {"video": [film.identity for film in films], **dataclasses.asdict(options)}
+    videos = open_videos(list_videos(video), options)
+    settings = {"video": [video.identity for video in videos], **dataclasses.asdict(options)}
     unknown = sorted(set(allow_change) - set(settings))
     if unknown:
         raise InputError(
             f"allow_change: expected some of {', '.join(settings)}, received {', '.join(unknown)}"
         )
     run = record.begin(settings, allow_change)
-    scanned, seconds = scan_films(films, options, record, progress)
-    chosen, dropped = _select(films, options, record.rows, run)
+    scanned, seconds = scan_videos(videos, options, record, progress)
+    chosen, dropped = _select(videos, options, record.rows, run)
     writer = Writer(output, options, record, run)
     earlier = sum(int(row["run"]) < run for row in record.rows)
     count = max(0, options.count - earlier) if options.count else math.inf
@@ -104,50 +104,46 @@ def extract(video, output, options=None, allow_change=(), progress=True) -> Fram
     report = FrameReport(
         pictures=present,
         new=writer.new,
-        frames=sum(film.scan.frames for film in films),
-        shots=sum(film.scan.shots for film in films),
-        samples=sum(film.scan.samples for film in films),
+        frames=sum(video.scan.frames for video in videos),
+        shots=sum(video.scan.shots for video in videos),
+        samples=sum(video.scan.samples for video in videos),
         kept=writer.kept,
         dropped={reason: count for reason, count in dropped.items() if count},
         speed=scanned / seconds if scanned else None,
-        problems=tuple(_problems(films, writer)),
-        notes=tuple(_notes(films, options, record, present)),
+        problems=tuple(_problems(videos, writer)),
+        notes=tuple(_notes(videos, options, record, present)),
         csv=record.csv,
         sheet=record.sheet,
     )
-    record.runs[run - 1] = {"settings": settings, **_summary(films, report)}
+    record.runs[run - 1] = {"settings": settings, **_summary(videos, report)}
     record.save_runs()
     return report
 
 
-def _select(films, options, rows, run):
+def _select(videos, options, rows, run):
     """The `Chosen` frames in the order of preference, and {reason: number of dropped frames}."""
     dropped = collections.Counter()
-    candidates = []
-    for number, film in enumerate(films):
-        dropped.update(film.scan.dropped)
-        for candidate in film.scan.candidates:
-            quality = candidate.sharpness / (film.scan.typical_sharpness or 1)
-            if quality < options.min_sharpness:
+    numbers, candidates, quality = [], [], []  # number: that of the candidate's video
+    for number, video in enumerate(videos):
+        dropped.update(video.scan.dropped)
+        for candidate in video.scan.candidates:
+            relative = candidate.sharpness / (video.scan.typical_sharpness or 1)
+            if relative < options.min_sharpness:
                 dropped[BLURRED] += 1
             else:
-                candidates.append((number, film, candidate, quality))
+                numbers.append(number)
+                candidates.append(candidate)
+                quality.append(relative)
     taken = sorted({int(row["hash"], 16) for row in rows if int(row["run"]) < run})
-    distinct = selection.distinct(
-        [candidate.hash for _, _, candidate, _ in candidates],
-        [quality for *_, quality in candidates],
-        options.min_distance,
-        taken,
+    hashes = [candidate.hash for candidate in candidates]
+    kept = selection.distinct(hashes, quality, options.min_distance, taken)
+    dropped[DUPLICATE] += len(candidates) - len(kept)
+    numbers, candidates, quality, hashes = (
+        [values[index] for index in kept] for values in (numbers, candidates, quality, hashes)
     )
-    dropped[DUPLICATE] += len(candidates) - len(distinct)
-    candidates = [candidates[index] for index in distinct]
-    nearest = selection.nearest([candidate.hash for _, _, candidate, _ in candidates])
-    order = selection.by_spread(
-        [number for number, *_ in candidates],
-        [candidate.time for _, _, candidate, _ in candidates],
-        [quality for *_, quality in candidates],
-    )
-    chosen = [Chosen(candidates[i][1], candidates[i][2], nearest[i]) for i in order]
+    nearest = selection.nearest(hashes)
+    order = selection.by_spread(numbers, [candidate.time for candidate in candidates], quality)
+    chosen = [Chosen(videos[numbers[i]], candidates[i], nearest[i]) for i in order]
     return chosen, dropped
 
 
@@ -166,30 +162,30 @@ def _finish(record, folder):
 # --- the report ----------------------------------------------------------------------------------
 
 
-def _problems(films, writer):
-    for film in films:
-        yield from (f"{film.path.name}: {problem}" for problem in film.scan.problems)
-        if not film.scan.frames:
-            yield f"{film.path.name}: no frame after {timecode(film.begin)} could be decoded"
-        if writer.lost[film.name]:
-            yield f"{film.path.name}: {writer.lost[film.name]} frame(s) were not found again"
+def _problems(videos, writer):
+    for video in videos:
+        yield from (f"{video.path.name}: {problem}" for problem in video.scan.problems)
+        if not video.scan.frames:
+            yield f"{video.path.name}: no frame after {timecode(video.begin)} could be decoded"
+        if writer.lost[video.name]:
+            yield f"{video.path.name}: {writer.lost[video.name]} frame(s) were not found again"
 
 
-def _notes(films, options, record, present):
-    for film in films:
-        bars = dataclasses.asdict(film.scan.bars)
-        if film.scan.bars:
+def _notes(videos, options, record, present):
+    for video in videos:
+        bars = dataclasses.asdict(video.scan.bars)
+        if video.scan.bars:
             cut = ", ".join(f"{pixels} px {side}" for side, pixels in bars.items() if pixels)
-            yield f"{film.path.name}: black bars removed: {cut}"
-        if film.info.hdr:
-            yield f"{film.path.name}: its high dynamic range is mapped to that of SDR"
-        height, width = film.picture_size()
+            yield f"{video.path.name}: black bars removed: {cut}"
+        if video.info.hdr:
+            yield f"{video.path.name}: its high dynamic range is mapped to that of SDR"
+        height, width = video.picture_size()
         if min(height, width) < options.short_side:
-            yield f"{film.path.name}: enlarged from {width}x{height}"
-        fitting = film.crops(options)
+            yield f"{video.path.name}: enlarged from {width}x{height}"
+        fitting = video.crops(options)
         if fitting < options.crops:
             yield (
-                f"{film.path.name}: {fitting} of {options.crops} crops fit into a frame; a larger "
+                f"{video.path.name}: {fitting} of {options.crops} crops fit into a frame; a larger "
                 "--short_side allows more"
             )
     deleted = len(record.rows) - present
@@ -203,20 +199,20 @@ def _notes(films, options, record, present):
         )
 
 
-def _summary(films, report):
+def _summary(videos, report):
     """The summary of a run for the record."""
     return {
         "films": [
             {
-                "name": film.name,
-                "film": str(film.info),
-                "frames": film.scan.frames,
-                "shots": film.scan.shots,
-                "bars": dataclasses.asdict(film.scan.bars),
-                "typical_sharpness": film.scan.typical_sharpness,
-                "problems": list(film.scan.problems),
+                "name": video.name,
+                "film": str(video.info),
+                "frames": video.scan.frames,
+                "shots": video.scan.shots,
+                "bars": dataclasses.asdict(video.scan.bars),
+                "typical_sharpness": video.scan.typical_sharpness,
+                "problems": list(video.scan.problems),
             }
-            for film in films
+            for video in videos
         ],
         "frames": report.frames,
         "samples": report.samples,

@@ -130,6 +130,10 @@ class Bars:
     def __bool__(self):
         return any(dataclasses.astuple(self))
 
+    def size_without(self, info):
+        """(height, width) of the frames of a video without the bars; `info` is its `VideoInfo`."""
+        return info.height - self.top - self.bottom, info.width - self.left - self.right
+
     def cut(self, picture, height, width):
         """`picture` without the bars; it may be a scaled frame of a height x width video."""
         rows, columns = picture.shape[:2]

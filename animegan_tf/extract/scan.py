@@ -142,7 +142,7 @@ def scan(reader, start=0, end=None, per_shot=3, every=1.0, on_frame=None) -> Sca
             always `per_shot` parts.
         on_frame: called with the time of each frame.
     """
-    bars = film_bars(reader, start, end)
+    bars = video_bars(reader, start, end)
     collector = _Collector(per_shot, every)
     detector = ShotDetector()
     frames, samples, keyframes = 0, 0, []
@@ -165,7 +165,7 @@ def scan(reader, start=0, end=None, per_shot=3, every=1.0, on_frame=None) -> Sca
         frames=frames,
         samples=samples,
         shots=collector.shots,
-        dropped=collector.dropped,
+        dropped=dict(collector.dropped),
         bars=bars,
         typical_sharpness=collector.median_sharpness(),
         candidates=tuple(collector.candidates),
@@ -175,7 +175,7 @@ def scan(reader, start=0, end=None, per_shot=3, every=1.0, on_frame=None) -> Sca
     )
 
 
-def film_bars(reader, start=0, end=None) -> Bars:
+def video_bars(reader, start=0, end=None) -> Bars:
     """The black bars of a video, from frames of its whole length."""
     count = 0
 
@@ -204,9 +204,7 @@ def _at_steps(frames):
 
 def sample_picture(frame, info, bars):
     """The gray image for measuring a frame: without bars, its short side at most 256."""
-    height = info.height - bars.top - bars.bottom
-    width = info.width - bars.left - bars.right
-    scale = min(1, SAMPLE_SIDE / min(height, width))
+    scale = min(1, SAMPLE_SIDE / min(bars.size_without(info)))
     size = max(1, round(info.height * scale)), max(1, round(info.width * scale))
     if frame.interlaced:  # one field: the other has another time, and would look like edges
         field = frame.gray()[::2]
@@ -257,7 +255,7 @@ class _Collector:
     """Collects the samples of the current shot, and chooses candidates when it ends."""
 
     def __init__(self, per_shot, every):
-        self.candidates, self.dropped, self.shots = [], {}, 0
+        self.candidates, self.dropped, self.shots = [], collections.Counter(), 0
         self._per_shot, self._every = per_shot, every
         self._samples, self._blends = [], []  # blends: [first, last] time of a run
         self._start, self._begins, self._end = None, None, None
@@ -293,21 +291,17 @@ class _Collector:
             return 0.0
         return float(np.searchsorted(np.cumsum(self._sharpness), (total + 1) // 2)) / 1000
 
-    def _drop(self, reason, count=1):
-        if count:
-            self.dropped[reason] = self.dropped.get(reason, 0) + count
-
     def _thin_out(self):
         """Keep the better of each two neighbours, which bounds the memory for very long shots."""
         pairs = itertools.zip_longest(self._samples[::2], self._samples[1::2])
         kept = []
         for pair in pairs:
-            ranked = sorted(
+            *others, best = sorted(
                 filter(None, pair), key=lambda item: (item.flaw is None, item.sharpness)
             )
-            kept.append(ranked[-1])
-            for other in ranked[:-1]:
-                self._drop(other.flaw or LESS_SHARP)
+            kept.append(best)
+            for other in others:
+                self.dropped[other.flaw or LESS_SHARP] += 1
         self._samples = kept
 
     def _close(self, end, end_margin):
@@ -323,7 +317,7 @@ class _Collector:
             ):
                 reason = AT_CUT
             if reason is not None:
-                self._drop(reason)
+                self.dropped[reason] += 1
                 continue
             usable.append(sample)
             self._sharpness[round(sample.sharpness * 1000)] += 1
@@ -341,14 +335,14 @@ class _Collector:
         parts = self._per_shot
         if self._every:
             parts = max(parts, int(length / self._every))
-        best, counts = {}, {}
+        samples = collections.defaultdict(list)
         for sample in usable:
             part = min(int((float(sample.time) - self._start) / length * parts), parts - 1)
-            counts[part] = counts.get(part, 0) + 1
-            if part not in best or sample.sharpness > best[part].sharpness:
-                best[part] = sample
-        for part, sample in sorted(best.items()):
-            self._drop(LESS_SHARP, counts[part] - 1)
+            samples[part].append(sample)
+        for part, group in sorted(samples.items()):
+            sample = max(group, key=lambda sample: sample.sharpness)
+            if len(group) > 1:
+                self.dropped[LESS_SHARP] += len(group) - 1
             self.candidates.append(
                 Candidate(
                     time=sample.time,
@@ -358,7 +352,7 @@ class _Collector:
                     begins=self._begins,
                     part=part + 1,
                     parts=parts,
-                    sampled=counts[part],
+                    sampled=len(group),
                     sharpness=round(sample.sharpness, 4),
                     hash=sample.hash,
                 )

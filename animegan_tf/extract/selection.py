@@ -3,7 +3,7 @@
 Arguments are arrays of one length, indexed by candidate.
 """
 
-import heapq
+import itertools
 import math
 
 import numpy as np
@@ -44,50 +44,30 @@ def nearest(hashes):
     return result
 
 
-def by_spread(films, times, quality):
+def by_spread(videos, times, quality):
     """All indices, ordered so that the first k are spread evenly over the videos, for any k.
 
     Computed backwards: repeatedly remove the candidate of lower quality of the two that are closest
     in time. The reverse order of removal is the result.
 
     Args:
-        films: index of each candidate's video, ascending.
+        videos: index of each candidate's video, ascending.
         times: seconds, ascending within a video.
         quality: numbers.
     """
-    count = len(films)
-    before = list(range(-1, count - 1))
-    after = list(range(1, count + 1))
-    removed = [False] * count
-    heap = []
 
-    def gap(index):
-        other = after[index]
-        same_film = other < count and films[index] == films[other]
-        return float(times[other] - times[index]) if same_film else math.inf
+    def gap(first, second):
+        return float(times[second] - times[first]) if videos[first] == videos[second] else math.inf
 
-    def push(index):
-        if index >= 0:
-            heapq.heappush(heap, (gap(index), index, after[index]))
-
-    for index in range(count):
-        push(index)
-    order = []
-    while heap:
-        _, index, other = heapq.heappop(heap)
-        if removed[index] or after[index] != other:  # no longer neighbours
-            continue
-        if other < count and quality[index] < quality[other]:
-            victim = index
-        else:
-            victim = other if other < count else index
-        removed[victim] = True
-        order.append(victim)
-        if after[victim] < count:
-            before[after[victim]] = before[victim]
-        if before[victim] >= 0:
-            after[before[victim]] = after[victim]
-        push(before[victim])
-        if victim == other:
-            push(index)
-    return order[::-1]
+    left, removed = list(range(len(videos))), []
+    # Seconds from each candidate in `left` to the next one.
+    gaps = np.array([*itertools.starmap(gap, itertools.pairwise(left)), math.inf])
+    while left:
+        place = int(gaps[: len(left)].argmin())
+        if place + 1 < len(left) and quality[left[place]] >= quality[left[place + 1]]:
+            place += 1
+        removed.append(left.pop(place))
+        gaps = np.delete(gaps, place)
+        if place > 0:
+            gaps[place - 1] = gap(*left[place - 1 : place + 1]) if place < len(left) else math.inf
+    return removed[::-1]

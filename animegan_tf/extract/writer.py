@@ -11,8 +11,8 @@ import tqdm
 from animegan_tf import images
 from animegan_tf.extract import quality
 from animegan_tf.extract import scan as frame_scan
-from animegan_tf.extract.films import Film
 from animegan_tf.extract.scan import Candidate
+from animegan_tf.extract.videos import Video
 from animegan_tf.video.reader import VideoReader
 from animegan_tf.video.timecode import timecode
 
@@ -29,7 +29,7 @@ _BEGINS = {
 class Chosen:
     """A chosen frame; `nearest` is the number of different bits to the most similar other one."""
 
-    film: Film
+    video: Video
     candidate: Candidate
     nearest: int
 
@@ -66,7 +66,7 @@ class Writer:
             batch, planned = [], written
             while waiting and planned < count:
                 frame = waiting.popleft()
-                quota = min(frame.film.crops(self._options), count - planned)
+                quota = min(frame.video.crops(self._options), count - planned)
                 batch.append((frame, quota))
                 planned += quota
             written += self._write_batch(batch, progress)
@@ -74,24 +74,24 @@ class Writer:
 
     def _write_batch(self, batch, progress):
         """Write frames video by video, in the order of time; returns the number of images."""
-        by_film = collections.defaultdict(list)
+        by_video = collections.defaultdict(list)
         for chosen, quota in batch:
-            by_film[chosen.film.name].append((chosen, quota))
+            by_video[chosen.video.name].append((chosen, quota))
         total = 0
         bar = tqdm.tqdm(desc="cropping", total=len(batch), unit="frame", disable=not progress)
         with bar:
-            for entries in by_film.values():
-                for count in self._write_film(entries):
+            for entries in by_video.values():
+                for count in self._write_video(entries):
                     self.kept += bool(count)
                     total += count
                     bar.update()
         return total
 
-    def _write_film(self, entries):
+    def _write_video(self, entries):
         """Yield the number of images of each frame that was found again."""
         missing = {}
         for chosen, quota in entries:
-            listed = self._listed[chosen.film.name, timecode(chosen.candidate.time)]
+            listed = self._listed[chosen.video.name, timecode(chosen.candidate.time)]
             if listed:
                 yield listed
             else:
@@ -99,25 +99,25 @@ class Writer:
         if not missing:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        film = entries[0][0].film
+        video = entries[0][0].video
         hashes = {time: chosen.candidate.hash for time, (chosen, _) in missing.items()}
-        with VideoReader(film.path, self._options.deinterlace) as reader:
-            for frame in find_again(reader, film.scan, hashes):
+        with VideoReader(video.path, self._options.deinterlace) as reader:
+            for frame in find_again(reader, video.scan, hashes):
                 yield self._write_frame(frame, *missing.pop(frame.time))
-        self.lost[film.name] += len(missing)
+        self.lost[video.name] += len(missing)
 
     def _write_frame(self, frame, chosen, quota):
         """Crop and write one frame; returns the number of images."""
-        film, size = chosen.film, self._options.size
-        image = film.scan.bars.cut(frame.rgb(), film.info.height, film.info.width)
-        image = images.resize(image, *film.scaled_size(self._options.short_side))
+        video, size = chosen.video, self._options.size
+        image = video.scan.bars.cut(frame.rgb(), video.info.height, video.info.width)
+        image = images.resize(image, *video.scaled_size(self._options.short_side))
         places = self._places(image)[:quota]
         if not places:
             self.all_flat += 1
             return 0
         rows = []
         for crop, (top, left) in enumerate(sorted(places)):
-            stem = f"{film.name}_{timecode(chosen.candidate.time)}_c{crop}"
+            stem = f"{video.name}_{timecode(chosen.candidate.time)}_c{crop}"
             path = self.folder / f"{stem}.{self._options.format}"
             if not path.exists():
                 images.write_photo(path, image[top : top + size, left : left + size])
@@ -142,7 +142,7 @@ class Writer:
         part = f"part {candidate.part} of {candidate.parts} of {_BEGINS[candidate.begins]}"
         return {
             "file": name,
-            "film": chosen.film.name,
+            "film": chosen.video.name,
             "timecode": timecode(candidate.time),
             "seconds": f"{float(candidate.time):.6f}",
             "shot": candidate.shot,

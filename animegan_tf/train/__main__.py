@@ -77,7 +77,7 @@ _FIXED = frozenset(
     )
 )
 _PATHS = ("data_dir", "video", "tfrecords", "features", "init_from")
-# Nothing reads these any more, but runs of version 0.1 name them in their flagfiles.
+# No longer used, but flagfiles of version 0.1 contain them.
 _WITHOUT_EFFECT = frozenset(("cache_style_gram",))
 
 
@@ -246,7 +246,7 @@ def main(argv, names=()):
         # Another command may have trained here while the data was checked.
         _refuse_changes(recorded, flags_file, FLAGS.allow_change)
         if plan.report.smooth_missing and worker.count == 1:
-            # Wrong features are told before the minutes that smoothing takes.
+            # Report wrong features before smoothing, which takes minutes.
             cli.load_tensorflow()
             from animegan_tf import networks
 

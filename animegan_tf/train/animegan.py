@@ -1,8 +1,8 @@
 """The training step: `AnimeGAN`, a `keras.Model` of generator, discriminator and frozen features.
 
-A batch is a dict of float32 RGB pictures in [-1, 1], each (B, H, W, 3): `photo`, `anime`,
-`anime_gray` (the same picture as `anime`) and `smooth_gray`, both gray in three channels. With
-`reference`, results are compared with it instead of `photo` by content, pixels and colours.
+A batch is a dict of float32 RGB images in [-1, 1], each (B, H, W, 3): `photo`, `anime`,
+`anime_gray` (the same image as `anime`) and `smooth_gray`, both gray in three channels. If there is
+a `reference`, the content, pixel and colour losses compare outputs with it instead of `photo`.
 
 Source: Chen, AnimeGANv2, 2020, and its published code; see `losses` for the terms.
 """
@@ -191,17 +191,20 @@ class AnimeGAN(keras.Model):
         """One update of the current phase on a batch, including the moving average.
 
         Training runs and `fit` call this. Returns two dicts of float32 scalars: the losses of
-        `initialize_step`, `discriminate_step` or `adversarial_step`, and diagnostics.
-        `update_discriminator` is as in `adversarial_step`.
+        `initialize_step`, `discriminate_step` or `adversarial_step`, and diagnostics of the
+        networks that were updated: `generator_gradient_norm` and `discriminator_gradient_norm` of
+        the total losses, before Adam; `d_real`, `d_generated`, `d_gray` and `d_smooth`, the mean
+        logits of each input; `output_range`, the largest difference between two pixels of one
+        output and channel. `update_discriminator` is as in `adversarial_step`.
         """
         if self._phase == "discriminate":
-            return self.discriminate_and_measure(batch)
+            return self._discriminate(batch)
         if self._phase == "initialize":
-            results = self.initialize_and_measure(batch)
+            losses_and_measures = self._initialize(batch)
         else:
-            results = self.adversarial_and_measure(batch, update_discriminator)
+            losses_and_measures = self._train_both(batch, update_discriminator)
         self._update_average()
-        return results
+        return losses_and_measures
 
     def initialize_step(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """One update of the generator towards reconstructing the photo's features.
@@ -209,14 +212,9 @@ class AnimeGAN(keras.Model):
         Returns the losses as a dict of float32 scalars: `init` (weighted total), `content`, and
         `pixel` and `color` if the recipe has a weight for them in this phase.
         """
-        return self.initialize_and_measure(batch)[0]
+        return self._initialize(batch)[0]
 
-    def initialize_and_measure(self, batch):
-        """`initialize_step` that returns its losses and a dict of diagnostics.
-
-        `generator_gradient_norm` is that of the total loss, before Adam; `output_range` the
-        largest difference between two pixels of one output and channel.
-        """
+    def _initialize(self, batch):
         with tf.GradientTape() as tape:
             generated = self.generator(batch["photo"], training=True)
             loss, terms = self._initialization_loss(_reference(batch), generated)
@@ -246,10 +244,9 @@ class AnimeGAN(keras.Model):
 
         Returns `{"d": loss}`, the weighted total of `adversarial_step`.
         """
-        return self.discriminate_and_measure(batch)[0]
+        return self._discriminate(batch)[0]
 
-    def discriminate_and_measure(self, batch):
-        """`discriminate_step` that returns its loss and the diagnostics of the discriminator."""
+    def _discriminate(self, batch):
         loss, measures = self._update_discriminator(batch, self.generator(batch["photo"]))
         return {"d": loss}, measures
 
@@ -263,15 +260,9 @@ class AnimeGAN(keras.Model):
         `update_discriminator=False` skips the discriminator, and `d` is missing; a `training_rate`
         of k means one discriminator update per k generator updates.
         """
-        return self.adversarial_and_measure(batch, update_discriminator)[0]
+        return self._train_both(batch, update_discriminator)[0]
 
-    def adversarial_and_measure(self, batch, update_discriminator=True):
-        """`adversarial_step` that returns its losses and a dict of diagnostics.
-
-        `generator_gradient_norm` and `discriminator_gradient_norm` are those of the totals, before
-        Adam; `d_real`, `d_generated`, `d_gray` and `d_smooth` the mean logits of each input;
-        `output_range` is as in `initialize_and_measure`.
-        """
+    def _train_both(self, batch, update_discriminator=True):
         logs, measures = {}, {}
         with tf.GradientTape() as tape:
             # The discriminator's update does not change the generator: both use this output.

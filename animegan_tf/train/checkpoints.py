@@ -1,10 +1,10 @@
-"""The full training state on disk, and the generator alone beside it.
+"""Checkpoints: the full training state, and the generator's weights.
 
 `<run_dir>/checkpoints/ckpt-<step>` are TensorFlow checkpoints of both networks, the three
 optimisers, the step, the phase and the `FACTS` about the plan that they belong to;
-`<run_dir>/generator.weights.h5` is what stylising needs. Both are written under temporary names and
-renamed, so a run can be killed at any moment. Checkpoints are found by their own files;
-`checkpoints/checkpoint` names them for other programs.
+`<run_dir>/generator.weights.h5` are the weights for stylising. Both are written under temporary
+names and renamed, so that a run can be killed at any time. Checkpoints are found by their files;
+`checkpoints/checkpoint` lists them for other programs.
 """
 
 import re
@@ -20,12 +20,12 @@ from animegan_tf.errors import InputError, TrainingError, reason_of
 from animegan_tf.networks import checkpoint_index, tf1, weights
 from animegan_tf.train.animegan import PHASES
 
-# What TensorFlow raises for files that are cut short, damaged, or of another model.
+# TensorFlow's exceptions for truncated or damaged files, and for files of another model.
 _UNREADABLE = (tf.errors.OpError, ValueError, IndexError, RuntimeError, AssertionError)
 
 
 _STATE = "checkpoint"
-# What a checkpoint stores about its plan (see `plan.Plan.facts`): append new ones.
+# The numbers of `plan.Plan.facts` that a checkpoint stores: append new ones.
 FACTS = ("place", "steps_per_epoch", "batch_size", "photos", "frames", "names")
 _VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -42,8 +42,10 @@ class RunState:
     """Saves and restores an `AnimeGAN` with the number of steps it has done.
 
     `keep` checkpoints are kept. `step` is the number of updates done and `facts` the numbers of
-    `FACTS` ({} in checkpoints of version 0.1); `restore` sets both, and adds to `notes` what the
-    checkpoint lacked. Every worker of a run restores; only the one with `writes` may save.
+    `FACTS` ({} in checkpoints of version 0.1); `restore` sets both, and adds sentences to `notes`
+    about values that the checkpoint does not have. `latest` is the path of the last saved or
+    restored checkpoint, or None. Every worker of a run restores; only the one with `writes` may
+    save.
     """
 
     def __init__(self, model, run_dir, keep=3, writes=True):
@@ -67,7 +69,7 @@ class RunState:
         self.notes = []
         self._folder = self.run_dir / "checkpoints"
         self._keep, self._writes = keep, writes
-        self._latest = None
+        self.latest = None
 
     @property
     def step(self):
@@ -79,11 +81,6 @@ class RunState:
         """{name: number} of `FACTS`, or {} if they are not known."""
         facts = dict(zip(FACTS, self._facts.numpy().tolist(), strict=True))
         return facts if facts["steps_per_epoch"] else {}
-
-    @property
-    def latest(self):
-        """Path of the last saved or restored checkpoint as a string, or None."""
-        return self._latest
 
     def save(self, step, facts=None):
         """Save the state after `step` updates; `facts` are the numbers of `FACTS` by name.
@@ -128,19 +125,19 @@ class RunState:
         path = self._checkpoint.write(str(self._folder / f"ckpt-{step}"))
         for file in self._files(step):
             storage.sync(file)
-        # Later ones are of updates that were lost, and could not be read.
+        # Later checkpoints were unreadable, and their updates are lost.
         steps = [found for found in self._steps() if found <= step]
-        self._latest, kept = path, steps[-self._keep :]
+        self.latest, kept = path, steps[-self._keep :]
         names = [f'model_checkpoint_path: "ckpt-{step}"']
-        names += [f'all_model_checkpoint_paths: "ckpt-{one}"' for one in kept]
+        names += [f'all_model_checkpoint_paths: "ckpt-{number}"' for number in kept]
         # Syncs the folder too.
         storage.write_text(self._folder / _STATE, "\n".join(names) + "\n")
-        for one in steps[: -self._keep]:
-            for file in self._files(one):
+        for old in steps[: -self._keep]:
+            for file in self._files(old):
                 file.unlink(missing_ok=True)
 
     def _files(self, step):
-        """A checkpoint's files, the index first, without which it is none."""
+        """A checkpoint's files; the index is first, since it makes the others a checkpoint."""
         data = self._folder.glob(f"ckpt-{step}.data-?????-of-?????")
         return [self._folder / f"ckpt-{step}.index", *data]
 
@@ -153,20 +150,20 @@ class RunState:
         return sorted(int(name[1]) for name in names if name)
 
     def _named(self):
-        """The path of the checkpoint that the state file names, in this folder; None without."""
+        """The path in this folder of the checkpoint in the state file, or None."""
         try:
             state = tf.train.get_checkpoint_state(str(self._folder))
-        except (ValueError, tf.errors.OpError):  # empty, or no text
+        except (ValueError, tf.errors.OpError):  # empty, or not text
             return None
         return state and self._folder / Path(state.model_checkpoint_path).name
 
     def _restore(self, path):
-        """Restore the checkpoint `path`, which may be of another precision or moving average."""
+        """Restore the checkpoint `path`; its precision and moving average may differ."""
         names = set(tf.train.load_checkpoint(path).get_variable_to_shape_map())
         parts = {"step": self._step, "phase": self._phase, **self._parts}
         for name in ("init_optimizer", "generator_optimizer", "discriminator_optimizer"):
             stored = sum(key.startswith(f"{name}/") and key.endswith(_VALUE) for key in names)
-            # In float16 the numbers of the loss scaling come first.
+            # In float16 the variables of loss scaling come first.
             shift = stored - len(parts[name])
             parts[name] = {
                 str(index + shift): value
@@ -184,10 +181,10 @@ class RunState:
             self.notes.append("the moving average (ema_decay) starts from the current generator")
 
     def restore(self):
-        """Restore the newest readable checkpoint; returns its step, 0 where there is none.
+        """Restore the newest readable checkpoint; returns its step, or 0 without checkpoints.
 
-        An unreadable one (cut short, damaged) is named on standard error and the one before it is
-        used. Raises `InputError` when there are checkpoints and none can be read.
+        Prints unreadable ones (truncated, damaged) to standard error. Raises `InputError` if all
+        are unreadable.
         """
         paths = [str(self._folder / f"ckpt-{step}") for step in reversed(self._steps())]
         named = self._named()
@@ -200,11 +197,11 @@ class RunState:
                 print(text, file=sys.stderr)
                 continue
             self.model.phase = PHASES[int(self._phase.numpy())]
-            self._latest = path
+            self.latest = path
             if self._writes and named not in map(Path, paths):
                 state = self._folder / _STATE
                 print(
-                    f"{state} is missing or damaged: going on from {path}, found by its files",
+                    f"{state} is missing or damaged: resuming from {path}, found by its files",
                     file=sys.stderr,
                 )
             return self.step

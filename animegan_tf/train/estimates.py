@@ -1,26 +1,26 @@
-"""What a run will take: memory before its first step, time after some. No TensorFlow."""
+"""Estimates for a run: memory before its first step, time after some steps. No TensorFlow."""
 
 import time
 
 # Peak memory of an adversarial step in float32 with VGG19, fitted to measurements on a CPU
-# (tests/train/test_estimates.py): GB at rest, and bytes for each pixel of the batch.
+# (tests/train/test_estimates.py): GB without a batch, and bytes per pixel of the batch.
 _BASE_GB = 1.1
 _BYTES_PER_PIXEL = {"v2": 24_000, "lite": 14_500, "v1": 37_000}
-# How long an adversarial step takes, as a multiple of one of the initialisation.
+# Time of an adversarial step relative to an initialisation step.
 _ADVERSARIAL_COST = {"v2": 2.0, "lite": 2.5, "v1": 2.0}
-# Steps after which a time is said; the first of a phase, which compiles, is not counted.
+# Number of steps to time; the first step of a phase compiles and is not counted.
 _TIMED_STEPS = 10
 
 
-def memory_gb(recipe, precision="float32", replicas=1):
-    """About how many GB of memory each of `replicas` devices needs."""
+def memory_gb(recipe, replicas=1):
+    """The approximate memory of each of `replicas` devices in GB."""
     pixels = recipe.image_size**2 * recipe.batch_size / replicas
     return _BASE_GB + pixels * _BYTES_PER_PIXEL[recipe.arch] / 1e9
 
 
 def describe_memory(config, replicas, available=None):
-    """The need of a run as text; `available` are the free bytes of the main memory on a CPU."""
-    need = memory_gb(config.recipe, config.mixed_precision, replicas)
+    """The memory of a run as text; `available` is the free main memory in bytes, on a CPU."""
+    need = memory_gb(config.recipe, replicas)
     text = f"a step takes about {need:.1f} GB of memory per device"
     if available is not None and available < need * 1e9:
         text += (
@@ -44,7 +44,7 @@ def duration(seconds):
 
 
 class Clock:
-    """Times the steps of a run and says once in each phase how long the rest takes."""
+    """Times the steps of a run and estimates the remaining time once per phase."""
 
     def __init__(self, arch, clock=time.monotonic):
         self._cost, self._clock = _ADVERSARIAL_COST[arch], clock
@@ -61,10 +61,10 @@ class Clock:
         self._steps += 1
         if self._steps != _TIMED_STEPS:
             return None
-        # In units of a step of the initialisation.
+        # Relative to an initialisation step.
         cost = {"initialize": 1.0, "discriminate": self._cost / 2, "adversarial": self._cost}
         unit = (self._clock() - self._since) / _TIMED_STEPS / cost[phase]
         times = {name: steps * unit * cost[name] for name, steps in left.items() if steps}
         parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in times.items())
-        about = " (the phases to come are estimated)" if len(times) > 1 else ""
+        about = " (later phases are estimated)" if len(times) > 1 else ""
         return f"about {duration(sum(times.values()))} left: {parts}{about}"

@@ -1,4 +1,4 @@
-"""Failures of a running training as one line: what happened, what helps, what was saved."""
+"""One-line messages for errors in training: the cause, a remedy, the last checkpoint."""
 
 import contextlib
 import re
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from animegan_tf.errors import TrainingError, reason_of
 
-# `tf.numpy_function` puts the exception's class and text into the first lines of its own.
+# `tf.numpy_function` repeats the exception's class and text in the first lines of its own error.
 _FROM_PYTHON = re.compile(r"\b(?:InputError|OSError|\w*Error): (?!\{\{)(.*)")
 _OUT_OF_MEMORY = re.compile(r"out of memory|OOM when|failed to allocate|bad_alloc", re.IGNORECASE)
 
@@ -21,7 +21,7 @@ def last_checkpoint(state):
 
 @contextlib.contextmanager
 def reading_a_batch(save, state):
-    """A batch that cannot be read: saves by `save()` what was trained, raises `TrainingError`."""
+    """For a batch that cannot be read: call `save()` and raise `TrainingError`."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -37,7 +37,7 @@ def reading_a_batch(save, state):
 
 @contextlib.contextmanager
 def running(config, workers, state):
-    """Raise `TrainingError` for what ends a step: too little memory, a lost worker, a full disk."""
+    """Raise `TrainingError` if memory runs out, a worker is lost, or the disk is full."""
     try:
         yield
     except OSError as error:  # scalars or images, when the disk is full
@@ -61,7 +61,7 @@ def _is_out_of_memory(error):
 
 
 def _smaller(config, state):
-    """Flags of a run like `config` that needs less memory."""
+    """Suggest flags with which the run needs less memory."""
     recipe, options = config.recipe, []
     if recipe.batch_size > 1:
         changed = "" if state.latest is None else " --allow_change=batch_size"

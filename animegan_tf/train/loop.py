@@ -36,9 +36,9 @@ from animegan_tf.train.plan import (
 from animegan_tf.train.summaries import RunRecords
 
 SAMPLE_SIDE = 512
-# The first sample grid is written after this time if no epoch has ended.
+# Time until the first sample grid if no epoch has ended.
 EARLY_GRID_SECONDS = 180.0
-# Constant outputs in so many steps in a row end a run.
+# Number of successive steps with constant outputs after which a run ends.
 CONSTANT_STEPS = 10
 
 
@@ -86,11 +86,11 @@ def _build(config, recipe):
     return AnimeGAN(generator, discriminator, features, recipe, seed=config.seed)
 
 
-# The learning rates of each phase's optimisers.
-_RATES = {
-    "initialize": ("init_learning_rate",),
-    "discriminate": ("discriminator_learning_rate",),
-    "adversarial": ("generator_learning_rate", "discriminator_learning_rate"),
+# The optimisers of each phase, by the beginning of their names.
+_OPTIMIZED = {
+    "initialize": ("init",),
+    "discriminate": ("discriminator",),
+    "adversarial": ("generator", "discriminator"),
 }
 
 
@@ -125,23 +125,20 @@ class _Steps:
         """Do update number `step` (from 0); returns dicts of losses and diagnostics (tensors)."""
         model, recipe = self.model, self.model.recipe
         factor = learning_rate_factor(step, plan)
-        optimizers = {
-            "init_learning_rate": model.init_optimizer,
-            "generator_learning_rate": model.generator_optimizer,
-            "discriminator_learning_rate": model.discriminator_optimizer,
+        names = _OPTIMIZED[model.phase]
+        rates = {
+            f"{name}_learning_rate": getattr(recipe, f"{name}_learning_rate") * factor
+            for name in names
         }
-        rates = {name: optimizers[name] for name in _RATES[model.phase]}
-        first = plan.init_steps + plan.discriminator_steps
-        with_discriminator = (
-            model.phase != "adversarial" or (step - first) % recipe.training_rate == 0
-        )
+        number = step - plan.ends["discriminate"]
+        with_discriminator = model.phase != "adversarial" or number % recipe.training_rate == 0
         key = (model.phase, with_discriminator)
         if key not in self._updates:
             self._updates[key] = self._compiled(with_discriminator)
-        for name, optimizer in rates.items():
-            optimizer.learning_rate = getattr(recipe, name) * factor
+        for name, rate in zip(names, rates.values(), strict=True):
+            getattr(model, f"{name}_optimizer").learning_rate = rate
         losses, measures = self._updates[key](batch)
-        return losses, {**measures, **{name: getattr(recipe, name) * factor for name in rates}}
+        return losses, {**measures, **rates}
 
 
 def _memory():
@@ -197,7 +194,7 @@ class _Run:
         self.state = RunState(self.model, config.run_dir, config.keep, writes=writes)
         self.first = self.state.restore()
         before = self.state.facts
-        # A step of the plan, from 0: not the number of updates if epochs had another length before.
+        # The step of the plan, from 0; not the number of updates if the length of epochs changed.
         self.place = self.first and resume_place(plan, self.first, self.model.phase, before)
         self._offset, self._facts = self.first - self.place, plan.facts
         self.changes = describe_changes(before, self._facts)
@@ -212,7 +209,7 @@ class _Run:
             self.samples = _Samples(self.model, config)
 
     def _record_flags(self, text):
-        """Write `FLAGS_FILE`: here, so that a run that fails to start does not change it."""
+        """Write `FLAGS_FILE`; not earlier, so that a run that fails to start does not change it."""
         if text:
             storage.write_text(Path(self.plan.config.run_dir) / FLAGS_FILE, text)
             self.records.text("flags", text)
@@ -334,14 +331,14 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
             training.close()
     finally:
         bar.close()
-        # After an error closing may fail again; the first error is the one to report.
+        # After an error closing may fail too; report the first error.
         with contextlib.suppress(OSError):
             training.close()
     return training.model
 
 
 def _say_resumed(training, say):
-    """Where the run goes on, and what differs from before."""
+    """Print where the run resumes, and what has changed."""
     plan = training.plan
     if not training.first:
         return
@@ -361,7 +358,7 @@ def _say_resumed(training, say):
 
 
 def _train(training, bar, say, signals):
-    """The steps that are left; raises `Stopped` after a signal, when the last step is saved."""
+    """Do the remaining steps; raises `Stopped` after a signal, when the last step is saved."""
     plan = training.plan
     clock = estimates.Clock(plan.config.recipe.arch)
     for step in range(training.place, plan.total_steps):

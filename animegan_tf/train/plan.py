@@ -22,7 +22,7 @@ from animegan_tf.train.distribution import Worker
 # Files in the run directory: the flags of the last command, and the lock of the running process.
 FLAGS_FILE = "flags.txt"
 LOCK = ".lock"
-# Seconds that a worker waits for a sign of the first worker, and between two looks.
+# Seconds that a worker waits for progress of the first worker, and between two checks.
 PATIENCE, POLL = 300.0, 2.0
 
 
@@ -44,27 +44,34 @@ class Plan:
 
     @property
     def discriminator_steps(self) -> int:
-        """Updates of the discriminator only, after the `init_steps`."""
+        """Steps that train only the discriminator, after the `init_steps`."""
         steps = self.steps_per_epoch * self.config.recipe.discriminator_epochs
         return min(steps, self.total_steps - self.init_steps)
 
+    @property
+    def ends(self) -> dict[str, int]:
+        """The step after which each phase ends, in the order of the phases."""
+        first = self.init_steps + self.discriminator_steps
+        return {
+            "initialize": self.init_steps,
+            "discriminate": first,
+            "adversarial": self.total_steps,
+        }
+
     def steps_left(self, place) -> dict[str, int]:
         """The steps from `place` to the end in each phase."""
-        ends = {"initialize": self.init_steps}
-        ends["discriminate"] = self.init_steps + self.discriminator_steps
-        ends["adversarial"] = self.total_steps
-        left = {}
-        for phase, end in ends.items():
-            left[phase] = max(0, end - place)
-            place = max(place, end)
-        return left
+        starts = (0, *self.ends.values())
+        phases = zip(self.ends.items(), starts, strict=False)
+        return {phase: max(0, end - max(place, start)) for (phase, end), start in phases}
 
     @property
     def facts(self) -> dict[str, int]:
         """What a checkpoint stores about this plan: see `checkpoints.FACTS`."""
         photos, frames = (self.report.folders[name] for name in ("train_photo", "style"))
         names = [
-            str(item) for one in (photos, frames) for item in getattr(one.pictures, "items", ())
+            str(item)
+            for folder in (photos, frames)
+            for item in getattr(folder.pictures, "items", ())
         ]
         return {
             "steps_per_epoch": self.steps_per_epoch,
@@ -93,7 +100,7 @@ class Plan:
 
 
 def _check_files(config):
-    """Raise `InputError` for missing files that the run itself would notice only after a minute."""
+    """Raise `InputError` for missing files, which the run itself would read only after a minute."""
     if config.features not in ("imagenet", "random") and not os.path.isfile(config.features):
         raise InputError(
             "features: expected imagenet, random, a .npy, .npz or Keras .h5 file, found no file at "
@@ -118,11 +125,11 @@ def make_plan(config):
 
 
 def _refuse_links(run_dir):
-    """Through links in a run directory from someone else, files elsewhere would be changed."""
+    """Refuse links in a run directory, through which files elsewhere would be changed."""
     for name in (LOCK, "checkpoints", EPOCH_WEIGHTS, SCALARS, "samples", "tensorboard"):
         if (run_dir / name).is_symlink():
             raise InputError(
-                f"run_dir: expected one with files of its own, received {run_dir}, in which {name} "
+                f"run_dir: expected a directory without links, received {run_dir}, in which {name} "
                 "is a link; link the whole run directory instead"
             )
 
@@ -164,7 +171,7 @@ def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
     print("waiting for the first worker to smooth the frames", flush=True)
     left, since = None, time.monotonic()
     while missing := missing_smooth(data.style_dir, data.smooth_path):
-        # They are written beside the folder and moved there at the end.
+        # They are written to a temporary folder and moved at the end.
         written = sum(1 for _ in data.smooth_path.parent.glob(".smooth-*/**/*.png"))
         if (len(missing), written) != left:
             left, since = (len(missing), written), time.monotonic()
@@ -178,22 +185,15 @@ def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
 
 def phase_of(step, plan):
     """The phase of update number `step`, counted from 0."""
-    if step < plan.init_steps:
-        return "initialize"
-    first = plan.init_steps + plan.discriminator_steps
-    return "discriminate" if step < first else "adversarial"
-
-
-# The phases in the order in which a run goes through them.
-_ORDER = ("initialize", "discriminate", "adversarial")
+    return next((phase for phase, end in plan.ends.items() if step < end), "adversarial")
 
 
 def resume_place(plan, done, phase, facts) -> int:
-    """The step of `plan`, from 0, at which a run goes on after `done` updates, the last in `phase`.
+    """The step of `plan`, from 0, at which a run resumes after `done` updates, the last in `phase`.
 
-    `facts` are those of its checkpoint ({} if unknown). Epochs may have another number of steps
-    now: the run goes on at the same fraction of the same epoch. Raises `InputError` if the plan
-    would repeat an earlier phase, or is shorter than what is done.
+    `facts` are those of its checkpoint ({} if unknown). If the number of steps per epoch has
+    changed, the run resumes at the same fraction of the same epoch. Raises `InputError` if the plan
+    would repeat an earlier phase or is already exceeded.
     """
     before = facts.get("steps_per_epoch", plan.steps_per_epoch)
     epoch, rest = divmod(facts.get("place", done), before)
@@ -203,9 +203,9 @@ def resume_place(plan, done, phase, facts) -> int:
             f"epochs: expected at least the {epoch + (rest > 0)} that this run has begun, received "
             f"{plan.config.recipe.epochs}"
         )
-    following = phase_of(min(place, plan.total_steps - 1), plan)
-    if place > plan.total_steps or _ORDER.index(following) < _ORDER.index(phase):
-        # Version 0.1 stored no facts: another number of steps is the likely reason.
+    following, order = phase_of(min(place, plan.total_steps - 1), plan), list(plan.ends)
+    if place > plan.total_steps or order.index(following) < order.index(phase):
+        # Version 0.1 stored no facts: a different number of steps is the likely reason.
         name = "init_epochs, discriminator_epochs" if facts else "steps_per_epoch"
         raise InputError(
             f"{name}: expected those that this run was trained with, received others: after "

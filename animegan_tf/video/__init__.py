@@ -1,10 +1,10 @@
-"""Films in and out, without networks: times, frames, tracks.
+"""Reading and writing videos, without networks: frames, times, tracks.
 
-`reader` has the frames of a film by `container` (the open file), `seek` and `frame` (one decoded
-frame, its colours and orientation), and `tonemap` makes SDR of HDR; `source` reads the films to
-stylise, `encoder` and `writer` write the results, `tracks` takes over sound and subtitles, each a
-`track`. `animation` and `webp` are for GIF and WebP, `faststart` for the index of MP4, `shots`
-finds cuts, `timecode` names times, `codecs` says what can be written.
+`reader` yields the frames of a video with `container` (the open file), `seek`, `frame` (a decoded
+frame) and `tonemap` (HDR to SDR). `source` reads the videos to stylise; `encoder` and `writer`
+write the outputs, and `tracks` copies sound and subtitles, each as a `track`. `animation` and
+`webp` handle GIF and WebP, `faststart` the index of MP4, `filters` FFmpeg's filters. `shots` finds
+cuts, `timecode` formats times, `codecs` lists the output formats.
 
 Frames are uint8 RGB (H, W, 3); times are `fractions.Fraction` seconds.
 """

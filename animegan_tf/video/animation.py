@@ -1,38 +1,36 @@
-"""GIF and animated WebP, made from a finished film with lossless pictures."""
+"""GIF and animated WebP files, converted from a finished lossless video."""
 
 from fractions import Fraction
 
 from av.filter import Graph
 
 from animegan_tf.video import webp
+from animegan_tf.video.filters import add_buffer, chain
 from animegan_tf.video.opening import open_input, open_output
 
-# Ordered dither: still parts stay still, other kinds crawl.
+# Ordered dither: other kinds flicker in still regions.
 _GIF_DITHER = "dither=bayer:bayer_scale=3"
 _WEBP_QUALITY = "90"
-# Viewers slow frames down that are shown for less.
+# Viewers show shorter frames for longer.
 _SHORTEST_GIF = Fraction(1, 50)
-# What stands before the number of loops; in WebP a background colour is between them.
+# The bytes before the number of loops; in WebP the background colour is between both.
 _GIF_LOOP, _WEBP_LOOP = b"NETSCAPE2.0\x03\x01", b"ANIM\x06\0\0\0"
 
 
-def write_animation(film, path, kind, plays=0):
-    """Write the pictures of `film` as "gif" or "webp" to `path`; times are rounded to its ticks.
+def write_animation(video, path, kind, plays=0):
+    """Write the frames of `video` as "gif" or "webp" to `path`; times are rounded to its ticks.
 
-    plays: how often it is shown, 0 for ever.
+    plays: how often it is shown, 0 for endlessly.
     """
-    if kind == "gif":
-        _write_gif(film, path, plays)
-    else:
-        _write_webp(film, path, plays)
+    {"gif": _write_gif, "webp": _write_webp}[kind](video, path, plays)
 
 
 def plays(path):
-    """How often the video at `path` is shown, 0 for ever: GIF, WebP and PNG may say another."""
+    """How often the video at `path` is shown, 0 for endlessly; GIF, WebP and PNG store this."""
     with open(path, "rb") as file:
         start = file.read(2**16)
     if start[:3] == b"GIF":
-        # Netscape's extension has how often it is shown again.
+        # Netscape's extension stores the number of repetitions.
         place = start.find(_GIF_LOOP)
         again = _number(start, place + len(_GIF_LOOP)) if place >= 0 else 0
         return again + 1 if place < 0 or again else 0
@@ -48,15 +46,15 @@ def _number(data, place):
 
 
 def notes(kind, rate):
-    """What the user should know about a film of that rate, a sentence each."""
+    """Notes for the user about a video of that frame rate, a sentence each."""
     if kind == "gif" and rate and 1 / rate < _SHORTEST_GIF:
-        return ("GIF: over 50 frames a second, which most viewers show slower",)
+        return ("GIF: over 50 frames per second, which most viewers show slower",)
     return ()
 
 
-def _pictures(film):
-    """Yield (FFmpeg's frame, time, duration) of a film."""
-    with open_input(film) as container:
+def _frames(video):
+    """Yield (FFmpeg frame, time, duration) of a video."""
+    with open_input(video) as container:
         stream = container.streams.video[0]
         waiting, usual = None, Fraction(1, 25)
         for frame in container.decode(stream):
@@ -70,14 +68,14 @@ def _pictures(film):
             yield (*waiting, declared or usual)
 
 
-def _write_gif(film, path, plays):
-    palette = _palette(film)
+def _write_gif(video, path, plays):
+    palette = _palette(video)
     graph = None
-    # FFmpeg's -1 is none.
+    # FFmpeg counts repetitions; -1 is none.
     options = {"loop": str(plays - 1 or -1 if plays else 0)}
     with open_output(path, "gif", options=options) as output:
         tick = Fraction(1, 100)
-        for frame, time, duration in _pictures(film):
+        for frame, time, duration in _frames(video):
             if graph is None:
                 graph, source = _palette_user(frame, palette)
                 stream = _stream(output, "gif", frame, "pal8", tick)
@@ -87,55 +85,40 @@ def _write_gif(film, path, plays):
         output.mux(stream.encode(None))
 
 
-def _palette(film):
-    """The 256 colours that suit the whole film, as FFmpeg's frame."""
+def _palette(video):
+    """The best 256 colours for the whole video, as an FFmpeg frame."""
     graph = None
-    for frame, _, _ in _pictures(film):
-        if graph is None:
-            graph = Graph()
-            source = graph.add_buffer(
-                width=frame.width, height=frame.height, format=frame.format,
-                time_base=frame.time_base,
-            )  # fmt: skip
-            graph.link_nodes(
-                source,
-                graph.add("palettegen", "reserve_transparent=0"),
-                graph.add("buffersink"),
-            ).configure()
-        source.push(frame)
-    source.push(None)
+    for frame, _, _ in _frames(video):
+        graph = graph or chain(frame, "palettegen", "reserve_transparent=0")
+        graph.push(frame)
+    graph.push(None)
     return graph.pull()
 
 
 def _palette_user(frame, palette):
     graph = Graph()
-    pictures, colours = (
-        graph.add_buffer(
-            width=one.width, height=one.height, format=one.format,
-            time_base=one.time_base or Fraction(1, 1000),
-        )
-        for one in (frame, palette)
-    )  # fmt: skip
+    palette.time_base = palette.time_base or Fraction(1, 1000)
+    source, colours = add_buffer(graph, frame), add_buffer(graph, palette)
     use, sink = graph.add("paletteuse", _GIF_DITHER), graph.add("buffersink")
-    pictures.link_to(use, 0, 0)
+    source.link_to(use, 0, 0)
     colours.link_to(use, 0, 1)
     use.link_to(sink)
     graph.configure()
     colours.push(palette)
     colours.push(None)
-    return graph, pictures
+    return graph, source
 
 
-def _write_webp(film, path, plays):
+def _write_webp(video, path, plays):
     stream, tick = None, Fraction(1, 1000)
     with open_output(path, "webp", options={"loop": str(plays)}) as output:
-        for frame, time, duration in _pictures(film):
+        for frame, time, duration in _frames(video):
             if stream is None:
                 stream = _stream(output, "libwebp_anim", frame, "bgra", tick)
                 stream.options.update({"quality": _WEBP_QUALITY})
             _encode(output, stream, frame.reformat(format="bgra"), time, duration, tick)
         output.mux(stream.encode(None))
-    # The encoder guesses how long the last frame is shown.
+    # The encoder guesses the duration of the last frame.
     webp.set_length(path, round((time + duration) / tick))
 
 
@@ -150,5 +133,5 @@ def _encode(output, stream, frame, time, duration, tick):
     frame.pts, frame.time_base = round(time / tick), tick
     frame.duration = round((time + duration) / tick) - frame.pts
     for packet in stream.encode(frame):
-        packet.duration = frame.duration  # which not all versions of the encoder hand on
+        packet.duration = frame.duration  # not all versions of the encoder set it
         output.mux(packet)

@@ -1,4 +1,4 @@
-"""What films can be written as, and which files are films. Imports neither PyAV nor TensorFlow."""
+"""Formats of output videos, and detection of videos. Imports neither PyAV nor TensorFlow."""
 
 import dataclasses
 import pathlib
@@ -9,18 +9,18 @@ from animegan_tf.video.timecode import VIDEO_SUFFIXES
 
 @dataclasses.dataclass(frozen=True)
 class Codec:
-    """How frames are compressed.
+    """A video codec.
 
     Attributes:
         encoder: FFmpeg's name.
-        crf: quality by default, smaller is better; None for a codec that has none.
+        crf: default quality, smaller is better; None if the codec has no such setting.
         worst: the largest `crf`.
-        containers: that may hold it.
-        even: whether sides must be even: an odd one then gets a row or column more.
+        containers: the containers that can hold it.
+        even: whether sides must be even; odd ones are padded with a row or column.
         pixels: FFmpeg's pixel format.
-        deep: that with 10 bits, or None.
-        options: for FFmpeg.
-        reorder: how many places early packets come, where the encoder does not say so itself.
+        deep: the pixel format with 10 bits, or None.
+        options: options for FFmpeg.
+        reorder: B-frame reorder delay in frames, for encoders that do not report it.
     """
 
     encoder: str
@@ -38,7 +38,7 @@ CODECS = {
     "h264": Codec("libx264", 18, 51, ("mp4", "mov", "mkv")),
     "hevc": Codec(
         "libx265", 20, 51, ("mp4", "mov", "mkv"), options=(("x265-params", "log-level=error"),),
-        reorder=2,  # what x265 writes for its pyramid of B frames, and does not tell FFmpeg
+        reorder=2,  # for x265's B-frame pyramid
         deep="yuv420p10le",
     ),
     "av1": Codec("libsvtav1", 26, 63, ("mp4", "mkv", "webm"), options=(("preset", "8"),),
@@ -59,17 +59,17 @@ CONTAINERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm"}
 
 
 def default_codec(container):
-    """The name of the codec of a container that none is named for."""
+    """The name of the default codec of a container."""
     return "vp9" if container == "webm" else "h264"
 
 
 def is_video(path):
-    """Whether the file is one for `stylize_video`: a film, or an animated GIF, WebP, PNG or AVIF.
+    """Whether the file is a video, or an animated GIF, WebP, PNG or AVIF.
 
-    An image is none, even with a film's suffix.
+    A still image is not, even with the suffix of a video.
     """
     suffix = pathlib.Path(path).suffix.lower()
-    if not pathlib.Path(path).is_file():  # a pipe would be waited for
+    if not pathlib.Path(path).is_file():  # opening a pipe would block
         return suffix in VIDEO_SUFFIXES and suffix not in (".gif", ".webp")
     if formats.kind_of(formats.head_of(path)) is None and suffix != ".gif":
         return suffix in VIDEO_SUFFIXES

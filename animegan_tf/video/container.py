@@ -1,7 +1,6 @@
-"""One open film: what it is, and its frames decoded from where the file stands. No TensorFlow.
+"""An open video file: its properties, and decoding from its current position. No TensorFlow.
 
-The conventions are those of `animegan_tf.video.reader`, which is what to use; `seek` moves in the
-file.
+The base of `reader.VideoReader`, whose conventions hold here.
 """
 
 import collections
@@ -14,41 +13,42 @@ import av
 
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
+from animegan_tf.validation import check_choice
 from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
 from animegan_tf.video.opening import check_size, decoder_options, open_input
 from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
 
-# How the stream of a film is marked whose colours only Dolby's decoders know.
+# Codec tags of Dolby Vision, and the transfer of profile 5, which only Dolby's decoders support.
 _DOLBY_TAGS, _UNSPECIFIED = ("dvh1", "dvhe", "dav1"), 2
-# Matrix coefficients (ITU-T H.273) that FFmpeg's scaler does not know.
+# Matrix coefficients (ITU-T H.273) that FFmpeg's scaler does not support.
 _MATRICES = {
     3: "3 (reserved)", 8: "YCgCo", 10: "BT.2020 with constant luminance", 11: "SMPTE ST 2085",
     12: "derived from chromaticities", 13: "derived from chromaticities, constant luminance",
     14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro",
 }  # fmt: skip
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-# How texts begin that name other files to be opened, whatever they are called.
+# The first bytes of playlists and scripts, which FFmpeg recognises with any suffix.
 _SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b";FFMETADATA")
-# Between frames without time stamps in a film without a frame rate.
+# Seconds between frames without timestamps in a video without a frame rate.
 _STEP = Fraction(1, 25)
-# Files without a frame rate have that of their clock instead, which is faster than any camera.
+# For files without a frame rate FFmpeg reports that of their clock, which is higher than this.
 _FASTEST = 1000
-# A film that ends this much before its declared end is cut short. The container's own duration may
-# be that of a longer sound track.
+# A video that ends these seconds before its declared end is truncated. The duration of the
+# container may be that of a longer sound track.
 _MISSING, _MISSING_OF_CONTAINER = 1, 10
 
 
 @dataclasses.dataclass(frozen=True)
 class VideoInfo:
-    """What a film is.
+    """The properties of a video.
 
     Attributes:
         path: the file.
-        height, width: of the upright picture with square pixels.
-        frame_rate: frames per second on average, or None.
-        duration: seconds, as the file says, or None; MPEG program streams often say it wrong.
-        interlaced: whether its first frame, or the reader's user, says so.
+        height, width: size of the upright frames with square pixels.
+        frame_rate: average frames per second, or None.
+        duration: declared seconds, or None; often wrong in MPEG program streams.
+        interlaced: whether the first frame is marked as interlaced, or `deinterlace` is "on".
         hdr: whether it has a high dynamic range (PQ or HLG).
         codec, pixel_format: FFmpeg's names.
     """
@@ -72,41 +72,42 @@ class VideoInfo:
 
 
 def _names_others(path):
-    """Whether the file is a playlist or script, which FFmpeg would follow."""
+    """Whether the file is a playlist or script, for which FFmpeg would open other files."""
     start = formats.head_of(path).removeprefix(b"\xef\xbb\xbf")
     return start.lstrip().startswith(_SCRIPTS)
 
 
-def open_film(path):
-    """PyAV's container for the film at `path`; closed by whoever asked for it.
+def open_video(path):
+    """PyAV's container for the video at `path`, which the caller closes.
 
-    Raises `InputError` for what is no film and what cannot be read: not `OSError`, which is a
-    result's that cannot be written.
+    Raises `InputError` if it is not a video or cannot be read; `OSError` is for outputs.
     """
     try:
         if _names_others(path):
-            raise InputError(f"{path}: expected a film, received a text that names others")
+            raise InputError(f"{path}: expected a video, received a playlist or script")
         return open_input(path)
     except av.error.FileNotFoundError:
-        raise InputError(f"video: expected a film, found nothing at {path}") from None
+        raise InputError(f"video: expected a video, found nothing at {path}") from None
     except av.error.FFmpegError as error:
         if isinstance(error, OSError):
             raise InputError(f"{path}: {error.strerror}") from error
         raise InputError(
-            f"{path}: expected a film, received something else or one damaged beyond reading "
+            f"{path}: expected a video, received something else or an unreadable one "
             f"({error.strerror})"
         ) from error
 
 
-def pictures(container):
+def image_streams(container):
     """The video streams of PyAV's container, without covers and the still image of an AVIF."""
     cover = av.stream.Disposition.attached_pic
-    streams = [one for one in container.streams.video if not one.disposition & cover]
-    return [one for one in streams if one.frames != 1 or one.duration is not None] or streams
+    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    return [
+        stream for stream in streams if stream.frames != 1 or stream.duration is not None
+    ] or streams
 
 
 def frame_rate(stream):
-    """Frames per second of PyAV's stream on average, as a `Fraction`, or None if not known."""
+    """The average frames per second of PyAV's stream as a `Fraction`, or None if unknown."""
     for rate in (stream.average_rate, stream.guessed_rate):
         if rate and rate <= _FASTEST:
             return Fraction(rate)
@@ -114,42 +115,34 @@ def frame_rate(stream):
 
 
 def shown(streams):
-    """Of several video streams the default one, of those the largest."""
+    """The default stream of several video streams; the largest of several default ones."""
     default = av.stream.Disposition.default
 
     def rank(stream):
         return bool(stream.disposition & default), stream.width * stream.height
 
-    return max((one for one in streams if one.codec_context is not None), key=rank)
+    return max((stream for stream in streams if stream.codec_context is not None), key=rank)
 
 
 class VideoFile:
-    """An open film.
+    """An open video file.
 
     Attributes:
         path: the file.
         info: the `VideoInfo`.
-        problems, clean_times: those of `VideoReader`.
+        problems, clean_times: see `VideoReader`.
         container, stream: PyAV's.
-        time_base, origin: a time stamp's seconds, and the time stamp of the film's first frame.
-        last: time of the frame decoded last, or None.
-        count: how many frames the file's index says are shown, or None.
-        read_until: when the last of what was read ends, in seconds from the film's first frame.
+        time_base, origin: unit of the timestamps in seconds, and timestamp of the first frame.
+        last: time of the last decoded frame, or None.
+        count: number of frames according to the file's index, or None.
+        read_until: end of the packets that were read, in seconds from the first frame.
         damaged, first_damage: number of damaged frames since `start_over`, time of the first.
-        encrypted: whether it came upon encrypted frames since then.
+        encrypted: whether there were encrypted packets since then.
     """
 
     def __init__(self, path, deinterlace="auto", threads="AUTO", keep_hdr=False):
-        """Open the film and decode its first frame; `threads` is FFmpeg's kind of threading.
-
-        keep_hdr: leave HDR as it is, which is pale as SDR.
-
-        Raises `InputError` as `VideoReader` does.
-        """
-        if deinterlace not in DEINTERLACE:
-            raise InputError(
-                f"deinterlace: expected one of {', '.join(DEINTERLACE)}, received {deinterlace!r}"
-            )
+        """Arguments and errors are those of `VideoReader`."""
+        check_choice("deinterlace", deinterlace, DEINTERLACE)
         self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
         self.container, self._converter, self._keep_hdr = None, None, keep_hdr
         self.problems, self.clean_times, self.origin = [], True, 0
@@ -169,9 +162,9 @@ class VideoFile:
     # --- opening ---
 
     def start_over(self):
-        """Open the file anew, at its beginning."""
+        """Open the file again, at its beginning."""
         self.close()
-        self.container = open_film(self.path)
+        self.container = open_video(self.path)
         self.stream = self._pick_stream()
         check_size(self.path, self.stream.height, self.stream.width)
         self.stream.codec_context.options = decoder_options()
@@ -180,7 +173,7 @@ class VideoFile:
         self.last = None
         self.damaged, self.first_damage, self.encrypted = 0, None, False
         self._begin_reading()
-        # AVI has no presentation times. A picture is shown when as many before it have been.
+        # AVI has no PTS: frame n in output order has the n-th DTS.
         reordered = self.container.format.name == "avi" and self.stream.codec_context.has_b_frames
         self._places = collections.deque() if reordered else None
         if reordered:
@@ -188,7 +181,7 @@ class VideoFile:
 
     def _begin_reading(self):
         self.read_until, self._longest = Fraction(0), Fraction(0)
-        # FFmpeg's own decoders leave out the transparency of VP8 and VP9; libvpx marks no keys.
+        # FFmpeg's decoders ignore the alpha of VP8 and VP9; libvpx does not mark keyframes.
         self._alpha, self._keys = None, set()
         if ("alpha_mode", "1") in {(name.lower(), a) for name, a in self.stream.metadata.items()}:
             name = _WITH_ALPHA.get(self.stream.codec_context.name)
@@ -196,30 +189,30 @@ class VideoFile:
                 self._alpha = av.CodecContext.create(name, "r")
 
     def _pick_stream(self):
-        """The video stream that players show; covers of music files do not count."""
+        """The video stream that players show; covers of music files are ignored."""
         kind, path = self.container.format.name, self.path
         if kind == "image2" or kind.endswith("_pipe"):
-            raise InputError(f"{path}: expected a film, received a picture")
-        streams = pictures(self.container)
+            raise InputError(f"{path}: expected a video, received an image")
+        streams = image_streams(self.container)
         if not streams:
             kinds = {
-                "a cover picture" if one.type == "video" else one.type
-                for one in self.container.streams
+                "a cover image" if other.type == "video" else other.type
+                for other in self.container.streams
             }
             found = " and ".join(sorted(kinds)) or "nothing"
-            raise InputError(f"{path}: expected a film, received no video but {found}")
+            raise InputError(f"{path}: expected a video, received {found}")
         streams = [stream for stream in streams if stream.codec_context is not None]
         if not streams:
             raise InputError(f"{path}: FFmpeg has no decoder for its video")
         return shown(streams)
 
     def _probe(self):
-        """Decode one frame for what headers do not tell."""
+        """Decode one frame, for properties that are not in the headers."""
         stream = self.stream
         decoded = next(self._decoded(), None)
         if decoded is None and self.encrypted:
             raise InputError(
-                f"{self.path}: expected a film that can be decoded, received an encrypted one"
+                f"{self.path}: expected a video that can be decoded, received an encrypted one"
             )
         if decoded is None:
             raise InputError(f"{self.path}: none of its video frames can be decoded")
@@ -233,7 +226,7 @@ class VideoFile:
             pts = decoded.dts if decoded.pts is None else decoded.pts
         self.origin = pts or 0
         index = getattr(stream, "index_entries", ())
-        # That of Matroska has key frames alone.
+        # Matroska's index has only keyframes.
         whole = stream.frames and len(index) == stream.frames
         self.count = sum(not entry.is_discard for entry in index) if whole else None
         orientation = Orientation.of(decoded)
@@ -257,7 +250,7 @@ class VideoFile:
         )
 
     def _tone(self, decoded):
-        """The `ToneMapper` for frames like FFmpeg's `decoded`, or None."""
+        """The `ToneMapper` for FFmpeg frames like `decoded`, or None."""
         if self._keep_hdr:
             return None
         try:
@@ -267,7 +260,7 @@ class VideoFile:
         if tagged or tonemap.is_dolby_profile_5(decoded):
             raise InputError(
                 f"{self.path}: expected HDR10, HLG or SDR, received Dolby Vision profile 5, whose "
-                "colours only Dolby's decoders know"
+                "colours only Dolby's decoders support"
             )
         if not tonemap.is_hdr(decoded):
             return None
@@ -275,11 +268,11 @@ class VideoFile:
 
     @property
     def tone(self):
-        """The `ToneMapper` of its frames, or None."""
+        """The `ToneMapper` of the frames, or None."""
         return self._converter.tone
 
     def declared_duration(self):
-        """(seconds or None, how much less is too little)."""
+        """(declared seconds or None, tolerance for `cut_short`)."""
         stream = self.stream
         if stream.duration:
             return float(stream.duration * stream.time_base), _MISSING
@@ -297,9 +290,9 @@ class VideoFile:
         return None, 0
 
     def cut_short(self, declared, tolerance):
-        """A sentence if the film, read to its end, stops before `declared` seconds; or None.
+        """A sentence if the video, read to its end, stops before `declared` seconds; or None.
 
-        Less than `tolerance` is no matter, nor is a last picture as long as another was.
+        Allows `tolerance` seconds, and a last frame as long as the longest one.
         """
         ended = max(self.last or 0, self.read_until)
         if not declared or ended >= declared - max(tolerance, 1.5 * self._longest):
@@ -309,7 +302,7 @@ class VideoFile:
     # --- decoding ---
 
     def _decoded(self, packets=None):
-        """Yield FFmpeg's frames; what fails is noted in `problems`."""
+        """Yield FFmpeg frames; adds errors to `problems`."""
         packets = iter(self.container.demux(self.stream) if packets is None else packets)
         while True:
             try:
@@ -319,7 +312,7 @@ class VideoFile:
             except av.error.FFmpegError as error:
                 self.problems.append(f"cannot be read beyond {self._where()} ({error.strerror})")
                 return
-            # Some decoders make pictures of anything, so theirs would be noise.
+            # Some decoders would decode encrypted packets to noise.
             if packet.has_sidedata("encryption_info"):
                 self.encrypted = True
                 self.problems.append(f"encrypted beyond {self._where()}")
@@ -327,11 +320,11 @@ class VideoFile:
             stamp = packet.pts if packet.dts is None else packet.dts
             if stamp is not None:
                 self._note_stamp(packet, stamp)
-                if not packet.size:  # the picture before it once more
+                if not packet.size:  # repeats the previous frame
                     continue
             try:
                 decoded = self._decode(packet)
-            except av.error.FFmpegError:  # the decoder goes on with the next packet
+            except av.error.FFmpegError:  # continue with the next packet
                 self._count_damage()
                 if self._places:
                     self._places.pop()
@@ -358,7 +351,7 @@ class VideoFile:
         return "its beginning" if self.last is None else timecode(self.last)
 
     def decode(self, packets=None):
-        """Yield each `Frame` of `packets`, or from where the file is; interlaced as it is."""
+        """Yield each `Frame` of `packets`, or from the current position on; not deinterlaced."""
         self.last = None
         self.damaged, self.first_damage = 0, None
         self._begin_reading()
@@ -373,7 +366,7 @@ class VideoFile:
             yield frame
 
     def frame(self, decoded):
-        """The `Frame` of FFmpeg's, which comes after the `last` one."""
+        """The `Frame` of an FFmpeg frame that follows the `last` one."""
         interlaced = {"on": True, "off": False}.get(self._deinterlace, decoded.interlaced_frame)
         time, damaged = self._time(decoded), decoded.is_corrupt
         key = bool(decoded.key_frame) or decoded.pts in self._keys
@@ -385,14 +378,14 @@ class VideoFile:
             self.first_damage = self.last or Fraction(0)
 
     def _time(self, decoded):
-        """The time of a decoded frame; later than the one before, whatever the file says."""
+        """The time of an FFmpeg frame, always later than that of the previous one."""
         pts = decoded.dts if decoded.pts is None else decoded.pts
         if pts is not None:
             tick = self.time_base
             time = Fraction((pts - self.origin) * tick.numerator, tick.denominator)
             if self.last is None or time > self.last:
                 return time
-        # No time, or one that was passed already: for instance two recordings in one file.
+        # No timestamp, or an earlier one, for example of a second recording in the file.
         self.clean_times = False
         if self.last is None:
             return Fraction(0)

@@ -1,4 +1,4 @@
-"""Pictures compressed by FFmpeg: one stream made of segments that can each be decoded alone."""
+"""Encoding of frames with FFmpeg, as a stream of independently decodable segments."""
 
 import collections
 import dataclasses
@@ -12,20 +12,21 @@ from av.codec.context import Flags
 from av.video.reformatter import VideoReformatter
 
 from animegan_tf.video.codecs import Codec
-from animegan_tf.video.source import PRECISE, Colours
+from animegan_tf.video.frame import PRECISE
+from animegan_tf.video.source import Colours
 
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """How pictures of one size become a stream.
+    """The parameters of an output video stream.
 
     Attributes:
         codec: the `Codec`.
         crf: quality, or None.
-        height, width: of the pictures.
-        aspect: width to height of a pixel.
-        rate: frames per second, about.
-        tick: seconds; time stamps are whole numbers of it.
+        height, width: size of the frames.
+        aspect: sample aspect ratio, width to height of a pixel.
+        rate: approximate frames per second.
+        tick: unit of the timestamps in seconds.
         colours: the `Colours`.
     """
 
@@ -40,12 +41,12 @@ class Spec:
 
     @property
     def coded_size(self):
-        """(height, width) in the file: 4:2:0 of most codecs has even sides only."""
+        """(height, width) in the file: most codecs have 4:2:0 and even sides."""
         more = 1 if self.codec.even else 0
         return self.height + self.height % 2 * more, self.width + self.width % 2 * more
 
     def set_up(self, context):
-        """Make an encoder's context the one for this stream."""
+        """Set the parameters of an encoder's context."""
         context.height, context.width = self.coded_size
         context.pix_fmt = self.codec.pixels
         context.time_base = self.tick
@@ -58,17 +59,17 @@ class Spec:
         context.color_trc = self.colours.transfer
         context.options = self.options()
         if self.codec.encoder == "libsvtav1":
-            os.environ.setdefault("SVT_LOG", "1")  # errors only: it tells its whole configuration
+            os.environ.setdefault("SVT_LOG", "1")  # errors only, instead of its whole configuration
 
     def options(self):
-        """Those of the encoder."""
+        """The encoder's options."""
         options = dict(self.codec.options)
         if self.crf is not None:
             options["crf"] = str(self.crf)
         return options
 
     def context(self):
-        """An encoder of its own, for a segment."""
+        """A new encoder, for one segment."""
         context = av.CodecContext.create(self.codec.encoder, "w")
         self.set_up(context)
         context.flags |= Flags.global_header
@@ -76,12 +77,12 @@ class Spec:
         return context
 
     def converter(self):
-        """A function from uint8 RGB (height, width, 3) to FFmpeg's frame in the file's colours."""
+        """A function from uint8 RGB (height, width, 3) to an FFmpeg frame in the file's colours."""
         scaler, (height, width) = VideoReformatter(), self.coded_size
 
         def convert(rgb):
             if rgb.shape[:2] != (height, width):
-                # The last row and column once more: nothing is cut, resized or black.
+                # Repeat the last row and column instead of cropping or resizing.
                 bottom, right = height - rgb.shape[0], width - rgb.shape[1]
                 rgb = cv2.copyMakeBorder(rgb, 0, bottom, 0, right, cv2.BORDER_REPLICATE)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), "rgb24")
@@ -104,10 +105,10 @@ class Spec:
 
 
 class Stamps:
-    """The time stamps of packets, for the whole stream though each segment has its own encoder.
+    """Timestamps of the packets of a stream whose segments have separate encoders.
 
-    Frames are announced in order with `add`; a packet's decoding time is the presentation time of
-    the frame as many places before it as the encoder delays.
+    Frames are added in order. The DTS of packet n is the PTS of frame n - `delay`, the encoder's
+    reorder delay.
     """
 
     def __init__(self, delay):
@@ -115,7 +116,7 @@ class Stamps:
         self._lead, self._end = None, 0
 
     def add(self, pts, duration):
-        """A frame from `pts` on for `duration`, in ticks."""
+        """Add a frame at `pts` with a `duration`, in ticks."""
         if self._lead is None:
             step = max(1, duration)
             self._waiting.extend(pts - step * back for back in range(self._delay, 0, -1))
@@ -125,12 +126,14 @@ class Stamps:
         self._durations[pts] = duration
 
     def stamp(self, packet, tick):
-        """Set a packet's decoding time and duration; its `pts` must be right."""
+        """Set the DTS and duration of a packet, whose PTS must be set."""
         packet.time_base = tick
         packet.duration = self._durations.pop(packet.pts)
         packet.dts = self._waiting.popleft()
 
     def until_the_end(self, packet):
-        """The duration of the last packet where durations are between decoding times, as in MP4:
-        that which makes the stream as long as its frames."""
+        """The duration of the last packet in MP4, which derives durations from DTS differences.
+
+        With it the track ends with its last frame.
+        """
         return max(1, self._end - self._lead - packet.dts)

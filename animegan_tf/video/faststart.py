@@ -1,7 +1,7 @@
-"""MP4 and MOV files with their index first, so that a player can begin while the file is loaded.
+"""Move the index of MP4 and MOV files to the front, so that playback starts during a download.
 
-The index (`moov`, ISO/IEC 14496-12) holds the places of all frames, so muxers write it last. Here a
-finished file is copied with its index in front of the frames; nothing else is changed.
+The index (`moov`, ISO/IEC 14496-12) has the offsets of all frames, so muxers write it last. A
+finished file is copied with its index before the frames; nothing else is changed.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import numpy as np
 
 from animegan_tf import storage
 
-# Boxes on the way to the places of frames, and the integers that these are.
+# The boxes that contain the tables of offsets, and the types of these tables.
 _PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _PLACES = {b"stco": np.dtype(">u4"), b"co64": np.dtype(">u8")}
 _BLOCK = 2**22
@@ -21,8 +21,8 @@ _BLOCK = 2**22
 def put_index_first(path):
     """Rewrite the finished file at `path` with its index first.
 
-    It stays as it is if it is of another kind, if a place would no longer fit into its integer, and
-    if the disk has no room for a copy.
+    The file stays as it is if it has another format, if an offset would no longer fit into its
+    integer, or if the disk has no space for a copy.
     """
     size = os.path.getsize(path)
     with open(path, "rb") as file:
@@ -53,7 +53,7 @@ def _read(file, place, count):
 
 
 def _boxes(read, place, end):
-    """Yield (kind, begin, begin of its content, end) of each box between two places."""
+    """Yield (kind, start, start of the content, end) of each box between two offsets."""
     while place + 8 <= end:
         length, kind = struct.unpack(">I4s", read(place, 8))
         content = place + 8
@@ -65,11 +65,11 @@ def _boxes(read, place, end):
 
 
 def _moved(index, begin, end, by):
-    """Add `by` to all places of frames in a part of the index; whether they still fit."""
+    """Add `by` to all frame offsets in a part of the index; False if one does not fit."""
     for kind, _, content, until in _boxes(lambda at, n: index[at : at + n], begin, end):
         if kind in _PARENTS and not _moved(index, content, until, by):
             return False
-        if kind in _PLACES:  # after a version and their number
+        if kind in _PLACES:  # after the version and the count
             whole = _PLACES[kind]
             places = np.frombuffer(index[content + 8 : until], whole).astype(np.uint64) + by
             if places.size and places.max() > np.iinfo(whole).max:

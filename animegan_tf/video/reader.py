@@ -1,15 +1,15 @@
-"""Films: upright frames with their exact times, in order or at given times. No TensorFlow.
+"""Videos: upright frames with their exact times, in order or at chosen times. No TensorFlow.
 
-Decoding is FFmpeg's, through PyAV. Conventions:
+FFmpeg decodes, through PyAV. Conventions:
 
-- Pictures are uint8 RGB (height, width, 3), or gray (height, width), turned as the film's display
-  matrix says, with square pixels (an anamorphic side is stretched, never shrunk). Every picture of
-  one film has the film's size.
-- Times are `fractions.Fraction` seconds from the film's first frame, exact also when the frame rate
-  varies.
-- Untagged YUV is taken for BT.709 above standard definition, as players do, otherwise for BT.601.
-  HDR (PQ, HLG) is tone-mapped to BT.709, see `animegan_tf.video.tonemap`.
-- Memory holds a few frames, whatever the film's length.
+- Images are uint8 RGB (height, width, 3), or gray (height, width), rotated according to the
+  display matrix, with square pixels (an anamorphic side is stretched, never shrunk). All images of
+  a video have one size.
+- Times are `fractions.Fraction` seconds from the first frame, exact also with a variable frame
+  rate.
+- Untagged YUV is BT.709 above standard definition, as in players, otherwise BT.601. HDR (PQ, HLG)
+  is tone-mapped to BT.709, see `animegan_tf.video.tonemap`.
+- Memory holds a few frames, for videos of any length.
 """
 
 from fractions import Fraction
@@ -21,35 +21,35 @@ from animegan_tf.video.timecode import timecode
 
 __all__ = ["Key", "VideoInfo", "VideoReader"]
 
-# Deinterlacing a frame looks at the one before it, so what is before the wanted one is decoded too.
+# Seconds to decode before the first frame: deinterlacing needs the frame before.
 _LEAD = Fraction(1, 4)
 
 
-class VideoReader:
-    """Reads one film; a context manager. One use of `frames` or `frames_at` at a time.
+class VideoReader(VideoFile):
+    """Reads one video; a context manager. One use of `frames` or `frames_at` at a time.
 
     Attributes:
         info: the `VideoInfo`.
-        problems: what was wrong with the film, a sentence each: where it stopped, damaged frames.
-            Complete when `frames()` has come to its end.
-        clean_times: False once time stamps were missing or went back. Times are then counted on,
-            the same whenever the film is read from its beginning; set to False, it always is.
+        problems: what is wrong with the video, a sentence each: where it stops, damaged frames.
+            Complete when `frames()` has ended.
+        clean_times: False once timestamps were missing or went back. Times are then counted from
+            the beginning, from which the video is always read if this is set to False.
     """
 
     def __init__(self, path, deinterlace="auto", threads="AUTO", keep_hdr=False):
-        """Open the film and decode its first frame.
+        """Open the video and decode its first frame.
 
         Args:
             path: the file.
-            deinterlace: "auto" (frames that say they are interlaced), "on" (all) or "off".
-            threads: how FFmpeg decodes, "AUTO" in several threads or "NONE" in the caller's.
-            keep_hdr: leave HDR as it is, instead of tone-mapping it.
+            deinterlace: "auto" (frames that are marked as interlaced), "on" (all) or "off".
+            threads: FFmpeg's threads for decoding: "AUTO" for several, "NONE" for the caller's.
+            keep_hdr: do not tone-map HDR.
 
-        Raises `InputError` when it cannot be read, is no film or none of its frames can be decoded.
+        Raises `InputError` if the file cannot be read, is no video, or has no frame that can be
+        decoded.
         """
-        self._deinterlace = deinterlace
-        self._file = VideoFile(path, deinterlace, threads, keep_hdr)
-        self._seeker = Seeker(self._file)
+        super().__init__(path, deinterlace, threads, keep_hdr)
+        self._seeker = Seeker(self)
 
     def __enter__(self):
         return self
@@ -57,53 +57,13 @@ class VideoReader:
     def __exit__(self, *_):
         self.close()
 
-    def close(self):
-        """Close the file."""
-        self._file.close()
-
-    @property
-    def info(self):
-        return self._file.info
-
-    @property
-    def problems(self):
-        return self._file.problems
-
-    @property
-    def clean_times(self):
-        return self._file.clean_times
-
-    @clean_times.setter
-    def clean_times(self, clean):
-        self._file.clean_times = clean
-
-    @property
-    def tone(self):
-        """The `ToneMapper` of its frames, None where colours stay as they are."""
-        return self._file.tone
-
-    @property
-    def read_until(self):
-        """When the last of what was read ends, in seconds from the film's first frame."""
-        return self._file.read_until
-
-    @property
-    def count(self):
-        """How many frames the file's index says are shown, or None."""
-        return self._file.count
-
-    def cut_short(self, declared, tolerance):
-        """A sentence if the film, read to its end, stops before `declared` seconds; or None."""
-        return self._file.cut_short(declared, tolerance)
-
     # --- reading ---
 
     def frames(self, start=0, end=None, as_stored=False):
-        """Yield each `Frame` with `start <= time < end`, in order; `end=None` is the film's end.
+        """Yield each `Frame` with `start <= time < end`, in order; `end=None` is the video's end.
 
-        A later start is reached by seeking to the key frame before it, where the times of this kind
-        of file can be relied on after a seek; otherwise all before it is decoded. With `as_stored`
-        interlaced frames are left so, which is faster.
+        Seeks to the keyframe before `start` if timestamps are reliable after a seek; otherwise all
+        frames before it are decoded. `as_stored` does not deinterlace, which is faster.
         """
         deinterlace = self._deinterlace != "off" and not as_stored
         first = start - _LEAD if deinterlace and self.info.interlaced else start
@@ -118,11 +78,11 @@ class VideoReader:
                 yield frame
 
     def frames_at(self, times, keyframes=None):
-        """Yield the `Frame` at each of `times`, in order; where there is none, nothing.
+        """Yield the `Frame` at each of `times`, in order; times without a frame are skipped.
 
         Args:
-            times: of frames, as `frames` gave them.
-            keyframes: sorted times of key frames, if known: a seek is made where it saves decoding.
+            times: times of frames, as `frames` yields them.
+            keyframes: sorted times of keyframes, if known, to seek where that saves decoding.
         """
         current, frames = None, iter(())
         for time in sorted(times):
@@ -137,10 +97,10 @@ class VideoReader:
                 yield current
 
     def glimpses(self, count, start=0, end=None):
-        """Yield up to `count` key frames spread evenly over the film; no other frame is decoded.
+        """Yield up to `count` keyframes spread evenly over the video; no other frame is decoded.
 
-        Fewer when there are not that many, none when seeking is impossible. They are interlaced as
-        stored, and times may be one frame off.
+        Fewer if the video has fewer, none if it is not seekable. They are not deinterlaced, and
+        their times may be one frame off.
         """
         end = self.info.duration if end is None else end
         if end is None:
@@ -155,27 +115,27 @@ class VideoReader:
                 yield frame
 
     def key(self, time):
-        """The `Key` that decoding begins with for the frame at `time`, or None.
+        """The `Key` at which decoding must start for the frame at `time`. Decodes nothing.
 
-        None where no key frame is found, as in a film that cannot be sought. Nothing is decoded.
+        None if no keyframe is found, for example in a video that is not seekable.
         """
         return self._seeker.key_before(time)
 
     def frames_from(self, key):
-        """Yield the `Frame`s from a `Key` on, interlaced as stored; none if it is not there.
+        """Yield the `Frame`s from a `Key` on, not deinterlaced; none if it does not exist.
 
-        The same pictures, whatever was read before and whatever the film's time stamps are like.
+        The same images every time, also with unreliable timestamps.
         """
         return self._seeker.frames_from(key)
 
     def deinterlaced(self, frame):
-        """A `Frame` without the lines of its second field, from this frame alone."""
+        """The `Frame`, deinterlaced without its neighbours."""
         if self._deinterlace == "off" or not frame.interlaced:
             return frame
         return next(Deinterlacer(self._deinterlace == "on").run([frame]))
 
     def _from(self, start):
-        """Decode from the last key frame before `start`, or from the beginning."""
+        """Decode from the last keyframe before `start`, or from the beginning."""
         found = False
         for frame in self._seeker.frames_before(start):
             found = True
@@ -184,16 +144,15 @@ class VideoReader:
             yield from self._from_beginning()
 
     def _from_beginning(self):
-        """Decode the whole film, and find out what is wrong with it."""
-        file = self._file
-        file.start_over()
-        file.problems.clear()
+        """Decode the whole video, and add to `problems` what is wrong with it."""
+        self.start_over()
+        self.problems.clear()
         try:
-            yield from file.decode()
-            short = file.cut_short(*file.declared_duration())
-            if short and not file.problems:
-                file.problems.append(short)
+            yield from self.decode()
+            short = self.cut_short(*self.declared_duration())
+            if short and not self.problems:
+                self.problems.append(short)
         finally:
-            if file.damaged:
-                first = timecode(file.first_damage)
-                file.problems.append(f"{file.damaged} damaged frame(s), the first at {first}")
+            if self.damaged:
+                first = timecode(self.first_damage)
+                self.problems.append(f"{self.damaged} damaged frame(s), the first at {first}")

@@ -1,8 +1,8 @@
-"""Moving in an open film, by its key frames: the frames that decoding can begin at. No TensorFlow.
+"""Seeking in an open video by keyframes, at which decoding can start. No TensorFlow.
 
-A time leads to the same frame only in files whose time stamps can be relied on after a seek. A
-`Key`, the packet that decoding begins with, leads to the same pictures in every file that can be
-sought at all: what is decoded from it on depends on nothing before it.
+A time leads to the same frame only in files whose timestamps are reliable after a seek. A `Key`,
+the packet of a keyframe, leads to the same images in every seekable file, since decoding from it
+does not depend on earlier packets.
 """
 
 import bisect
@@ -12,23 +12,22 @@ from fractions import Fraction
 
 import av
 
-# MPEG program streams and raw MPEG video: a time stamp need not belong to the frame it stands at,
-# so that after a seek times may be one frame off.
+# In MPEG program streams and raw MPEG video timestamps may be one frame off after a seek.
 _INEXACT = ("mpeg", "mpegvideo")
-# How far before the wanted frame a seek is tried again, in seconds, when it had landed behind it.
+# Seconds before the wanted frame for further attempts, after a seek that ended behind it.
 _BACK_OFF = (0, 1, 4, 16, 64)
-# Give up waiting for a key frame after a seek; decode from the beginning instead.
+# Seconds without a keyframe after a seek until everything is decoded from the beginning.
 _LONGEST_WAIT = 20
-# Without knowing the key frames: how far away the next wanted frame must be to seek it.
+# If the keyframes are unknown: seconds to the next wanted frame from which seeking is faster.
 _SEEK_BEYOND = 10
 
 
 class Key(typing.NamedTuple):
-    """A packet with a key frame.
+    """A packet with a keyframe.
 
     Attributes:
-        target: seconds; seeking there has led to it.
-        stamp: its time stamp, in the film's units.
+        target: seconds; seeking there led to the packet.
+        stamp: its timestamp in units of the stream.
     """
 
     target: Fraction
@@ -36,10 +35,10 @@ class Key(typing.NamedTuple):
 
 
 class Seeker:
-    """Moves in a `VideoFile`.
+    """Seeks in a `VideoFile`.
 
     Attributes:
-        possible: whether the film can be sought, as far as is known.
+        possible: whether the video is seekable, as far as is known.
     """
 
     def __init__(self, file):
@@ -47,13 +46,13 @@ class Seeker:
 
     @property
     def exact(self):
-        """Whether a time leads to the same frame by seeking as by reading from the beginning."""
+        """Whether seeking to a time gives the same frame as decoding from the beginning."""
         container = self._file.container
         inexact = container is None or container.format.name in _INEXACT
         return self.possible and self._file.clean_times and not inexact
 
     def pays(self, now, time, keyframes):
-        """Whether seeking the frame at `time` is faster than decoding on from the one at `now`."""
+        """Whether seeking the frame at `time` is faster than decoding from the frame at `now`."""
         if not self.exact:
             return False
         if keyframes is None:
@@ -62,7 +61,7 @@ class Seeker:
         return before > 0 and keyframes[before - 1] > now
 
     def frames_before(self, start):
-        """Decode from the last key frame before `start`; nothing where seeking leads astray."""
+        """Decode from the last keyframe before `start`; yields nothing if seeking fails."""
         for back in _BACK_OFF:
             if start - back <= 0 or not self.exact or not self._to(start - back):
                 return
@@ -74,9 +73,9 @@ class Seeker:
                 return
 
     def glimpse(self, time, seen):
-        """The key frame before `time`, decoded alone; None where there is none.
+        """The keyframe before `time`, decoded alone; None without one, or if its PTS is in `seen`.
 
-        None too when its packet is in `seen`, where it is put. Ends the reading of what follows.
+        Adds the PTS to `seen`. Frames after it cannot be decoded without another seek.
         """
         if not self._to(time):
             return None
@@ -84,7 +83,9 @@ class Seeker:
         file.last = None
         try:
             packets = file.container.demux(file.stream)
-            packet = next((one for one in packets if one.size and one.is_keyframe), None)
+            packet = next(
+                (packet for packet in packets if packet.size and packet.is_keyframe), None
+            )
             if packet is None or packet.pts in seen:
                 return None
             seen.add(packet.pts)
@@ -94,9 +95,9 @@ class Seeker:
         return file.frame(decoded[0]) if decoded else None
 
     def key_before(self, time):
-        """The `Key` of the last key frame before `time`, or None. Nothing is decoded.
+        """The `Key` of the last keyframe before `time`, or None. Decodes nothing.
 
-        Where the file's time stamps lead astray it may be an earlier one, or one a little behind.
+        With unreliable timestamps it may be an earlier one, or one shortly after.
         """
         behind = None
         for back in _BACK_OFF[:3]:
@@ -109,14 +110,14 @@ class Seeker:
                     behind = behind or Key(target, stamp)
                     break
                 found = Key(target, stamp)
-                if not back:  # it is the last one; to read on to the next would be slow
+                if not back:  # the last one; reading to the next keyframe would be slow
                     break
             if found is not None:
                 return found
         return behind
 
     def _key_stamps(self):
-        """The time stamps of the key packets from where the file is."""
+        """The timestamps of the following packets with keyframes."""
         stamps = (_stamp(packet) for packet in self._packets() if packet.is_keyframe)
         return (stamp for stamp in stamps if stamp is not None)
 
@@ -124,10 +125,10 @@ class Seeker:
         return (stamp - self._file.origin) * self._file.time_base
 
     def frames_from(self, key):
-        """Decode from a `Key` on, its frame first; nothing when it is not found again."""
+        """Decode from a `Key` on; yields nothing if it is not found."""
         file = self._file
         time = self._time_of(key.stamp)
-        # Where the seek led to it before; then, should the file have moved, ever further back.
+        # First the target of the earlier seek, then earlier and earlier ones.
         for target in (key.target, *(time - back for back in _BACK_OFF)):
             if not self._to(max(target, 0)):
                 return
@@ -141,7 +142,7 @@ class Seeker:
                     break
 
     def _to(self, time):
-        """Go to the key frame before `time`; whether that is possible in this film."""
+        """Seek to the keyframe before `time`; False if the video is not seekable."""
         file = self._file
         if self.possible:
             try:
@@ -152,7 +153,7 @@ class Seeker:
         return self.possible
 
     def _packets(self):
-        """The film's packets from where the file is, the empty ones that end it included."""
+        """The following packets, including the empty ones at the end."""
         file = self._file
         try:
             yield from file.container.demux(file.stream)
@@ -160,9 +161,9 @@ class Seeker:
             return
 
     def _since_key_frame(self, frames):
-        """Skip frames before the first key frame: they may refer to what is missing.
+        """Skip frames before the first keyframe, which may refer to missing frames.
 
-        Nothing when no key frame comes for long: this film does not mark them.
+        Yields nothing if there is none for a long time: this file does not mark keyframes.
         """
         first = None
         for frame in frames:
@@ -177,5 +178,5 @@ class Seeker:
 
 
 def _stamp(packet):
-    """A packet's time stamp, or None."""
+    """The timestamp of a packet, or None."""
     return packet.dts if packet.pts is None else packet.pts

@@ -1,12 +1,12 @@
-"""Shot changes and blends of a film, from its frames averaged down to thumbnails.
+"""Detection of shot changes and blends in a video, from thumbnails of its frames.
 
-A cut is a frame that differs from the one before it all over the picture, more than the frames
+A cut is a frame that differs from the previous one in most of its area, by more than the frames
 around it differ from each other (a moving camera changes every frame), and that is not the same
-view shifted or lit differently (shakes, lightning). A blend (of a dissolve, a fade, frames blended
-at a cut) is the mean of an earlier and a later frame which differ, be it in what they show or in
-contrast; movement gives no means. A run of blends that leads to another picture is a shot change.
+view shifted or lit differently (shakes, lightning). A blend (in a dissolve, a fade, or at a cut) is
+the mean of an earlier and a later frame that differ in content or contrast; movement does not
+produce means. A run of blends that ends in a different image is a shot change.
 
-Thumbnails are uint8 (h, w, 3), some 36 x 64; times are seconds. Memory holds about a second.
+Thumbnails are uint8 (h, w, 3), about 36 x 64; times are seconds. Memory holds about a second.
 """
 
 import collections
@@ -20,23 +20,23 @@ THUMBNAIL = (36, 64)
 # Mean absolute differences are levels of 0..255 per sample.
 _CUT = 10.0
 _CUT_TO_NEIGHBOURS = 3.0
-# Share of the samples that must have changed by more than this many levels: a figure that moves in
-# front of a still background is no cut.
+# Fraction of the samples that must change by more than this many levels: a figure that moves in
+# front of a still background is not a cut.
 _CUT_CHANGED, _CHANGED_LEVELS = 0.35, 6
 _NEIGHBOURHOOD = 0.13
-# The same view, moved: the middle of one frame is found in the other with this correlation.
+# Correlation of the middle of a frame with the other one, from which both are the same view.
 _SAME_VIEW = 0.65
 _MIDDLE = (slice(6, -6), slice(10, -10))
-# A blend is looked for between frames this far before and after, in seconds: short ones change much
-# in little time, over longer spans movement is no longer like one.
+# Seconds between a blend and the frames before and after that it is compared with. Short blends
+# change quickly; over longer spans movement does not look like a blend.
 _BLEND_SPANS = (0.1, 0.25, 0.5, 1.0)
 _BLEND = 8.0
 _BLEND_REMAINDER = 0.25
 _MEAN_SHARE = 0.35
-# Below this the two frames show different things, or one is faded. Slow camera movement over fine
-# detail gives means too, but of alike frames.
+# Below these the two frames have different content, or one is faded. Slow camera movement over fine
+# detail also produces means, but of similar frames.
 _BLEND_CORRELATION, _BLEND_CONTRAST = 0.75, 0.75
-# A run of blended frames this long can be a shot change.
+# Minimum length of a run of blends that is a shot change, in seconds.
 _BLEND_SHORTEST = 0.1
 _LOOKAHEAD = max(_BLEND_SPANS)
 
@@ -52,13 +52,13 @@ class _Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Decided:
-    """What became of a frame.
+    """The decision about a frame.
 
     Attributes:
         time: seconds.
-        payload: what was pushed with it.
-        new_shot: why a shot begins here: "start", "cut", "blend"; None when it goes on.
-        blend: whether it is a blend of two pictures.
+        payload: the object passed to `push`.
+        new_shot: why a shot starts here: "start", "cut", "blend"; None within a shot.
+        blend: whether the frame is a blend of two frames.
     """
 
     time: float
@@ -67,30 +67,30 @@ class Decided:
     blend: bool
 
 
-def difference(one, other):
-    """Mean absolute difference of two uint8 pictures."""
-    return cv2.norm(one, other, cv2.NORM_L1) / one.size
+def difference(first, second):
+    """Mean absolute difference of two uint8 images."""
+    return cv2.norm(first, second, cv2.NORM_L1) / first.size
 
 
-def correlation(one, other):
-    """How well the middle of `other` is found in `one`: 1 exactly, about 0 not; 0 for flat ones."""
-    middle = np.ascontiguousarray(other[_MIDDLE])
-    if min(one.std(), middle.std()) < 2:
+def correlation(first, second):
+    """Best correlation of the middle of `second` within `first`: at most 1; 0 for flat images."""
+    middle = np.ascontiguousarray(second[_MIDDLE])
+    if min(first.std(), middle.std()) < 2:
         return 0.0
-    return float(cv2.matchTemplate(one, middle, cv2.TM_CCOEFF_NORMED).max())
+    return float(cv2.matchTemplate(first, middle, cv2.TM_CCOEFF_NORMED).max())
 
 
 class ShotDetector:
-    """Feed frames in order with `push`; each comes back as `Decided` half a second later."""
+    """Push frames in order; each is returned as `Decided` about a second later."""
 
     def __init__(self):
-        self._entries = collections.deque()  # decided ones too, as long as later ones look at them
-        self._next = 0  # index of the first entry that is not decided
+        self._entries = collections.deque()  # undecided ones, and those of the last second
+        self._next = 0  # index of the first undecided entry
         self._started = False
-        self._blend_from = None  # the entry before the run of blended frames that goes on
+        self._blend_from = None  # the entry before the current run of blends
 
     def push(self, time, thumbnail, payload=None):
-        """Take one frame; returns the frames that are decided now."""
+        """Add a frame; returns the `Decided` frames so far."""
         change, changed = 0.0, 0.0
         if self._entries:
             before = self._entries[-1].thumbnail
@@ -121,7 +121,7 @@ class ShotDetector:
         return decided
 
     def _new_shot(self, index, blend):
-        """Why a shot begins at this entry, or None."""
+        """Why a shot starts at this entry, or None."""
         entry = self._entries[index]
         if not self._started:
             self._started = True
@@ -150,7 +150,7 @@ class ShotDetector:
         return correlation(before, entry.thumbnail) < _SAME_VIEW
 
     def _next_to(self, index, step):
-        """How many entries on one side count as neighbours: two, more at a high frame rate."""
+        """The number of neighbours on one side: two, or more at a high frame rate."""
         count = 0
         while 0 <= index + step * (count + 1) < len(self._entries):
             away = abs(self._entries[index + step * (count + 1)].time - self._entries[index].time)
@@ -160,7 +160,7 @@ class ShotDetector:
         return count
 
     def _is_blend(self, index):
-        """Whether a frame is the mean of an earlier and a later one that differ."""
+        """Whether a frame is the mean of an earlier and a later frame that differ."""
         if index == 0 or index == len(self._entries) - 1:
             return False
         entry = self._entries[index]
@@ -178,7 +178,7 @@ class ShotDetector:
             if apart < _BLEND:
                 continue
             share = (entry.time - before.time) / (after.time - before.time)
-            if not _MEAN_SHARE < share < 1 - _MEAN_SHARE:  # at the film's ends; like the nearer one
+            if not _MEAN_SHARE < share < 1 - _MEAN_SHARE:  # near the ends of the video
                 continue
             mean = cv2.addWeighted(before.thumbnail, 1 - share, after.thumbnail, share, 0)
             if difference(mean, entry.thumbnail) > _BLEND_REMAINDER * apart:

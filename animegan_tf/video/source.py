@@ -1,4 +1,4 @@
-"""The film that is stylised: its frames as stored, turned upright, and what to say about them."""
+"""The video to stylise: its frames at their stored size, upright, and notes for the user."""
 
 import contextlib
 import dataclasses
@@ -11,27 +11,25 @@ from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 from animegan_tf.video import webp
-from animegan_tf.video.container import open_film, pictures, shown
-from animegan_tf.video.frame import Converter, Orientation
+from animegan_tf.video.container import image_streams
+from animegan_tf.video.frame import PRECISE, Converter, Orientation
 from animegan_tf.video.reader import VideoReader
 from animegan_tf.video.timecode import timecode
 
-# FFmpeg's scaler: bicubic, rounded rather than truncated, chroma at full resolution.
-PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
-# ITU-T H.273: matrix coefficients, and FFmpeg's name of those for `reformat`.
+# Matrix coefficients (ITU-T H.273), and FFmpeg's names of them for `reformat`.
 _MATRICES = {
     1: "itu709", 4: "fcc", 5: "itu601", 6: "itu601", 7: "smpte240m", 9: "bt2020",
 }  # fmt: skip
 _BT709, _SMPTE170M = 1, 6
 _LIMITED, _FULL = 1, 2
-# A film whose last frame is this much before its declared end, in seconds, and a twentieth of the
-# film, is cut short: its sound may be a little longer.
+# A video that ends these seconds, and a twentieth of its length, before its declared end is
+# truncated: its sound may be a little longer.
 _MISSING = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Colours:
-    """How RGB becomes the numbers in a file, in the terms of ITU-T H.273 (`range`: FFmpeg's)."""
+    """The colour coding of a file: codes of ITU-T H.273 (`range`: FFmpeg's)."""
 
     matrix: int = _SMPTE170M
     range: int = _LIMITED
@@ -40,7 +38,7 @@ class Colours:
 
     @property
     def matrix_name(self):
-        """FFmpeg's name for the scaler."""
+        """The name of the matrix for FFmpeg's scaler."""
         return _MATRICES[self.matrix]
 
 
@@ -49,7 +47,7 @@ _SDR = Colours(_BT709, _LIMITED, _BT709, _BT709)
 
 @dataclasses.dataclass(frozen=True)
 class SourceFrame:
-    """`time` from the film's first frame and `duration` in seconds; `rgb`, upright."""
+    """An upright image `rgb`, its `time` from the first frame and its `duration` in seconds."""
 
     time: Fraction
     duration: Fraction
@@ -58,22 +56,22 @@ class SourceFrame:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What a film is.
+    """The properties of a video to stylise.
 
     Attributes:
-        path: its file.
-        height, width: of its frames, upright.
-        aspect: width to height of one of its pixels, upright.
-        rate: frames per second on average, or None.
-        duration: seconds, as the file says, or None.
-        tick: what its time stamps are multiples of, in seconds.
-        origin: the time stamp of its first frame, in seconds.
-        begin: the earliest time stamp of all streams, in seconds and a multiple of the tick; none
-            before 0, but in a transport stream, whose clock may begin anew there.
-        colours: the `Colours` to write results with.
-        tone_mapped: whether its frames are HDR made SDR.
-        apple: whether its metadata have Apple's names (place, make and model of a phone).
-        count: how many frames the file's index says are shown, or None.
+        path: the file.
+        height, width: size of the upright frames.
+        aspect: sample aspect ratio of the upright frames, width to height of a pixel.
+        rate: average frames per second, or None.
+        duration: declared seconds, or None.
+        tick: unit of the timestamps in seconds.
+        origin: timestamp of the first frame, in seconds.
+        begin: earliest timestamp of all streams in seconds, a multiple of the tick; at least 0
+            except in a transport stream, whose clock may wrap around.
+        colours: the `Colours` of the output.
+        tone_mapped: whether the frames are mapped from HDR to SDR.
+        apple: whether the metadata have Apple's names (place, make and model of a phone).
+        count: number of frames according to the file's index, or None.
     """
 
     path: pathlib.Path
@@ -91,7 +89,7 @@ class Facts:
     count: int | None = None
 
     def expected_frames(self, start, end):
-        """How many frames there will be between two times, about; None if that is not known."""
+        """The approximate number of frames between two times; None if unknown."""
         until = self.duration if end is None else min(end, self.duration or end)
         if until is None or not (self.count or self.rate):
             return self.count
@@ -101,20 +99,19 @@ class Facts:
         return max(1, round(share * float(self.rate)))
 
 
-class FilmSource:
-    """A film that FFmpeg reads; a context manager.
+class VideoSource:
+    """A video that FFmpeg reads; a context manager.
 
     Attributes:
         facts: the `Facts`.
-        notes, problems: what the user should know, and what was wrong with the film, a sentence
-            each; complete when `frames` has ended.
+        notes, problems: sentences for the user about conversions, and about errors in the video;
+            complete when `frames` has ended.
     """
 
     def __init__(self, path, square_pixels=False, keep_hdr=False, deinterlace="auto"):
-        """Open it. `square_pixels` stretches anamorphic frames, for formats that know no other;
-        with `keep_hdr` HDR is not tone-mapped. `deinterlace`: as for `VideoReader`.
+        """Open the video; `keep_hdr` and `deinterlace` are those of `VideoReader`, which raises.
 
-        Raises `InputError` when it is no film, has no video, is encrypted or damaged altogether.
+        square_pixels: stretch anamorphic frames, for formats without an aspect ratio.
         """
         self._reader = VideoReader(path, deinterlace, keep_hdr=keep_hdr)
         self._short = []
@@ -125,7 +122,7 @@ class FilmSource:
             raise
 
     def _look(self, path, square_pixels, deinterlace):
-        """Find the `facts`, by the first frame too."""
+        """Set `facts`, which depend on the first frame."""
         info = self._reader.info
         with contextlib.closing(self._reader.frames(as_stored=True)) as frames:
             frame = next(frames)
@@ -133,11 +130,18 @@ class FilmSource:
         pts = decoded.dts if decoded.pts is None else decoded.pts
         orientation = Orientation.of(decoded)
         height, width = decoded.height, decoded.width
-        aspect, earliest, transport, apple, notes = _streams(path)
+        container, stream = self._reader.container, self._reader.stream
+        aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
+        streams = image_streams(container)
+        starts = [
+            other.start_time * other.time_base
+            for other in (*streams, *container.streams.audio)
+            if other.start_time is not None
+        ]
         tick = Fraction(decoded.time_base)
         origin = Fraction(0) if pts is None else pts * tick - frame.time
-        first = min(origin, earliest if earliest is not None else origin)
-        if not transport:
+        first = min([origin, *starts])
+        if container.format.name != "mpegts":
             first = max(Fraction(0), first)
         if orientation.transposed:
             height, width, aspect = width, height, 1 / aspect
@@ -146,7 +150,10 @@ class FilmSource:
         tone = self._reader.tone
         self._converter = Converter(height, width, orientation, tone)
         self._stored = decoded.height, decoded.width
-        self.notes = (*notes, *_notes(info, tone, deinterlace))
+        self.notes = _notes(info, tone, deinterlace)
+        if len(streams) > 1:
+            tracks = f"{len(streams)} video tracks: only track {stream.index} is stylised"
+            self.notes = (tracks, *self.notes)
         self.facts = Facts(
             path=pathlib.Path(path),
             height=height,
@@ -158,15 +165,14 @@ class FilmSource:
             origin=origin,
             begin=first // tick * tick,
             colours=colours_of(decoded) if tone is None else _SDR,
-            apple=apple,
+            apple=any(name.startswith("com.apple.") for name in container.metadata),
             tone_mapped=tone is not None,
             count=self._reader.count,
         )
 
     @property
     def exact_times(self):
-        """False once time stamps were missing or went back. Set to False where that is known, no
-        frame is sought, and times are those of reading from the beginning."""
+        """`VideoReader.clean_times`; if set to False, videos are read from the beginning."""
         return self._reader.clean_times
 
     @exact_times.setter
@@ -205,26 +211,26 @@ class FilmSource:
         self._look_for_the_end()
 
     def _last_duration(self, frame, usual):
-        """How long the last frame is shown: to the film's end, if that is told and likely."""
+        """The duration of the last frame: to the declared end if that is plausible."""
         if self.facts.duration is not None:
             end = Fraction(self.facts.duration).limit_denominator(10**6)
             if end - frame.time > 2 * usual:
-                # What the file says may be wrong; its last packet says that it lasts so long.
+                # The declared end may be wrong; the end of the last packet is more reliable.
                 end = min(end, self._reader.read_until)
                 usual = max(usual, (end - frame.time) / 2)
             if 0 < end - frame.time <= 2 * usual:
                 return end - frame.time
-        told = (frame.decoded.duration or 0) * (frame.decoded.time_base or 0)
-        # With frames of varying length this may be the length of another one.
-        return told if 0 < told <= 2 * usual else usual
+        declared = (frame.decoded.duration or 0) * (frame.decoded.time_base or 0)
+        # With a variable frame rate this may be the duration of another frame.
+        return declared if 0 < declared <= 2 * usual else usual
 
     def _picture(self, frame, duration):
         decoded, size = frame.decoded, self._converter
         if self._stored not in (None, (decoded.height, decoded.width)):
             change = f"{decoded.width}x{decoded.height} from {timecode(frame.time)} on"
             self.notes += (f"its frames change size: those of {change} are scaled to the first",)
-            self._stored = None  # said once
-        # Transparent parts are shown on white.
+            self._stored = None  # one note is enough
+        # Transparent parts become white.
         kind = "rgba" if size.tone is None and _has_alpha(decoded) else "rgb24"
         rgb = size.array(decoded, size.height, size.width, kind, PRECISE)
         return SourceFrame(
@@ -234,7 +240,7 @@ class FilmSource:
         )
 
     def _look_for_the_end(self):
-        """Reading from a later frame on, the reader does not compare with the declared duration."""
+        """Add a problem if the video is truncated; the reader checks only complete reads."""
         declared = self.facts.duration or 0
         short = self._reader.cut_short(declared, max(_MISSING, declared / 20))
         if short and not self.problems:
@@ -242,7 +248,7 @@ class FilmSource:
 
 
 class WebpSource:
-    """An animated WebP, which FFmpeg does not read; like `FilmSource`."""
+    """An animated WebP, which FFmpeg cannot read; like `VideoSource`."""
 
     exact_times, notes = True, ()
 
@@ -290,37 +296,17 @@ class WebpSource:
 
 
 def open_source(path, square_pixels=False, keep_hdr=False, deinterlace="auto"):
-    """A `FilmSource`, or a `WebpSource` for that kind of file.
+    """The `VideoSource` or `WebpSource` of a file.
 
-    Raises `InputError` for what is no film and what cannot be read, as without permission.
+    Raises `InputError` if it is not a video or cannot be read, for example without permission.
     """
     if formats.kind_of(formats.head_of(path)) == "webp":
         return WebpSource(path)
-    return FilmSource(path, square_pixels, keep_hdr, deinterlace)
-
-
-def _streams(path):
-    """(the sample aspect ratio of the video, when the first stream begins, whether it is an MPEG
-    transport stream, whether it has Apple's metadata, notes)."""
-    with open_film(path) as container:
-        streams = pictures(container)
-        stream = shown(streams)
-        starts = [
-            one.start_time * one.time_base
-            for one in (*streams, *container.streams.audio)
-            if one.start_time is not None
-        ]
-        aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
-        notes = ()
-        if len(streams) > 1:
-            notes = (f"{len(streams)} video tracks: only track {stream.index} is done",)
-        apple = any(name.startswith("com.apple.") for name in container.metadata)
-        transport = container.format.name == "mpegts"
-        return aspect, min(starts, default=None), transport, apple, notes
+    return VideoSource(path, square_pixels, keep_hdr, deinterlace)
 
 
 def colours_of(decoded):
-    """The `Colours` to write with: those of FFmpeg's frame, or what is assumed of untagged ones."""
+    """The output's `Colours`: those of an FFmpeg frame, or the default for untagged frames."""
     matrix = decoded.colorspace
     if matrix not in _MATRICES:
         high = decoded.width >= 1280 or decoded.height > 576

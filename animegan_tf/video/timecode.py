@@ -1,4 +1,4 @@
-"""Films in folders, and times as people write them. Imports neither PyAV nor TensorFlow."""
+"""Listing videos, and times as text. Imports neither PyAV nor TensorFlow."""
 
 import pathlib
 import re
@@ -15,7 +15,7 @@ DEINTERLACE = ("auto", "on", "off")
 
 
 def timecode(time) -> str:
-    """Seconds as `0h12m03.480`: sorts by name within ten hours, allowed in every file system."""
+    """Seconds as `0h12m03.480`, which sorts by name (up to ten hours) and is a valid file name."""
     milliseconds = round(time * 1000)
     minutes, rest = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
@@ -23,7 +23,7 @@ def timecode(time) -> str:
 
 
 def parse_time(name, text) -> float:
-    """Seconds of `83`, `83.5`, `1:23.5`, `0:01:23.5`; a minus in front is kept.
+    """Parse `83`, `83.5`, `1:23.5` or `0:01:23.5` as seconds; a leading minus is allowed.
 
     Raises `InputError` with `name` for anything else.
     """
@@ -35,22 +35,22 @@ def parse_time(name, text) -> float:
 
 
 def list_videos(path) -> list[pathlib.Path]:
-    """The film at `path`, or those directly in that folder, sorted by name.
+    """The video at `path`, or the videos directly in that folder, sorted by name.
 
-    Raises `InputError` when there is nothing, or no film in the folder.
+    Raises `InputError` if the path does not exist or the folder has no videos.
     """
     path = pathlib.Path(path)
     if not path.exists():
-        raise InputError(f"video: expected a film or a folder of films, found nothing at {path}")
+        raise InputError(f"video: expected a video or a folder of videos, found nothing at {path}")
     if not path.is_dir():
         return [path]
-    films = [
+    videos = [
         entry
         for entry in path.iterdir()
         if entry.suffix.lower() in VIDEO_SUFFIXES and not entry.name.startswith(".")
     ]
-    if not films:
+    if not videos:
         raise InputError(
-            f"video: expected films ({', '.join(VIDEO_SUFFIXES)}) in the folder {path}, found none"
+            f"video: expected videos ({', '.join(VIDEO_SUFFIXES)}) in the folder {path}, found none"
         )
-    return sorted(films, key=lambda film: film.name)
+    return sorted(videos, key=lambda video: video.name)

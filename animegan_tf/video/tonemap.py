@@ -1,11 +1,10 @@
-"""HDR made SDR: PQ and HLG with BT.2020 primaries as a display for BT.709 shows them.
+"""Tone mapping from HDR to SDR: from PQ or HLG with BT.2020 primaries to BT.709.
 
-The light that a reference display gives off (PQ: SMPTE ST 2084; HLG: ITU-R BT.2100 at 1000 cd/m²)
-is brought into the range up to SDR's white by the curve of ITU-R BT.2390 (EETF), by one factor for
-a pixel's three components, which keeps hues. White is 203 cd/m², HDR's reference white (BT.2408).
-Colours outside BT.709 are taken towards gray until they are inside, and darkened where they would
-be brighter than its brightest. The result is coded for the
-display curve of ITU-R BT.1886.
+The luminance on a reference display (PQ: SMPTE ST 2084; HLG: ITU-R BT.2100 at 1000 cd/m²) is
+compressed to the range of SDR by the curve of ITU-R BT.2390 (EETF), by one factor for the three
+components of a pixel, which keeps hues. White is 203 cd/m², the reference white of HDR (BT.2408).
+Colours outside BT.709 are desaturated until they are inside, and darkened if they are brighter than
+its maximum. The output is encoded for the display curve of ITU-R BT.1886.
 """
 
 import functools
@@ -16,19 +15,20 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
-from av.filter import Graph
 from av.sidedata.sidedata import Type as SideDataType
+
+from animegan_tf.video.filters import chain
 
 # Transfer characteristics (ITU-T H.273).
 PQ, HLG = 16, 18
-# cd/m²: SDR's white, the peak of HLG's display and of PQ that names none, the most that PQ codes.
+# cd/m²: white of SDR, peak of an HLG display and of PQ without metadata, maximum of PQ.
 _WHITE, _PEAK, _MOST = 203, 1000, 10000
 _GAMMA = 2.4
 _TICK = Fraction(1, 1000)
 FORMAT = "gbrp16le"
-# Points on each side of the table of colours.
+# Points along each side of the colour table.
 _SIDE = 65
-# BT.2020 to BT.709 (ITU-R BT.2407), and the share of each component in BT.2020's luminance.
+# BT.2020 to BT.709 (ITU-R BT.2407), and the luminance coefficients of both.
 _TO_709 = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
 )
@@ -59,7 +59,7 @@ def hlg_light(signal):
 
 
 def mapped(light, peak):
-    """cd/m² in [0, `peak`] brought into [0, 203] (ITU-R BT.2390, EETF without black lift)."""
+    """Map cd/m² in [0, `peak`] to [0, 203] (ITU-R BT.2390, EETF without black lift)."""
     most = pq_signal(peak)
     end = pq_signal(_WHITE) / most
     knee = 1.5 * end - 0.5
@@ -74,10 +74,10 @@ def mapped(light, peak):
 
 
 def to_sdr(signal, transfer, peak=_PEAK):
-    """BT.709 signals, float (..., 3) in [0, 1], of BT.2020 signals in [0, 1].
+    """Convert BT.2020 signals, float (..., 3) in [0, 1], to BT.709 signals in [0, 1].
 
     transfer: `PQ` or `HLG`.
-    peak: cd/m², at least 203, that the brightest part of a PQ film has.
+    peak: peak luminance of a PQ video in cd/m², at least 203.
     """
     light, peak = (hlg_light(signal), _PEAK) if transfer == HLG else (pq_light(signal), peak)
     brightest = np.maximum(light.max(-1, keepdims=True), 1e-6)
@@ -91,7 +91,7 @@ def to_sdr(signal, transfer, peak=_PEAK):
 
 
 def side_data(decoded):
-    """The side data of FFmpeg's frame, None where PyAV fails for a kind that it does not know."""
+    """The side data of an FFmpeg frame, or None if PyAV does not know one of its types."""
     try:
         return decoded.side_data
     except ValueError:
@@ -99,28 +99,28 @@ def side_data(decoded):
 
 
 def is_hdr(decoded):
-    """Whether FFmpeg's frame says that it is PQ or HLG."""
+    """Whether an FFmpeg frame is tagged as PQ or HLG."""
     return decoded.color_trc in (PQ, HLG)
 
 
 def peak_of(decoded):
-    """cd/m² of the brightest part, as FFmpeg's frame says, 1000 if it does not."""
-    data, said = side_data(decoded) or {}, 0
+    """The peak luminance in cd/m² in the metadata of an FFmpeg frame; 1000 without metadata."""
+    data, peak = side_data(decoded) or {}, 0
     if SideDataType.CONTENT_LIGHT_LEVEL in data:
-        said = struct.unpack_from("I", bytes(data[SideDataType.CONTENT_LIGHT_LEVEL]))[0]
+        peak = struct.unpack_from("I", bytes(data[SideDataType.CONTENT_LIGHT_LEVEL]))[0]
     elif SideDataType.MASTERING_DISPLAY_METADATA in data:
-        # Ten fractions, the last of which is the brightest; then whether there are any.
+        # Ten fractions, the last one for the maximum luminance; then whether they are set.
         *_, above, below, _, there = struct.unpack_from(
             "22i", bytes(data[SideDataType.MASTERING_DISPLAY_METADATA])
         )
-        said = above / below if there and below else 0
-    return float(np.clip(said, _WHITE, _MOST)) if said else float(_PEAK)
+        peak = above / below if there and below else 0
+    return float(np.clip(peak, _WHITE, _MOST)) if peak else float(_PEAK)
 
 
 def is_dolby_profile_5(decoded):
-    """Whether FFmpeg's frame is Dolby Vision of profile 5, whose colours (IPT) nothing here knows.
+    """Whether an FFmpeg frame is Dolby Vision of profile 5, whose colours (IPT) are not supported.
 
-    By its RPU: profile 0 with full range, as FFmpeg tells it from the others.
+    FFmpeg recognises it by its RPU: profile 0 with full range.
     """
     kind = getattr(SideDataType, "DOVI_METADATA", None)
     known = side_data(decoded) or {}
@@ -128,45 +128,37 @@ def is_dolby_profile_5(decoded):
         return False
     data = bytes(known[kind])
     header = data[struct.unpack_from("N", data)[0] :]
-    # Its bytes (AVDOVIRpuDataHeader): the profile is the fifth, whether the range is full the 11th.
+    # AVDOVIRpuDataHeader: the fifth byte is the profile, the 11th whether the range is full.
     return header[4] == 0 and header[10] == 1
 
 
 class ToneMapper:
-    """Makes FFmpeg's frames of 16-bit BT.2020 RGB (`FORMAT`) SDR, by a table of colours."""
+    """Converts FFmpeg frames of 16-bit BT.2020 RGB (`FORMAT`) to SDR with a colour table."""
 
     def __init__(self, transfer, peak):
         self._table = (transfer, peak)
         self._graphs = {}
 
     def __call__(self, frame):
-        """The frame in BT.709: uint8 RGB (H, W, 3)."""
+        """The frame in BT.709, uint8 RGB (H, W, 3)."""
         size = (frame.width, frame.height)
+        frame.pts, frame.time_base = 0, _TICK
         if size not in self._graphs:
             self._graphs[size] = self._graph(frame)
         graph = self._graphs[size]
-        frame.pts, frame.time_base = 0, _TICK
         graph.push(frame)
         return cv2.convertScaleAbs(graph.pull().to_ndarray(), alpha=1 / 257)
 
     def _graph(self, frame):
-        graph = Graph()
         handle, path = tempfile.mkstemp(suffix=".cube")
         try:
             with os.fdopen(handle, "w", encoding="ascii") as file:
                 file.write(_cube(*self._table))
-            # FFmpeg's options take a backslash before what they mean something by.
+            # Backslashes escape special characters in FFmpeg's options.
             name = path.replace("\\", "/").replace(":", "\\\\:")
-            graph.link_nodes(
-                graph.add_buffer(
-                    width=frame.width, height=frame.height, format=frame.format, time_base=_TICK
-                ),
-                graph.add("lut3d", f"file={name}:interp=tetrahedral"),
-                graph.add("buffersink"),
-            ).configure()
+            return chain(frame, "lut3d", f"file={name}:interp=tetrahedral")
         finally:
             os.unlink(path)
-        return graph
 
 
 @functools.lru_cache(2)

@@ -1,24 +1,30 @@
-"""One stream of a result beside its video: packets of the source in, packets of the output out."""
+"""An audio, subtitle or data track of an output: converts packets of the source to packets."""
 
 import re
 import struct
+import typing
 from fractions import Fraction
 
 import av
 from av.bitstream import BitStreamFilterContext
 from av.filter import Graph
 
-# Sound that is this much off, in seconds, is filled or cut.
+from animegan_tf.video.filters import pull_all
+
+# Audio whose timestamps are off by more seconds is padded or cut.
 _OFF = Fraction(1, 100)
 
 
-class Span:
-    def __init__(self, begin, end, cut):
-        self.begin, self.end, self.cut = begin, end, cut
+class Span(typing.NamedTuple):
+    """The part of a source that is kept, in seconds of its timestamps; see `tracks.Copies`."""
+
+    begin: Fraction
+    end: Fraction | None
+    cut: bool
 
 
 class Track:
-    """One stream: packets of the source in, packets of the output out."""
+    """Converts packets of one stream of the source to packets of the output."""
 
     failed = False
 
@@ -28,29 +34,29 @@ class Track:
         self.offset = round(span.begin / self.tick)
 
     def time(self, packet):
-        """When a packet is written, in seconds of the result."""
+        """The time of a packet in seconds of the output."""
         stamp = packet.pts if packet.dts is None else packet.dts
         return (stamp - self.offset) * self.tick
 
     def wanted(self, packet):
-        """Whether a packet is in the part that is kept."""
+        """Whether a packet lies in the span."""
         begins = packet.dts if packet.pts is None else packet.pts
         if self.span.end is not None and begins * self.tick >= self.span.end:
             return False
         return not self.span.cut or begins >= self.offset
 
     def rest(self):
-        """Nothing is kept back."""
+        """The packets that are still buffered."""
         return []
 
 
 class Copied(Track):
-    """The packets themselves, moved in time; through FFmpeg's bitstream filter of that name."""
+    """Packets that are copied and shifted in time, optionally through a bitstream filter."""
 
     def __init__(self, output, stream, span, bitstream=None):
         super().__init__(stream, output.add_stream_from_template(stream), span)
         self._filter = BitStreamFilterContext(bitstream, stream) if bitstream else None
-        # These take several packets with one time stamp.
+        # These allow packets with equal timestamps.
         self._step = 0 if output.format.name in ("matroska", "webm") else 1
         self._last = None
 
@@ -74,7 +80,7 @@ class Copied(Track):
         return ready
 
     def _stamp(self, packet):
-        """Times in the output's ticks, none before the last: no muxer takes times that go back."""
+        """Convert the times to the output's ticks; muxers require that they increase."""
         tick = Fraction(self.target.time_base)
         pts, dts = (round(stamp * self.tick / tick) for stamp in (packet.pts, packet.dts))
         if self._last is not None:
@@ -85,7 +91,7 @@ class Copied(Track):
 
 
 class Sound(Track):
-    """Decoded and compressed anew, each sample at its time."""
+    """Audio that is decoded and encoded again."""
 
     def __init__(self, output, stream, span, encoder, layout):
         source = stream.codec_context
@@ -98,7 +104,7 @@ class Sound(Track):
         self._graph, self._kind, self._next = None, None, None
 
     def packets(self, packet):
-        """What the encoder gives for a packet; one that is damaged gives nothing."""
+        """The encoder's packets; a damaged packet gives none."""
         if not self.wanted(packet):
             return []
         try:
@@ -144,15 +150,12 @@ class Sound(Track):
 
     def _pulled(self):
         done = []
-        while True:
-            try:
-                frame = self._graph.pull()
-            except (av.error.BlockingIOError, av.error.EOFError):
-                return done
-            if frame.pts is None:  # what the filter had kept back
+        for frame in pull_all(self._graph):
+            if frame.pts is None:  # from the filter's buffer
                 frame.pts = self._next
             self._next = None if frame.pts is None else frame.pts + frame.samples
             done += self._out(self.target.codec_context.encode(frame))
+        return done
 
     def _out(self, packets):
         for packet in packets:
@@ -161,7 +164,7 @@ class Sound(Track):
 
 
 class Text(Track):
-    """Text subtitles in the form of another container."""
+    """Text subtitles in the format of another container."""
 
     def __init__(self, output, stream, span, codec, encode):
         super().__init__(stream, output.add_mux_stream(codec), span)
@@ -188,7 +191,7 @@ class Text(Track):
 
 
 def plain_text(dialogue):
-    """The text of an ASS line without override tags; HTML-like tags of SubRip go too."""
+    """The text of an ASS line without override tags and HTML-like tags of SubRip."""
     text = re.sub(r"\{\\[^}]*\}|</?[a-zA-Z][^>]*>", "", dialogue)
     return text.replace("\\N", "\n").replace("\\n", "\n").replace("\\h", " ").strip()
 

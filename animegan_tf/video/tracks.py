@@ -1,8 +1,8 @@
-"""What an output keeps of its source: sound, subtitles, data, covers, chapters, metadata.
+"""Tracks that are copied from the source: sound, subtitles, data, covers, chapters, metadata.
 
-Streams are copied packet by packet where the container can hold them; sound is compressed again and
-text subtitles rewritten where it cannot, which is tried with the first packets before any work.
-`notes` lists the tracks that were converted or left out.
+Streams are copied packet by packet if the container supports them, which is tried with their first
+packets; otherwise sound is encoded again and text subtitles are converted. `notes` lists the tracks
+that were converted or left out.
 """
 
 import errno
@@ -13,26 +13,26 @@ from fractions import Fraction
 
 import av
 
-from animegan_tf.video.container import open_film, pictures, shown
+from animegan_tf.video.container import image_streams, open_video, shown
 from animegan_tf.video.track import Copied, Sound, Span, Text, mov_text
 
-# What FFmpeg would put into these, but common players do not know there.
+# Codecs that FFmpeg would write into these containers, but that common players do not support.
 _UNPLAYED = {
     "mp4": re.compile("vorbis|pcm_.*"),
     "mov": re.compile("vorbis|wma.*|adpcm_(?!ima_qt).*"),
 }
 _SOUND_FOR = {"mp4": "aac", "mov": "aac", "matroska": "flac", "webm": "libopus"}
-# FFmpeg's names of the usual layouts of so many channels.
+# FFmpeg's names of the usual layouts of 1 to 8 channels.
 _LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
-# A way for sound into a container is tried with so many packets, and no more of the file than this.
+# Maximum number of packets, and bytes of the file, for trying whether a container takes a track.
 _TRIED, _TRIED_BYTES = 40, 2**25
-# What no other track, and no other file, would be written on after.
+# Errors after which nothing else can be written.
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG)
 _COVER = av.stream.Disposition.attached_pic
-# Types of cover images that Matroska names.
+# File names and types of cover images in Matroska.
 _IMAGES = {"mjpeg": ("cover.jpg", "image/jpeg"), "png": ("cover.png", "image/png")}
 _TEXT = ("subrip", "srt", "ass", "ssa", "webvtt", "mov_text", "text")
-# Tags that are about the old file or its streams' numbers.
+# Tags that describe the source file or its streams, and are not copied.
 _OLD = re.compile(
     r"major_brand|minor_version|compatible_brands|encoder|rotate|duration.*|bps.*|number_of_.*"
     r"|_statistics.*|vendor_id|filename|mimetype|timecode",
@@ -41,17 +41,17 @@ _OLD = re.compile(
 
 
 class Copies:
-    """The streams beside the video of one source, put into one output as time goes on."""
+    """Copies the other streams of a source into an output, in step with its video."""
 
     def __init__(self, path, output, begin, end=None, cut=False):
         """Open the source and add its streams to PyAV's `output`, before its header is written.
 
-        begin: Fraction seconds in the source's time stamps that become 0.
-        end: those that the copy ends at, or None.
-        cut: whether what is before `begin` is left out.
+        begin: the source's timestamp, Fraction seconds, that becomes 0.
+        end: the timestamp at which the copy ends, or None.
+        cut: drop packets before `begin`.
         """
         self.notes, self._tracks, self._packets = [], {}, iter(())
-        self._path, self._source = path, open_film(path)
+        self._path, self._source = path, open_video(path)
         self._output = output
         try:
             self._add_streams(begin, end, cut)
@@ -61,14 +61,14 @@ class Copies:
 
     def _add_streams(self, begin, end, cut):
         output, span = self._output, Span(begin, end, cut)
-        video = shown(pictures(self._source))
+        video = shown(image_streams(self._source))
         programme = self._source.streams.best("video", related=video)
         for stream in self._source.streams:
             if stream.type == "attachment":
                 if output.format.name == "matroska":
                     output.add_stream_from_template(stream)
                 else:
-                    self._drop(stream, "only mkv holds it")
+                    self._drop(stream, "only mkv supports it")
             elif stream.type == "video" and not stream.disposition & _COVER:
                 continue
             elif self._source.streams.best("video", related=stream) != programme:
@@ -76,12 +76,12 @@ class Copies:
             elif stream.type == "video":
                 self._attach(stream)
             elif stream.discard != av.stream.Discard.all and "timecode" not in stream.metadata:
-                # Muxers make the tracks of chapters and of the timecode themselves.
+                # Muxers create the tracks of chapters and of the timecode.
                 track = self._track(stream, span)
                 if track is not None:
                     self._tracks[stream.index] = track
         output.metadata.update(_kept(self._source.metadata))
-        # Matroska has it in capitals.
+        # Matroska's names are in capitals.
         named = {**_lower(self._source.metadata), **_lower(video.metadata)}
         timecode = named.get("timecode")
         if timecode and self._holds(timecode, cut):
@@ -97,9 +97,9 @@ class Copies:
         self._next = next(self._packets, None)
 
     def _holds(self, timecode, cut):
-        """Whether the output may have a timecode: numbers of frames, which are those of a rate."""
+        """Whether the output can have this timecode, which counts frames; adds a note if not."""
         rate = round(self._output.streams.video[0].codec_context.framerate)
-        # Dropped numbers, after a semicolon, are for 30000/1001 frames per second and twice that.
+        # Drop-frame timecodes (with a semicolon) are for 29.97 and 59.94 frames per second.
         possible = rate <= 120 and (rate % 30 == 0 or not re.search("[;.]", timecode))
         if cut or not possible:
             why = "the output begins later" if cut else f"not for {rate} frames per second"
@@ -109,11 +109,11 @@ class Copies:
     def _attach(self, stream):
         """Add a cover image, which is an attachment in Matroska."""
         if self._output.format.name != "matroska":
-            self._drop(stream, "only mkv holds it")
+            self._drop(stream, "only mkv supports it")
             return
         name, kind = _IMAGES.get(stream.codec_context.name, ("", ""))
         name = stream.metadata.get("filename", name)
-        with open_film(self._path) as source:
+        with open_video(self._path) as source:
             packets = source.demux(source.streams[stream.index])
             packet = next((packet for packet in packets if packet.size), None)
         if packet is None or not name:
@@ -126,7 +126,7 @@ class Copies:
         self._source.close()
 
     def until(self, time):
-        """Write what belongs before `time`, in Fraction seconds of the result; None is the end."""
+        """Write the packets before `time`, Fraction seconds of the output; None is the end."""
         while self._next is not None:
             track = self._tracks[self._next.stream.index]
             if time is not None and track.time(self._next) >= time:
@@ -135,17 +135,17 @@ class Copies:
             self._next = next(self._packets, None)
 
     def finish(self):
-        """Write what encoders have kept back."""
+        """Write the packets that the encoders still hold."""
         for track in self._tracks.values():
             self._write(track, track.rest)
 
     def _write(self, track, make, *packet):
-        """Write what a track makes; one that fails all the same ends there, the film goes on."""
+        """Write a track's packets; if that fails, the track ends and the video continues."""
         if track.failed:
             return
         try:
-            for made in make(*packet):
-                self._output.mux(made)
+            for converted in make(*packet):
+                self._output.mux(converted)
         except (av.error.FFmpegError, ValueError) as error:
             if getattr(error, "errno", None) in DISK_ERRORS:
                 raise
@@ -161,28 +161,28 @@ class Copies:
             self.notes.append(f"sound and subtitles end early ({error.strerror})")
 
     def _track(self, stream, span):
-        """The track of the output for a stream of the source, or None."""
+        """The output's `Track` for a stream of the source, or None."""
         kind = self._output.format.name.split(",")[0]
         if stream.codec_context is None and stream.type != "data":
-            return self._drop(stream, "FFmpeg does not know its codec")
+            return self._drop(stream, "FFmpeg does not support its codec")
         name = stream.codec_context.codec.canonical_name if stream.codec_context else "its data"
         for make, word in _ways(kind, stream, name):
             if self._works(stream, make):
-                track = _made(make, self._output, stream, span)
+                track = _add_track(make, self._output, stream, span)
                 if word:
                     self._note(stream, word)
                 return track
         other = "" if kind == "matroska" or stream.type == "data" else "; --container=mkv does"
-        return self._drop(stream, f"{kind} does not hold {name}{other}")
+        return self._drop(stream, f"{kind} does not support {name}{other}")
 
     def _works(self, stream, make):
-        """Whether a way into the container works: tables of it are not to be relied on."""
+        """Try whether the container accepts a track; there are no reliable tables."""
         output = self._output
         options = {"format": output.format.name, "container_options": output.container_options}
         try:
-            with open_film(self._path) as source, av.open(io.BytesIO(), "w", **options) as trial:
+            with open_video(self._path) as source, av.open(io.BytesIO(), "w", **options) as trial:
                 span = Span(Fraction(0), None, False)
-                track = _made(make, trial, source.streams[stream.index], span)
+                track = _add_track(make, trial, source.streams[stream.index], span)
                 trial.start_encoding()
                 for packet in _first_packets(source, stream):
                     trial.mux(track.packets(packet))
@@ -199,7 +199,7 @@ class Copies:
         self.notes.append(f"{kind} track {stream.index}: {what}")
 
 
-def _made(make, output, stream, span):
+def _add_track(make, output, stream, span):
     """The track that `make` adds to the output for a stream of the source."""
     track = make(output, stream, span)
     track.target.metadata.update(_kept(stream.metadata))
@@ -208,8 +208,10 @@ def _made(make, output, stream, span):
 
 
 def _ways(kind, stream, name):
-    """Yield (a function of output, stream and span that makes the track, a word or None), the best
-    way into a container first."""
+    """Yield the ways of writing a stream into a container, best first.
+
+    Each is (a function from output, stream and span to the `Track`, a note or None).
+    """
     if stream.type == "data":
         yield Copied, None
         return
@@ -220,8 +222,10 @@ def _ways(kind, stream, name):
             yield functools.partial(Copied, bitstream="aac_adtstoasc"), None
     if stream.type == "audio":
         encoder, source = _SOUND_FOR[kind], stream.codec_context.layout
-        why = f"{kind} does not hold it" if played else f"common players know none in {kind}"
-        word = f"{name} compressed anew as {encoder}: {why}"
+        why = f"{kind} does not support it"
+        if not played:
+            why = f"common players do not support it in {kind}"
+        word = f"{name} encoded again as {encoder}: {why}"
         usual = _LAYOUTS[min(source.nb_channels, len(_LAYOUTS)) - 1]
         layouts = (source.name, usual, "stereo")
         if encoder == "libopus" and source.nb_channels > 2:
@@ -237,7 +241,7 @@ def _ways(kind, stream, name):
 
 
 def _first_packets(source, stream):
-    """Yield the first packets of a stream's counterpart in another opening of its file."""
+    """Yield the first packets of a stream from `source`, another container of the same file."""
     found, read = 0, 0
     for packet in source.demux():
         read += packet.size

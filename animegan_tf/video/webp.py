@@ -16,12 +16,12 @@ class Animation:
     """An animated WebP file.
 
     Attributes:
-        height, width: of its frames.
-        durations: milliseconds for which each is shown.
+        height, width: size of its frames.
+        durations: duration of each in milliseconds.
     """
 
     def __init__(self, path):
-        """Look through the file. Raises `InputError` when it is none, `OSError` if unreadable."""
+        """Index the file. Raises `InputError` for other files and `OSError` for unreadable ones."""
         path = pathlib.Path(path)
         if path.exists() and not path.is_file():
             raise InputError(f"{path}: expected an animated WebP, found a folder, device or pipe")
@@ -36,12 +36,12 @@ class Animation:
             raise InputError(f"{path}: expected an animated WebP, received one without frames")
         self.durations = [_three(data, place + 12) for place, _ in frames[: len(whole)]]
         self._cut = len(frames) > len(whole)
-        # The decoder takes whole files only.
+        # The decoder accepts complete files only.
         end = whole[-1] + whole[-1] % 2
         self._data = b"RIFF" + struct.pack("<I", end - 8) + data[8:end].ljust(end - 8, b"\0")
 
     def frames(self):
-        """Yield (uint8 RGB, milliseconds), on white. Raises `InputError` where it is damaged."""
+        """Yield (uint8 RGB on white, milliseconds). Raises `InputError` at a damaged frame."""
         number = 0
         try:
             with Image.open(io.BytesIO(self._data), formats=["WEBP"]) as image:
@@ -56,7 +56,7 @@ class Animation:
 
 
 def set_length(path, milliseconds):
-    """Make the last frame of the animation at `path` end at that time."""
+    """Let the last frame of the animation at `path` end at this time."""
     data = bytearray(pathlib.Path(path).read_bytes())
     *before, last = [place + 12 for kind, place, _ in _chunks(data) if kind == b"ANMF"]
     begin = sum(_three(data, place) for place in before)

@@ -1,7 +1,7 @@
-"""A film that is being written: video segments, and what is copied beside them, in one file.
+"""The output file of a video: encoded segments and the tracks that are copied from the source.
 
-The file can be played while it grows and after a kill (MP4 is written in fragments, which become an
-ordinary MP4 at the end).
+The file can be played while it is written, and after the process was killed: MP4 is fragmented
+until it is complete.
 """
 
 import contextlib
@@ -15,27 +15,27 @@ from animegan_tf.video.encoder import Stamps
 from animegan_tf.video.opening import open_input, open_output
 
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+frag_keyframe+delay_moov"}
-# A kill loses nothing that a muxer has let go of; for tracks without packets, subtitles for
-# instance, it waits so many microseconds of the film.
+# Write packets immediately, and do not wait longer than these microseconds of video for tracks
+# without packets, for example subtitles.
 _OPTIONS = {"flush_packets": "1", "max_interleave_delta": "4000000"}
-# How packets from files are turned into what the encoder gives.
+# Bitstream filters that convert packets from files to the encoder's format.
 _AS_ENCODED = {"libx264": "h264_mp4toannexb", "libx265": "hevc_mp4toannexb"}
 
 
 class Writer:
-    """One output file. Pictures go in by `frame`; `close` makes it complete.
+    """One output file: add frames with `frame`, complete it with `close`.
 
     Attributes:
-        frames: how many pictures are in it.
+        frames: number of frames in it.
     """
 
     def __init__(self, path, container, spec, copies=None, apple=False):
-        """Make the file.
+        """Create the file.
 
-        container: one of `options.CONTAINERS`.
+        container: one of `codecs.CONTAINERS`.
         spec: the `encoder.Spec`.
-        copies: a function from PyAV's output to the `Copies` for it.
-        apple: whether metadata have Apple's names, which MP4 and MOV hold only as such.
+        copies: a function from PyAV's output to the `tracks.Copies` for it.
+        apple: whether metadata have Apple's names, for which MP4 and MOV need an option.
         """
         self._is_mp4 = container in ("mp4", "mov")
         options = {**_OPTIONS, **(_MP4_OPTIONS if self._is_mp4 else {})}
@@ -54,7 +54,7 @@ class Writer:
         self._stream = self._output.add_stream(spec.codec.encoder, rate=spec.rate)
         spec.set_up(self._stream.codec_context)
         if self._is_mp4 and spec.codec.encoder == "libx265":
-            self._stream.codec_context.codec_tag = "hvc1"  # Apple's players know no other
+            self._stream.codec_context.codec_tag = "hvc1"  # Apple's players require it
         try:
             self._stream.codec_context.open()
         except av.error.FFmpegError as error:
@@ -72,11 +72,11 @@ class Writer:
 
     @property
     def notes(self):
-        """What is not a plain copy, a sentence each."""
+        """The tracks that were converted or dropped, a sentence each."""
         return tuple(self._copies.notes) if self._copies else ()
 
     def frame(self, rgb, pts, duration):
-        """Add a picture, uint8 RGB of the spec's size, at `pts` ticks for `duration` ticks."""
+        """Add an image, uint8 RGB of the spec's size, at `pts` ticks for `duration` ticks."""
         if self._encoder is None:
             self._encoder = self._spec.context()
         frame = self._convert(rgb)
@@ -87,13 +87,13 @@ class Writer:
         self.frames += 1
 
     def end_segment(self):
-        """Finish a segment: what comes next is decoded without it."""
+        """Finish a segment, so that the next frames are decoded independently."""
         if self._encoder is not None:
             self._mux(self._encoder.encode(None))
             self._encoder = None
 
     def take(self, partial, segments):
-        """Copy segments, lists of (pts, duration), from a file that a writer made before."""
+        """Copy segments, lists of (pts, duration), from a file of an earlier `Writer`."""
         with open_input(partial) as source:
             stream = source.streams.video[0]
             name = _AS_ENCODED.get(self._spec.codec.encoder)
@@ -119,7 +119,7 @@ class Writer:
         self._beside((pts + duration) * self._spec.tick)
 
     def close(self, whole=True):
-        """Complete the file. `whole`: with what is beside the video up to the source's end."""
+        """Complete the file. `whole` copies the other tracks up to the end of the source."""
         self.end_segment()
         self._mux_last(final=True)
         if self._copies:
@@ -130,7 +130,7 @@ class Writer:
         self._end()
 
     def abandon(self):
-        """Give up, for instance on a full disk; what was written stays."""
+        """Close the file after an error, for example on a full disk, and keep it."""
         with contextlib.suppress(av.error.FFmpegError, OSError):
             self._mux_last()
             self._output.close()
@@ -148,7 +148,7 @@ class Writer:
             self._last = packet
 
     def _mux_last(self, final=False):
-        """Hand on the packet that was kept back, for its duration may not be known before."""
+        """Write the held packet; the duration of the last one is known only at the end."""
         packet, self._last = self._last, None
         if packet is not None:
             if final and self._is_mp4:
@@ -161,7 +161,7 @@ class Writer:
 
 
 def count_packets(path):
-    """How many video packets can be read from a file, 0 when it cannot be opened."""
+    """The number of readable video packets of a file, 0 if it cannot be opened."""
     count = 0
     try:
         with open_input(path) as container:

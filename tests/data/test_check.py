@@ -110,7 +110,7 @@ def test_unreadable_files_are_named_with_the_number_of_the_rest(data):
     lines = str(caught.value).splitlines()
     assert lines[0] == "the data set has 13 problem(s):"
     broken = data / "train_photo" / "broken00.png"
-    assert lines[1] == f"  cannot decode {broken}: not a picture, or damaged (1 bytes)"
+    assert lines[1] == f"  cannot decode {broken}: not an image, or damaged (1 bytes)"
     assert (len(lines), lines[-1]) == (12, "  ... and 3 more")
 
 
@@ -128,7 +128,7 @@ def test_missing_and_empty_folders(tmp_path):
     suffixes = ", ".join(files.IMAGE_SUFFIXES)
     assert report.problems == (
         f"no images in {tmp_path / 'train_photo'}: expected {suffixes}",
-        f"expected a folder of pictures at {tmp_path / 'ghost' / 'style'}, found nothing",
+        f"expected a folder of images at {tmp_path / 'ghost' / 'style'}, found nothing",
     )
     assert report.folders["train_photo"].mean_bgr is None
 

@@ -102,7 +102,7 @@ def test_a_lighter_reference_of_stronger_colours(tmp_path):
         ),
         (
             {"reference_saturation": 1.4},
-            "reference: expected flat or drawn for reference_saturation=1.4",
+            "reference: expected another than photo for reference_saturation=1.4",
         ),
         (
             {"reference": "drawn", "reference_gamma": 0},
@@ -110,7 +110,7 @@ def test_a_lighter_reference_of_stronger_colours(tmp_path):
         ),
         (
             {"reference_gamma": 0.7},
-            "reference: expected flat or drawn for reference_gamma=0.7",
+            "reference: expected another than photo for reference_gamma=0.7",
         ),
     ),
 )

@@ -322,7 +322,7 @@ def test_another_size_without_a_crop_names_the_file(config):
 
 def test_folders_without_pictures_are_named(tmp_path):
     config = DataConfig(tmp_path, "ghost")
-    with pytest.raises(InputError, match=r"folder of pictures at .*train_photo"):
+    with pytest.raises(InputError, match=r"folder of images at .*train_photo"):
         pipeline.make_dataset(config)
     for folder in (config.photo_dir, config.style_dir, config.smooth_path):
         folder.mkdir(parents=True)

@@ -134,19 +134,19 @@ def test_same_stem_gives_two_pictures(tmp_path):
 def test_unreadable_files_are_named_after_the_others_are_done(tmp_path):
     save(tmp_path / "style" / "good.png", GOLDEN["input/cartoon_1.png"])
     (tmp_path / "style" / "bad.png").write_bytes(b"not a picture")
-    with pytest.raises(InputError, match=r"1 of 2 images.*bad\.png: not a picture"):
+    with pytest.raises(InputError, match=r"1 of 2 images.*bad\.png: not an image"):
         smoothing.smooth_folder(tmp_path / "style", tmp_path / "out", progress=False)
     assert [path.name for path in files.list_images(tmp_path / "out")] == ["good.png"]
 
 
 def test_folder_refuses_its_own_source_and_an_empty_one(tmp_path):
     (tmp_path / "style").mkdir()
-    with pytest.raises(InputError, match=r"source: expected pictures in .*style"):
+    with pytest.raises(InputError, match=r"source: expected images in .*style"):
         smoothing.smooth_folder(tmp_path / "style", tmp_path / "out")
-    with pytest.raises(InputError, match=r"folder of pictures at .*nowhere, found nothing"):
+    with pytest.raises(InputError, match=r"folder of images at .*nowhere, found nothing"):
         smoothing.smooth_folder(tmp_path / "nowhere", tmp_path / "out")
     save(tmp_path / "style" / "a.png", GOLDEN["input/cartoon_1.png"])
-    with pytest.raises(InputError, match="destination: expected a folder of its own"):
+    with pytest.raises(InputError, match="destination: expected another folder"):
         smoothing.smooth_folder(tmp_path / "style", tmp_path / "out" / ".." / "style")
 
 
@@ -247,7 +247,7 @@ def test_workers_wait_for_the_chief_without_decoding(tmp_path, monkeypatch):
 
 
 def test_ensure_smooth_needs_frames(tmp_path):
-    with pytest.raises(InputError, match=r"folder of pictures at .*style"):
+    with pytest.raises(InputError, match=r"folder of images at .*style"):
         smoothing.ensure_smooth(DataConfig(tmp_path, "ghost"))
     (tmp_path / "ghost" / "style").mkdir(parents=True)
     with pytest.raises(InputError, match="style: expected anime frames"):
@@ -269,7 +269,7 @@ def test_damaged_pictures_are_refused(suffix):
     assert files.decode_color(data, "whole").shape == (300, 420, 3)
     for decode in (files.decode_color, files.decode_gray):
         for broken in (b"", data[: len(data) // 2]):
-            message = rf"cannot decode half: not a picture, or damaged \({len(broken)} bytes\)"
+            message = rf"cannot decode half: not an image, or damaged \({len(broken)} bytes\)"
             with pytest.raises(InputError, match=message):
                 decode(broken, "half")
 

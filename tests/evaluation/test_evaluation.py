@@ -13,7 +13,7 @@ from pictures import network, noise, ramps
 from animegan_tf.errors import InputError
 from animegan_tf.evaluation import evaluator as evaluation
 from animegan_tf.evaluation import kernel_distance, metrics, report
-from animegan_tf.evaluation.evaluator import Evaluator, Measures, StylePicture
+from animegan_tf.evaluation.evaluator import Evaluator, Measures, StyleImage
 from animegan_tf.images import even_choice
 
 ROUNDING = metrics.ROUNDING_ENERGY
@@ -160,7 +160,7 @@ def test_content_is_the_mean_difference_of_the_features():
 def test_style_is_the_distance_to_the_mean_gram_matrix():
     # Features are the picture itself: for 255, 1 in [-1, 1], every entry of the Gram matrix is
     # 1 / 3; for 204, 0.6, it is 0.12; their mean is 0.68 / 3.
-    style = [StylePicture(flat(0), flat(255)), StylePicture(flat(0), flat(204))]
+    style = [StyleImage(flat(0), flat(255)), StyleImage(flat(0), flat(204))]
     evaluator = Evaluator([flat(0)], network(), style)
     measured, _ = evaluator(lambda photo: photo + np.uint8(204))
     assert evaluator.style_itself.style == pytest.approx(0.32 / 3, abs=1e-6)
@@ -199,7 +199,7 @@ def test_samples_are_means_of_rectified_patches():
 
 
 def test_kernel_distance_of_results_to_the_style():
-    style = [StylePicture(flat(204), flat(204)), StylePicture(flat(204), flat(204))]
+    style = [StyleImage(flat(204), flat(204)), StyleImage(flat(204), flat(204))]
     evaluator = Evaluator([flat(0), flat(102)], network(), style, kernel=True)
     found, _ = evaluator(lambda photo: flat(204))
     assert found.kernel == pytest.approx(0, abs=1e-6)
@@ -209,7 +209,7 @@ def test_kernel_distance_of_results_to_the_style():
 
 
 def test_artifacts_are_related_to_the_style_pictures_too():
-    style = [StylePicture(checkered(flat(100), 2), flat(100))]
+    style = [StyleImage(checkered(flat(100), 2), flat(100))]
     evaluator = Evaluator([flat(100)], network(), style)
     measured, _ = evaluator(lambda photo: photo)
     assert measured.artifacts_to_style == pytest.approx(ROUNDING / (4 + ROUNDING), rel=1e-4)
@@ -263,7 +263,7 @@ def test_photos_and_style_are_loaded_evenly_and_shrunk(tmp_path):
     np.testing.assert_array_equal(one.rgb, colored[:20, :40])
     assert one.gray.shape == (20, 40, 3)
     assert np.abs(one.gray - (0.299 * 200 + 0.701 * 100)).max() <= 1
-    with pytest.raises(InputError, match=r"photos: expected a folder of pictures at .*gone, found"):
+    with pytest.raises(InputError, match=r"photos: expected a folder of images at .*gone, found"):
         evaluation.load_photos(tmp_path / "gone", 40, 3)
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"style_dir: expected images in .*empty, found none"):

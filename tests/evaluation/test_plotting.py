@@ -23,9 +23,9 @@ def curve(x, y, smooth=True, name=""):
     return plotting.Curve(x, y, y if smooth else None, name)
 
 
-def test_a_scale_begins_at_zero_where_the_values_span_most_of_it():
+def test_the_y_axis_shows_all_values_and_references_with_a_margin():
     axes = axes_of(curve([0, 1], [0, 10], smooth=False), references=((5, "five"),))
-    assert axes.get_ylim() == pytest.approx((0, 10.6))
+    assert axes.get_ylim() == pytest.approx((-0.6, 10.6))
     values = [line.get_ydata() for line in axes.lines]
     assert [list(one) for one in values] == [[0, 10], [5, 5]]
     assert [text.get_text() for text in axes.texts] == ["five"]

@@ -12,7 +12,7 @@ from films import extract, rows
 
 from animegan_tf import files
 from animegan_tf.errors import InputError
-from animegan_tf.extract import films as frame_films
+from animegan_tf.extract import videos as frame_videos
 from animegan_tf.extract.options import FrameOptions
 
 
@@ -184,15 +184,15 @@ def test_a_film_cut_short_is_used_as_far_as_it_goes(tmp_path):
     assert extract(film, tmp_path / "style").problems == (problem,)
 
 
-def test_film_names():
+def test_video_names():
     names = ("a b.mkv", "千と千尋.mkv", 'x:"y?.avi', "c.avi", "C.mkv", "..avi")
-    assert list(frame_films.film_names([Path(name) for name in names]).values()) == [
+    assert list(frame_videos.video_names([Path(name) for name in names]).values()) == [
         "a_b", "千と千尋", "x__y", "c.avi", "C.mkv", "film",
     ]  # fmt: skip
-    assert list(frame_films.film_names([Path("a b.mp4"), Path("a_b.mp4")]).values()) == [
+    assert list(frame_videos.video_names([Path("a b.mp4"), Path("a_b.mp4")]).values()) == [
         "a_b.mp4", "a_b.mp4-2",
     ]  # fmt: skip
-    (long,) = frame_films.film_names([Path("千" * 80 + ".mkv")]).values()
+    (long,) = frame_videos.video_names([Path("千" * 80 + ".mkv")]).values()
     assert long == "千" * 50
 
 

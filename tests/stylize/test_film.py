@@ -130,7 +130,7 @@ def test_what_a_container_does_not_hold_is_converted_with_a_word(tmp_path):
     assert [track.codec for track in result.sounds] == ["aac"]
     assert result.sounds[0].language == "eng"
     assert 0.95 < result.sounds[0].times[-1] < 1.05
-    assert any("vorbis compressed anew as aac" in note for note in report.notes)
+    assert any("vorbis encoded again as aac" in note for note in report.notes)
     (text,) = result.subtitles
     shown = [(time, packet[2:]) for time, packet in zip(text.times, text.packets) if packet[2:]]  # noqa: B905
     assert (text.codec, text.language) == ("mov_text", "ita")
@@ -298,11 +298,11 @@ def test_what_is_no_film(tmp_path):
     write_sound(tmp_path / "sound.wav")
     write_song(tmp_path / "song.m4a")
     for name, message in [
-        ("text.mp4", "expected a film, received something else or one damaged"),
-        ("locked.mp4", "expected a film that can be decoded, received an encrypted one"),
-        ("noise.mov", "expected a film that can be decoded, received an encrypted one"),
-        ("sound.wav", "received no video but audio"),
-        ("song.m4a", "received no video but a cover picture and audio"),
+        ("text.mp4", "expected a video, received something else or an unreadable"),
+        ("locked.mp4", "expected a video that can be decoded, received an encrypted one"),
+        ("noise.mov", "expected a video that can be decoded, received an encrypted one"),
+        ("sound.wav", "expected a video, received audio"),
+        ("song.m4a", "received a cover image and audio"),
         ("missing.mp4", "expected a video, found nothing"),
     ]:
         with pytest.raises(InputError, match=message):

@@ -391,6 +391,6 @@ def test_two_runs_never_make_one_film(tmp_path):
     assert animegan_tf.stylize_video(film, output, slow).frames == 4
     assert [path.name for path in output.parent.iterdir()] == ["out.mp4"]
     (tmp_path / "b.mkv").write_text("no film")
-    with pytest.raises(InputError, match="expected a film"):
+    with pytest.raises(InputError, match="expected a video"):
         animegan_tf.stylize_video(tmp_path / "b.mkv", tmp_path / "other" / "b.mp4", slow)
     assert not (tmp_path / "other").exists()

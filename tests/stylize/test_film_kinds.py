@@ -82,7 +82,7 @@ def test_names_with_a_colon(tmp_path, monkeypatch, suffix):
 def test_texts_that_name_others_are_refused(tmp_path, text):
     write_film(tmp_path / "b.mp4", shifting(3), codec="libx264")
     (tmp_path / "a.mp4").write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match=r"a\.mp4: expected a film, received a text that names"):
+    with pytest.raises(InputError, match=r"a\.mp4: expected a video, received a playlist"):
         animegan_tf.stylize_video(tmp_path / "a.mp4", tmp_path / "c.mp4", same)
 
 
@@ -117,7 +117,7 @@ def test_the_default_one_of_two_video_tracks(tmp_path):
             output.mux(packet)
     _, result, report = done(film, tmp_path / "b.mp4")
     assert (report.frames, result.size) == (6, (24, 32))
-    assert report.notes == ("2 video tracks: only track 0 is done",)
+    assert report.notes == ("2 video tracks: only track 0 is stylised",)
 
 
 @pytest.mark.parametrize("container", ["mov", "mp4"])

@@ -96,7 +96,7 @@ def test_kinds_of_sound(tmp_path, name, codec, options, container, expected):
     assert (report.frames, report.problems) == (50, ())
     before, after = look(film, False), look(report.path, False)
     assert sound_of(report.path) == (expected, sound_of(film)[1])
-    word = codec != expected and f"{codec} compressed anew as {expected}"
+    word = codec != expected and f"{codec} encoded again as {expected}"
     assert any(word in note.replace("libopus", "opus") for note in report.notes) if word else True
     assert len(report.notes) == bool(word)
     # Picture and sound are as far from each other as they were.

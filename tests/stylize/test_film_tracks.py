@@ -59,7 +59,7 @@ def test_covers_and_fonts(tmp_path, suffix, start):
 
     report = animegan_tf.stylize_video(film, tmp_path / "b.mp4", same, start=start)
     assert _kinds(report.path) == [("video", None), ("audio", None)]
-    assert report.notes[0] == "cover track 2: left out: only mkv holds it"
+    assert report.notes[0] == "cover track 2: left out: only mkv supports it"
     assert len(report.notes) == len(others) + 1
 
 
@@ -77,7 +77,7 @@ def test_data_tracks_are_kept_or_named(tmp_path):
     report = animegan_tf.stylize_video(film, tmp_path / "b.mov", same)
     assert (_kinds(report.path)[2], report.notes) == (("data", None), ())
     report = animegan_tf.stylize_video(film, tmp_path / "b.mkv", same)
-    assert report.notes == ("data track 2: left out: matroska does not hold its data",)
+    assert report.notes == ("data track 2: left out: matroska does not support its data",)
 
 
 def _with_timecode(path, timecode, rate):
@@ -165,7 +165,7 @@ def test_the_sound_of_the_programme_that_is_done(tmp_path):
     _, result, report = done(film, tmp_path / "b.mp4")
     assert result.size == (64, 64)
     assert report.notes == (
-        "2 video tracks: only track 2 is done",
+        "2 video tracks: only track 2 is stylised",
         "audio track 1: left out: it belongs to another programme",
     )
     with av.open(str(report.path)) as opened:

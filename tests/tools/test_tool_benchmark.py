@@ -133,7 +133,7 @@ def test_startup(tmp_path, monkeypatch, capsys):
     [
         (["--sizes=250,255"], "error: sizes: expected multiples of 4 of at least 16"),
         (["--batches=two"], "error: batches: expected whole numbers, received two"),
-        (["--suite=extraction", "--video=no.mkv"], "error: video: expected a film"),
+        (["--suite=extraction", "--video=no.mkv"], "error: video: expected a video"),
         (["--markdown=mine.md"], "error: markdown: expected a new file, or one with the lines"),
         (["256"], "error: arguments: expected flags only, received '256'"),
     ],

@@ -41,6 +41,11 @@ def prints(*pictures):
     }
 
 
+def within(images):
+    """Duplicates of earlier images."""
+    return duplicates.find(images, images)
+
+
 # --- duplicates ----------------------------------------------------------------------------------
 
 
@@ -53,7 +58,7 @@ def altered():
 
 @pytest.mark.parametrize("how", ["smaller", "jpeg", "brighter"])
 def test_altered_copies_are_alike(how):
-    found = duplicates.within(prints(scene(0, 256, 256), scene(1, 256, 256), altered()[how]))
+    found = within(prints(scene(0, 256, 256), scene(1, 256, 256), altered()[how]))
     assert found == (duplicates.Duplicate(pathlib.Path("2"), pathlib.Path("1"), False),)
 
 
@@ -63,13 +68,13 @@ def test_other_pictures_are_not():
     figure[20:50, 40:70] = (250, 20, 20)
     tinted[..., 0] //= 2
     pictures = [picture, figure, tinted, picture[:, ::-1], *(scene(seed) for seed in range(1, 30))]
-    assert duplicates.within(prints(*pictures)) == ()
+    assert within(prints(*pictures)) == ()
 
 
 def test_flat_pictures_are_told_apart_by_their_colour():
     flat = [np.full((32, 32, 3), level, np.uint8) for level in (60, 120, 200)]
-    assert duplicates.within(prints(*flat)) == ()
-    (found,) = duplicates.within(prints(*flat, flat[1]))
+    assert within(prints(*flat)) == ()
+    (found,) = within(prints(*flat, flat[1]))
     assert (found.path.name, found.original.name) == ("3", "1")
 
 

@@ -51,8 +51,8 @@ def test_blue_pictures_lose_blue(tmp_path):
     [
         ([], "input: expected --input=..., received nothing"),
         (["--input=x", "y"], "arguments: expected flags only, received 'y'"),
-        (["--input={}/gone"], "expected a folder of pictures at {}/gone, found nothing"),
-        (["--input={}"], "1 of 1 images cannot be read: cannot decode {}/a.png: not a picture, "
+        (["--input={}/gone"], "expected a folder of images at {}/gone, found nothing"),
+        (["--input={}"], "1 of 1 images cannot be read: cannot decode {}/a.png: not an image, "
                          "or damaged (1 bytes)"),
     ],
 )  # fmt: skip

@@ -61,7 +61,7 @@ def test_mistakes_are_one_line_and_status_1(film, tmp_path):
         ([f"--video={film}"], "output: expected --output=..., received nothing"),
         (
             [f"--video={sound}", output],
-            f"{sound}: expected a film, received no video but audio",
+            f"{sound}: expected a video, received audio",
         ),
         (
             [f"--video={film}", output, "--start=1:xx"],

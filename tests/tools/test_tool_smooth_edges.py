@@ -39,7 +39,7 @@ def test_mistakes_are_one_line_and_status_1(frames, tmp_path):
     missing = run(f"--input={tmp_path / 'nowhere'}", f"--output={tmp_path / 'smooth'}")
     assert missing.returncode == 1
     assert missing.stderr.strip() == (
-        f"error: expected a folder of pictures at {tmp_path / 'nowhere'}, found nothing"
+        f"error: expected a folder of images at {tmp_path / 'nowhere'}, found nothing"
     )
     extra = run(f"--input={frames}", f"--output={tmp_path / 'smooth'}", "surplus")
     assert extra.returncode == 1

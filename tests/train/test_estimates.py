@@ -47,7 +47,7 @@ def test_the_time_of_both_phases_is_said_once_in_each():
     said = [clock.after("initialize", left) for _ in range(30)]
     (text,) = filter(None, said)
     assert said[10] == text
-    assert text.startswith("about 11 min left: initialize 60 s, adversarial 10 min (the phases")
+    assert text.startswith("about 11 min left: initialize 60 s, adversarial 10 min (later phases")
     said = [clock.after("adversarial", {"adversarial": 600}) for _ in range(30)]
     assert list(filter(None, said)) == ["about 5 min left: adversarial 5 min"]
 

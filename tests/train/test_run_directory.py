@@ -55,7 +55,7 @@ def test_a_damaged_state_file_never_begins_anew(config, damage, capsys):
     step, state = _restored(config)
     assert step == 2
     said = capsys.readouterr().err
-    assert f"{folder / 'checkpoint'} is missing or damaged: going on from {folder}/ckpt-2" in said
+    assert f"{folder / 'checkpoint'} is missing or damaged: resuming from {folder}/ckpt-2" in said
     state.save(3)
     assert _names(folder) == ["ckpt-1.index", "ckpt-2.index", "ckpt-3.index"]
     assert _restored(config)[0] == 3

@@ -332,17 +332,17 @@ def test_what_is_no_film_is_refused(tmp_path):
     picture.write_bytes(cv2.imencode(".png", flag())[1].tobytes())
     sound = films.write_sound(tmp_path / "sound.wav")
     assert refusal(junk) == (
-        f"{junk}: expected a film, received something else or one damaged beyond reading "
+        f"{junk}: expected a video, received something else or an unreadable one "
         "(Invalid data found when processing input)"
     )
-    assert refusal(picture) == f"{picture}: expected a film, received a picture"
-    assert refusal(sound) == f"{sound}: expected a film, received no video but audio"
+    assert refusal(picture) == f"{picture}: expected a video, received an image"
+    assert refusal(sound) == f"{sound}: expected a video, received audio"
     song = films.write_song(tmp_path / "song.m4a")
-    expected = "expected a film, received no video but a cover picture and audio"
+    expected = "expected a video, received a cover image and audio"
     assert refusal(song) == f"{song}: {expected}"
     nothing = tmp_path / "nothing.mkv"
-    assert refusal(nothing) == f"video: expected a film, found nothing at {nothing}"
-    assert refusal(tmp_path) == f"video: expected a film, found a folder at {tmp_path}"
+    assert refusal(nothing) == f"video: expected a video, found nothing at {nothing}"
+    assert refusal(tmp_path) == f"video: expected a video, found a folder at {tmp_path}"
 
 
 def test_a_film_of_which_no_frame_can_be_decoded(tmp_path):

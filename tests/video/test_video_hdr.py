@@ -112,7 +112,7 @@ def frame_with(**side_data):
     return types.SimpleNamespace(side_data={Type[name]: data for name, data in side_data.items()})
 
 
-def test_the_peak_that_a_film_names():
+def test_the_peak_that_a_video_names():
     display = struct.pack("22i", *[0, 1] * 8, 1, 10000, 4000, 1, 1, 1)
     assert tonemap.peak_of(frame_with()) == 1000
     assert tonemap.peak_of(frame_with(MASTERING_DISPLAY_METADATA=display)) == 4000

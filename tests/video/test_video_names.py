@@ -42,10 +42,10 @@ def test_list_videos(tmp_path):
         (tmp_path / name).touch()
     assert [path.name for path in timecode.list_videos(tmp_path)] == ["a.mp4", "b.MKV"]
     assert timecode.list_videos(tmp_path / "c.txt") == [tmp_path / "c.txt"]
-    with pytest.raises(InputError, match=r"video: expected a film or a folder .* at .*nope"):
+    with pytest.raises(InputError, match=r"video: expected a video or a folder .* at .*nope"):
         timecode.list_videos(tmp_path / "nope")
     (tmp_path / "empty").mkdir()
     with pytest.raises(
-        InputError, match=r"video: expected films \(.*mkv.*\) in .*empty, found none"
+        InputError, match=r"video: expected videos \(.*mkv.*\) in .*empty, found none"
     ):
         timecode.list_videos(tmp_path / "empty")

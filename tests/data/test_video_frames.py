@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from animegan_tf import images
-from animegan_tf.data import check, film_frames, film_index, pipeline, sources
+from animegan_tf.data import check, pipeline, sources, video_frames, video_index
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import smooth_edges
@@ -65,12 +65,12 @@ def nearest(pictures, rgb):
 def test_places_are_spread_over_the_film_and_show_what_is_there(tmp_path):
     pictures = moving(1, 96)
     path = films.write_film(tmp_path / "a.mp4", pictures, 24)  # a key frame every 12
-    frames = sources.open_films(config_of(path))
+    frames = sources.open_videos(config_of(path))
     # Every half second a key frame, and the frame a quarter of a second later: at 3/8 s of it.
     shown = [nearest(pictures, frames.color(number)) for number in range(len(frames))]
     assert shown == [key + part for key in range(0, 96, 12) for part in (0, 9)]
     assert [len(group) for group in frames.index.groups] == [2] * 8
-    (film,) = frames.index.films
+    (film,) = frames.index.videos
     assert (film.places, film.dropped, film.picture_size) == (16, {}, (72, 128))
 
 
@@ -79,22 +79,22 @@ def test_black_and_flat_frames_are_skipped(tmp_path):
     one, other = films.scene(1), films.scene(2)
     pictures = [BLACK] * 6 + [one] * 18 + [BLACK] * 12 + [other] * 6 + [BLACK] * 6
     path = films.write_film(tmp_path / "a.mp4", pictures, 24)
-    frames = sources.open_films(config_of(path, video_every=1 / 8))
+    frames = sources.open_videos(config_of(path, video_every=1 / 8))
     shown = [nearest([one, other, BLACK], frames.color(number)) for number in range(len(frames))]
     assert set(shown) == {0, 1} and shown == sorted(shown)
-    (film,) = frames.index.films
+    (film,) = frames.index.videos
     # Of 4 places in half a second: 2 black before the first picture, 4 in the dark half second.
     assert film.dropped == {quality.BLACK: 6} and film.places == 10 == len(shown)
     bases = [place.base for place in frames.index.places]
     assert bases == [0, 0, 2, 2, 2, 2, 6, 6, 6, 6]
-    assert "10 frames, one every 0.125 s; dropped: 6 black" in film_index.describe(film, 1 / 8)
+    assert "10 frames, one every 0.125 s; dropped: 6 black" in video_index.describe(film, 1 / 8)
 
 
 def test_bars_are_cut(tmp_path):
     pictures = [np.pad(one, ((12, 12), (0, 0), (0, 0))) for one in moving(3, 96)]
     path = films.write_film(tmp_path / "a.mp4", pictures, 24)
-    frames = sources.open_films(config_of(path))
-    (film,) = frames.index.films
+    frames = sources.open_videos(config_of(path))
+    (film,) = frames.index.videos
     assert film.bars and film.picture_size[0] <= 72
     assert min(frames.color(number)[[0, -1]].max() for number in range(len(frames))) > 40
 
@@ -102,7 +102,7 @@ def test_bars_are_cut(tmp_path):
 def test_start_and_end_leave_frames_out(tmp_path):
     pictures = moving(1, 96)
     path = films.write_film(tmp_path / "a.mp4", pictures, 24)
-    frames = sources.open_films(config_of(path, video_start=1.25, video_end=-1.0))
+    frames = sources.open_videos(config_of(path, video_start=1.25, video_end=-1.0))
     shown = [nearest(pictures, frames.color(number)) for number in range(len(frames))]
     assert len(shown) == 7 and min(shown) >= 30 and max(shown) < 72
 
@@ -111,13 +111,13 @@ def test_turned_and_interlaced_films(tmp_path):
     picture = films.scene(4)
     turned = films.write_film(tmp_path / "a.mp4", [picture] * 24, 24)
     films.set_matrix(turned, 0, 1, -1, 0)
-    frames = sources.open_films(config_of(turned))
+    frames = sources.open_videos(config_of(turned))
     assert nearest([np.rot90(picture, -1), np.rot90(picture, 1)], frames.color(0)) == 0
     assert frames.color(0).shape == (57, 32, 3)
     saws = [np.where(np.arange(72)[:, None, None] % 2, 230, 20).astype(np.uint8)] * 24
     saws = [np.where(np.arange(128)[None, :, None] < 64, one, films.scene(5)) for one in saws]
     path = films.write_film(tmp_path / "b.mkv", saws, 24, "ffv1", interlaced=True)
-    picture = sources.open_films(config_of(path, image_size=72)).color(0)[2:-2, :60].astype(int)
+    picture = sources.open_videos(config_of(path, image_size=72)).color(0)[2:-2, :60].astype(int)
     assert np.abs(np.diff(picture, axis=0)).max() < 10  # of one field alone, which is dark
 
 
@@ -129,13 +129,15 @@ def test_frames_are_the_film_s_scaled_and_cut(folder):
     with VideoReader(path) as reader:
         first = next(reader.frames()).rgb()
     config = config_of(path)
-    np.testing.assert_array_equal(sources.open_films(config).color(0), images.resize(first, 32, 57))
+    np.testing.assert_array_equal(
+        sources.open_videos(config).color(0), images.resize(first, 32, 57)
+    )
     # Half of the size asks for twice as much of the picture, as far as there is any.
     for low, height in ((0.5, 64), (0.1, 72)):
         wide = dataclasses.replace(config, scale=(low, 1.0))
-        assert sources.open_films(wide).color(0).shape[0] == height
+        assert sources.open_videos(wide).color(0).shape[0] == height
     # A square, as frame extraction cuts it.
-    square = sources.open_films(dataclasses.replace(config, crop="none")).color(0)
+    square = sources.open_videos(dataclasses.replace(config, crop="none")).color(0)
     scaled = images.resize(first, 32, 57)
     gray = cv2.cvtColor(scaled, cv2.COLOR_RGB2GRAY)
     ((top, left),) = quality.place_crops(gray, SIZE, 1)
@@ -143,7 +145,7 @@ def test_frames_are_the_film_s_scaled_and_cut(folder):
 
 
 def test_companions_are_made_of_the_frame(config):
-    frames = sources.open_films(config)
+    frames = sources.open_videos(config)
     color, gray = frames.color(5), frames.gray(5)
     np.testing.assert_array_equal(gray, cv2.cvtColor(color, cv2.COLOR_RGB2GRAY))
     smooth = frames.smoothed().gray(5)
@@ -155,9 +157,9 @@ def test_companions_are_made_of_the_frame(config):
 @pytest.mark.parametrize("order", ("forwards", "backwards", "shuffled", "interleaved"))
 def test_a_frame_is_the_same_whatever_was_read_before(config, order):
     expected = []
-    for number in range(len(sources.open_films(config))):
-        expected.append(sources.open_films(config).color(number))  # a reader of its own
-    frames, rng = sources.open_films(config), np.random.default_rng(0)
+    for number in range(len(sources.open_videos(config))):
+        expected.append(sources.open_videos(config).color(number))  # a reader of its own
+    frames, rng = sources.open_videos(config), np.random.default_rng(0)
     numbers = {
         "forwards": np.arange(len(frames)),
         "backwards": np.arange(len(frames))[::-1],
@@ -171,19 +173,19 @@ def test_a_frame_is_the_same_whatever_was_read_before(config, order):
 
 def test_readers_and_memory_are_bounded(config):
     cache = PictureCache(20_000)
-    frames = sources.open_films(config, cache)
+    frames = sources.open_videos(config, cache)
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(20) as threads:
         found = list(threads.map(frames.color, [*range(len(frames))] * 3))
     assert all((found[n] == found[n + len(frames)]).all() for n in range(len(frames)))
-    assert len(frames._readers._idle) == frames._readers._open <= film_frames._READERS
+    assert len(frames._readers._idle) == frames._readers._open <= video_frames._READERS
     assert 10_000 < sum(one.nbytes for one in cache._pictures.values()) <= 20_000
 
 
 def test_readers_go_on_where_they_are(config, monkeypatch):
     """Reading in the order of an epoch seeks once for each group."""
-    frames = sources.open_films(config)
+    frames = sources.open_videos(config)
     sought, real = [], VideoReader.frames_from
 
     def frames_from(self, key):
@@ -197,10 +199,10 @@ def test_readers_go_on_where_they_are(config, monkeypatch):
 
 
 def test_interleave():
-    assert film_frames.interleave([[1, 2, 3], [4], [5, 6], [7, 8]], 2).tolist() == [
+    assert video_frames.interleave([[1, 2, 3], [4], [5, 6], [7, 8]], 2).tolist() == [
         *(1, 4, 2, 5, 3, 6, 7, 8)
     ]
-    assert film_frames.interleave([[1], [2]], 5).tolist() == [1, 2]
+    assert video_frames.interleave([[1], [2]], 5).tolist() == [1, 2]
 
 
 # --- batches -------------------------------------------------------------------------------------
@@ -265,7 +267,7 @@ def refusal(config):
     report = check.check_dataset(config, progress=False)
     assert "style" not in report.folders
     with pytest.raises(InputError) as caught:
-        sources.open_films(config)
+        sources.open_videos(config)
     assert report.problems == (str(caught.value),)
     return str(caught.value)
 
@@ -275,8 +277,8 @@ def test_what_is_no_film_is_refused_before_any_is_looked_at(folder, tmp_path, mo
     junk = tmp_path / "z.mp4"
     junk.write_bytes(b"no film " * 100)
     with monkeypatch.context() as patch:
-        patch.setattr(film_index, "_Look", None)
-        assert refusal(config_of(tmp_path, folder)).startswith(f"{junk}: expected a film")
+        patch.setattr(video_index, "_Look", None)
+        assert refusal(config_of(tmp_path, folder)).startswith(f"{junk}: expected a video")
         assert "found nothing at" in refusal(config_of(tmp_path / "none", folder))
         junk.unlink()
         too_late = config_of(tmp_path, folder, video_start=9)
@@ -300,7 +302,7 @@ def test_films_that_cannot_be_sought_are_refused(folder, tmp_path, monkeypatch):
 
 def test_a_film_that_changes_later_is_named(tmp_path):
     path = films.write_film(tmp_path / "a.mp4", moving(1, 96), 24)
-    frames = sources.open_films(config_of(path))
+    frames = sources.open_videos(config_of(path))
     films.write_film(path, moving(1, 12), 24)
     last = frames.index.groups[-1][0]
     with pytest.raises(InputError, match=r"a\.mp4 changed since training began"):
@@ -309,10 +311,10 @@ def test_a_film_that_changes_later_is_named(tmp_path):
 
 def test_a_replaced_film_is_looked_at_anew(tmp_path):
     path = films.write_film(tmp_path / "a.mp4", moving(1, 96), 24)
-    before = film_index.look(config_of(path))
-    assert film_index.look(config_of(path)) is before
+    before = video_index.look(config_of(path))
+    assert video_index.look(config_of(path)) is before
     films.write_film(path, moving(1, 48), 24)
-    assert len(film_index.look(config_of(path)).places) == 8 == len(before.places) // 2
+    assert len(video_index.look(config_of(path)).places) == 8 == len(before.places) // 2
 
 
 @pytest.mark.parametrize(
@@ -337,6 +339,6 @@ def test_bad_options_are_named(options, text):
 
 
 def test_a_place_s_time(config):
-    index = sources.open_films(config).index
+    index = sources.open_videos(config).index
     assert {type(place.offset) for place in index.places} == {Fraction}
-    assert {place.film for place in index.places} == {0, 1}
+    assert {place.video for place in index.places} == {0, 1}

@@ -19,7 +19,7 @@ _NOT_IN_NAMES = '<>:"/\\|?*'
 
 
 @dataclasses.dataclass
-class Film:
+class Video:
     """A video.
 
     Attributes:
@@ -44,8 +44,7 @@ class Film:
 
     def picture_size(self):
         """(height, width) without bars."""
-        bars = self.scan.bars
-        return self.info.height - bars.top - bars.bottom, self.info.width - bars.left - bars.right
+        return self.scan.bars.size_without(self.info)
 
     def scaled_size(self, short_side):
         """(height, width) without bars, scaled to a short side of `short_side`."""
@@ -63,20 +62,20 @@ def scaled_size(height, width, short_side):
     return max(short_side, round(height * scale)), max(short_side, round(width * scale))
 
 
-def open_films(paths, options):
-    """Open the `Film`s; raises `InputError` for files that are not videos or are too short."""
-    names = film_names(paths)
-    films = []
+def open_videos(paths, options):
+    """Open the `Video`s; raises `InputError` for files that are not videos or are too short."""
+    names = video_names(paths)
+    videos = []
     for path in paths:
         with VideoReader(path, options.deinterlace) as reader:
             info = reader.info
         name = "start" if options.start >= options.skip_opening else "skip_opening"
-        part = film_part(info, options.begin, options.end, name, "end")
-        films.append(Film(path, names[path], info, *part))
-    return films
+        part = video_part(info, options.begin, options.end, name, "end")
+        videos.append(Video(path, names[path], info, *part))
+    return videos
 
 
-def film_part(info, begin, end, begin_name, end_name):
+def video_part(info, begin, end, begin_name, end_name):
     """(begin, end) in seconds of the requested part of a video; resolves an end below 0.
 
     Raises `InputError` with the names of the arguments if the part is empty.
@@ -101,13 +100,13 @@ def film_part(info, begin, end, begin_name, end_name):
     return begin, length + end
 
 
-def film_names(paths):
+def video_names(paths):
     """{path: unique name prefix of its images}, of characters that all file systems allow."""
     names = {path: _portable(path.stem) for path in paths}
     uses = collections.Counter(name.casefold() for name in names.values())
     taken = set()
     for path, name in names.items():
-        if uses[name.casefold()] > 1:  # film.avi and film.mkv
+        if uses[name.casefold()] > 1:  # for example film.avi and film.mkv
             name = _portable(path.name)
         unique, number = name, 1
         while unique.casefold() in taken:
@@ -127,40 +126,40 @@ def _portable(name):
     return name.strip("._") or "film"
 
 
-def scan_films(films, options, record, progress):
-    """Set each film's `scan`, from the `Record` or by scanning the video.
+def scan_videos(videos, options, record, progress):
+    """Set each video's `scan`, from the `Record` or by scanning the video.
 
     Returns (number of scanned frames, seconds): 0 frames if all scans were in the record.
     """
     frames, seconds = 0, 0.0
-    for film in films:
+    for video in videos:
         key = [
-            frame_scan.VERSION, *film.identity, film.begin, film.end, options.per_shot,
+            frame_scan.VERSION, *video.identity, video.begin, video.end, options.per_shot,
             options.every, options.deinterlace,
         ]  # fmt: skip
         stored = record.load_scan(key)
         if stored is not None:
-            film.scan = Scan.from_json(stored)
+            video.scan = Scan.from_json(stored)
             continue
         began = time.monotonic()
-        film.scan = _scan(film, options, progress)
+        video.scan = _scan(video, options, progress)
         seconds += time.monotonic() - began
-        frames += film.scan.frames
-        record.save_scan(key, film.scan.to_json())
+        frames += video.scan.frames
+        record.save_scan(key, video.scan.to_json())
     return frames, seconds
 
 
-def _scan(film, options, progress):
-    end = film.info.duration if film.end is None else film.end
-    total = None if end is None else max(0, round(end - film.begin))
-    bar = tqdm.tqdm(desc=f"scanning {film.name}", total=total, unit="s", disable=not progress)
-    with bar, VideoReader(film.path, options.deinterlace) as reader:
+def _scan(video, options, progress):
+    end = video.info.duration if video.end is None else video.end
+    total = None if end is None else max(0, round(end - video.begin))
+    bar = tqdm.tqdm(desc=f"scanning {video.name}", total=total, unit="s", disable=not progress)
+    with bar, VideoReader(video.path, options.deinterlace) as reader:
 
         def on_frame(now):
-            passed = int(now - film.begin)
+            passed = int(now - video.begin)
             if passed > bar.n:
                 bar.update(passed - bar.n)
 
         return frame_scan.scan(
-            reader, film.begin, film.end, options.per_shot, options.every, on_frame
+            reader, video.begin, video.end, options.per_shot, options.every, on_frame
         )

@@ -3,7 +3,7 @@
 A video is sampled at equal intervals. Each sample time is mapped to the keyframe before it: the
 first sample of a keyframe uses the keyframe itself, later ones the frame at their time. Such a
 frame is a place; places that share a keyframe are a group. The first usable place of a group is
-checked here, the others when they are read (`film_frames`). Only keyframes are decoded, and the
+checked here, the others when they are read (`video_frames`). Only keyframes are decoded, and the
 frames that follow unusable ones. Times are seconds from the first frame of a video.
 """
 
@@ -17,8 +17,8 @@ import tqdm
 
 from animegan_tf.errors import InputError
 from animegan_tf.extract import quality, scan
-from animegan_tf.extract.films import film_part
 from animegan_tf.extract.quality import Bars
+from animegan_tf.extract.videos import video_part
 from animegan_tf.video.reader import Key, VideoInfo, VideoReader
 from animegan_tf.video.timecode import list_videos
 
@@ -31,20 +31,20 @@ class Place:
     """A frame that is read by seeking to a keyframe and decoding forwards.
 
     Attributes:
-        film: index of the video.
+        video: index of the video.
         key: the `Key` of the keyframe.
         offset: seconds after the keyframe; the place is the first frame at or after that time.
         base: index of the place to use if this one is unusable; its own index if it was checked.
     """
 
-    film: int
+    video: int
     key: Key
     offset: Fraction
     base: int
 
 
 @dataclasses.dataclass(frozen=True)
-class IndexedFilm:
+class IndexedVideo:
     """A video: its `info`, black `bars`, number of `places`, and `dropped`: {reason: number}."""
 
     info: VideoInfo
@@ -55,21 +55,20 @@ class IndexedFilm:
     @property
     def picture_size(self):
         """(height, width) without bars."""
-        bars, info = self.bars, self.info
-        return info.height - bars.top - bars.bottom, info.width - bars.left - bars.right
+        return self.bars.size_without(self.info)
 
 
 @dataclasses.dataclass(frozen=True)
-class FilmIndex:
+class VideoIndex:
     """The frames that training can read from videos.
 
     Attributes:
-        films: `IndexedFilm`s.
+        videos: `IndexedVideo`s.
         places: `Place`s of all videos, by video and time.
         mean_rgb: mean of the channel means of the checked frames, 0..255.
     """
 
-    films: tuple[IndexedFilm, ...]
+    videos: tuple[IndexedVideo, ...]
     places: tuple[Place, ...]
     mean_rgb: tuple[float, float, float]
 
@@ -78,12 +77,12 @@ class FilmIndex:
         """Lists of the indices of places that share a keyframe, in order."""
         groups = collections.defaultdict(list)
         for number, place in enumerate(self.places):
-            groups[place.film, place.key.stamp].append(number)
+            groups[place.video, place.key.stamp].append(number)
         return list(groups.values())
 
 
-def look(config, progress=False) -> FilmIndex:
-    """The `FilmIndex` of a `DataConfig` with the source "video", cached in the process.
+def look(config, progress=False) -> VideoIndex:
+    """The `VideoIndex` of a `DataConfig` with the source "video", cached in the process.
 
     Raises `InputError` for a file that is not a video, is not seekable, or has no usable frame.
     """
@@ -101,23 +100,23 @@ def _look(paths, every, start, end, progress):
     parts = {}
     for path in paths:  # open all before scanning the first, so that errors appear early
         with VideoReader(path) as reader:
-            parts[path] = film_part(reader.info, start, end, "video_start", "video_end")
-    films, places, colors = [], [], []
+            parts[path] = video_part(reader.info, start, end, "video_start", "video_end")
+    videos, places, colors = [], [], []
     for path, part in parts.items():
         with VideoReader(path, threads="NONE") as reader:
-            film = _Look(reader, *part, every, progress)
+            video = _Look(reader, *part, every, progress)
         places += [
-            dataclasses.replace(place, film=len(films), base=place.base + len(places))
-            for place in film.places
+            dataclasses.replace(place, video=len(videos), base=place.base + len(places))
+            for place in video.places
         ]
-        colors += film.colors
-        films.append(IndexedFilm(reader.info, film.bars, len(film.places), dict(film.dropped)))
+        colors += video.colors
+        videos.append(IndexedVideo(reader.info, video.bars, len(video.places), dict(video.dropped)))
     if not places:
         raise InputError(
             f"video: expected usable frames in {', '.join(map(str, paths))}, found "
             "only black, flat or damaged ones"
         )
-    return FilmIndex(tuple(films), tuple(places), tuple(map(float, np.mean(colors, axis=0))))
+    return VideoIndex(tuple(videos), tuple(places), tuple(map(float, np.mean(colors, axis=0))))
 
 
 class _Look:
@@ -132,7 +131,7 @@ class _Look:
                 "video: expected a seekable video, received "
                 f"{reader.info.path}; extract its frames with tools/extract_frames.py"
             )
-        self.bars = scan.film_bars(reader, begin, end)
+        self.bars = scan.video_bars(reader, begin, end)
         groups = self._visit(Fraction(length) - self._begin, every)
         name = f"scanning {reader.info.path.name}"
         with tqdm.tqdm(groups.items(), name, unit="keyframe", disable=not progress) as bar:
@@ -187,11 +186,11 @@ def flaw_of(frame, info, bars):
     return quality.flaw(scan.sample_picture(frame, info, bars))
 
 
-def describe(film, every):
-    """A sentence about an `IndexedFilm`."""
-    dropped = ", ".join(f"{count} {reason}" for reason, count in film.dropped.items())
-    bars = ", black bars removed" if film.bars else ""
+def describe(video, every):
+    """A sentence about an `IndexedVideo`."""
+    dropped = ", ".join(f"{count} {reason}" for reason, count in video.dropped.items())
+    bars = ", black bars removed" if video.bars else ""
     return (
-        f"{film.info}: {film.places} frames, one every {every:g} s{bars}; "
+        f"{video.info}: {video.places} frames, one every {every:g} s{bars}; "
         f"dropped: {dropped or 'none'}"
     )
