@@ -155,7 +155,13 @@ def source_of(path: str | os.PathLike) -> str | None:
 
 def _open(data, path):
     """The open image of Pillow, or None for an unknown format."""
-    _register(formats.kind_of(data[: formats.HEAD]), path)
+    kind = formats.kind_of(data[: formats.HEAD])
+    _register(kind, path)
+    if kind == "webp" and data[12:16] == b"VP8X":  # opening takes memory for the canvas
+        width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
+        most = memory.most_pixels() if height * width > _SMALL else _SMALL
+        if height * width > most:
+            raise _too_large(path, f"{height * width:,} pixels", most)
     try:
         return _opened(data, _SMALL)
     except UnidentifiedImageError:

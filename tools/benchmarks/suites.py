@@ -102,7 +102,7 @@ class Settings:
     def _check_files(self):
         if "extraction" in self.suite and not (self.video and Path(self.video).is_file()):
             raise InputError(
-                f"video: expected a film for the suite extraction, received {self.video!r}"
+                f"video: expected a video for the suite extraction, received {self.video!r}"
             )
         check_seconds("video_seconds", self.video_seconds, above=0)
         if self.features not in ("random", "imagenet") and not Path(self.features).is_file():
