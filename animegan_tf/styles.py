@@ -75,6 +75,7 @@ SHIPPED = {
         ShippedStyle("thequestion", "v2", "experimental: drawings in The Question's tone"),
         ShippedStyle("thequestion-lite", "lite", "experimental: the same, with fainter lines"),
         ShippedStyle("peppercarrot", "v2", "experimental: painted and inked like Pepper&Carrot"),
+        ShippedStyle("peppercarrot-lite", "lite", "experimental: the same, smaller and faster"),
     )
 }
 

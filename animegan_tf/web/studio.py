@@ -29,7 +29,9 @@ _LONGEST_NAME = 100
 # Maximum number of videos whose files are kept, which bounds the disk space.
 _MOST_FILMS = 100
 # Licences of shipped styles if they differ from that of the code.
-_LICENCES = {"peppercarrot": "CC BY 4.0, Pepper&Carrot by David Revoy"}
+_LICENCES = dict.fromkeys(
+    ("peppercarrot", "peppercarrot-lite"), "CC BY 4.0, Pepper&Carrot by David Revoy"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,6 +224,7 @@ class Studio:
             report = films.stylize_video(film.source, output, stylizer, progress=between, **options)
             sentences = (*report.notes, *report.problems)
             film.notes = tuple(self._without_paths(film, sentence) for sentence in sentences)
+            self.metrics.frames.inc(max(0, report.frames - film.frames))
             film.frames, film.output, film.state = report.frames, output, "done"
         except Cancelled:
             film.state = "cancelled"

@@ -109,7 +109,7 @@ def test_dynamic_file_runs_at_many_sizes(tmp_path):
     for height, width in ((16, 16), (64, 40), (24, 32)):
         photo = images.to_network(ramps(height, width))[None]
         answers, measured = check.run_alone("tflite", path, {"stylize": [photo]})
-        np.testing.assert_allclose(answers["stylize"][0], model(photo), atol=1e-5)
+        np.testing.assert_allclose(answers["stylize"][0], model(photo), atol=3e-5)
         assert (measured["partitions"], measured["outside"]) == (1, {})
 
 

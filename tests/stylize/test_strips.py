@@ -64,7 +64,7 @@ def test_equals_the_whole_picture(generators, arch, atol, size, monkeypatch):
 
 
 # Instance norms of four samples: rounding shows.
-@pytest.mark.parametrize(("arch", "atol"), [("v2", 1e-4), ("lite", 1e-4), ("v1", 0.06)])
+@pytest.mark.parametrize(("arch", "atol"), [("v2", 1e-4), ("lite", 1e-4), ("v1", 0.09)])
 def test_the_smallest_pictures(generators, arch, atol):
     model = generators[arch]
     side = 2 * strips.StripEngine(model).multiple

@@ -177,7 +177,7 @@ def test_what_does_not_fit_side_by_side_is_measured_in_groups(monkeypatch, tmp_p
         ({"threads": 0}, "threads: expected a whole number of at least 1, received 0"),
         (
             {"suite": ("extraction",)},
-            "video: expected a film for the suite extraction, received None",
+            "video: expected a video for the suite extraction, received None",
         ),
         ({"video_seconds": 0.0}, "video_seconds: expected seconds above 0, received 0"),
         (
