@@ -185,7 +185,7 @@ def run(main, module_name, doc, groups=None):
     one `error:` line with status 1; other exceptions are bugs and keep their traceback.
     """
     _open_closed_streams()
-    with _without_a_reader():
+    with without_a_reader():
         _run(main, module_name, doc, groups)
 
 
@@ -204,7 +204,7 @@ def _open_closed_streams():
 
 
 @contextlib.contextmanager
-def _without_a_reader():
+def without_a_reader():
     """Exit silently if the reader of standard output has closed the pipe (`--help | head`)."""
     try:
         yield

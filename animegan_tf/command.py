@@ -59,8 +59,9 @@ def console():
     """Entry point of `animegan`."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in cli.HELP:
-        print("usage: animegan COMMAND ...   (animegan COMMAND --help describes it)\n")
-        print("\n".join(listing()))
+        with cli.without_a_reader():
+            print("usage: animegan COMMAND ...   (animegan COMMAND --help describes it)\n")
+            print("\n".join(listing()))
         return
     cli.show_version()
     sys.argv[:2] = [f"animegan {name}"]

@@ -26,6 +26,12 @@ def test_alone_it_lists_all_commands_with_a_line_each():
     assert all(len(words) > 3 for words in lines)
 
 
+def test_the_list_without_a_reader():
+    script = f"set -o pipefail; {sys.executable} -m animegan_tf.command | true"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_list_loads_nothing_large():
     code = (
         "import sys; from animegan_tf import command; command.listing(); "
