@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import commands
 import pytest
@@ -72,4 +73,4 @@ def test_a_wheel_carries_the_tools(monkeypatch):
     for package in ("animegan_tf.tools", "animegan_tf.tools.benchmarks"):
         assert package in options["packages"]
     assert options["package_dir"]["animegan_tf.tools"] == "tools"
-    assert command._TOOL_FOLDERS[0] == ROOT / "animegan_tf" / "tools"
+    assert command._TOOL_FOLDERS[0] == Path(animegan_tf.__file__).parent / "tools"
