@@ -35,6 +35,8 @@ _RAW = "it is a raw photo; develop it first (to JPEG, TIFF or PNG)"
 # The start of libjpeg's warnings about data; others are about tags.
 _BROKEN = ("Corrupt JPEG", "Premature end", "Inconsistent progression", "Invalid")
 # The start of the codestream of JPEG 2000.
+# The compression in a BMP's header: runs of 4 bits.
+_RLE4 = b"\2\0\0\0"
 _CODESTREAM = b"\xff\x4f\xff\x51"
 # The operation that turns an image upright, by its orientation in EXIF.
 _TURNS = dict(enumerate(
@@ -244,6 +246,9 @@ def _decoded(data, kind, path):
         )
     if kind == "jpeg2000":
         pixels = _deep_jpeg2000(image, data)
+    elif kind == "bmp" and data[30:34] == _RLE4:  # Pillow before 13 misreads odd runs of pixels
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        pixels = None if bgr is None else (Image.fromarray(bgr[:, :, ::-1]), None)
     if kind in ("gif", "png", "avif", "webp"):
         number, parts = getattr(image, "n_frames", 1), "an animation of {} frames"
     elif kind == "tiff":

@@ -268,7 +268,7 @@ def test_cut_resizes_the_window_alone():
         assert crop.shape == (size, size, 3) and (crop == 200).all()
     ramp = np.tile(np.arange(40, dtype=np.uint8), (40, 1))
     quarters = pipeline.cut(ramp, pipeline.Window(0, 0, 40, True), 10)
-    np.testing.assert_allclose(quarters[0], np.arange(37.5, 0, -4), atol=1)  # means of four
+    np.testing.assert_allclose(quarters[0], np.arange(37.5, 0, -4), atol=0.5)  # means of four
 
 
 def test_color_shift_is_bgr_on_the_colour_anime_and_not_clipped(config):

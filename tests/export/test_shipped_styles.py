@@ -12,6 +12,8 @@ from animegan_tf import images, styles
 from animegan_tf.networks import weights
 
 FOLDERS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/generator.weights.h5"))
+# How much more colourful than the photo; this one mutes greens.
+COLOURS = {"peppercarrot-lite": 1.05}
 
 
 def test_one_is_shipped_and_is_the_default():
@@ -48,6 +50,6 @@ def test_the_picture_is_neither_gray_nor_off(folder):
     assert np.abs(change - change.mean()).max() < 20
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.85
     spread = [np.ptp(picture, axis=-1).mean() for picture in (before, after)]
-    assert spread[1] > 1.05 * spread[0]
+    assert spread[1] > COLOURS.get(folder.name, 1.2) * spread[0]
     # Clearly another picture.
     assert np.abs(after - before).mean() > 4

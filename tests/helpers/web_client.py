@@ -1,6 +1,9 @@
 """What several tests of the server ask of it."""
 
+import io
 import time
+
+from PIL import Image
 
 
 def ended(client, answer):
@@ -12,3 +15,8 @@ def ended(client, answer):
             return state
         time.sleep(0.05)
     raise AssertionError(state)
+
+
+def opened(response):
+    assert response.status_code == 200, response.text
+    return Image.open(io.BytesIO(response.content))

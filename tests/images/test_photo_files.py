@@ -9,7 +9,6 @@ from fractions import Fraction
 import av
 import cv2
 import numpy as np
-import PIL
 import pillow_heif
 import pytest
 from pictures import noise, ramps
@@ -154,10 +153,8 @@ def test_run_length_encoded_bitmaps_of_any_width(width):
     rows = np.random.default_rng(0).integers(0, 3, (3, width))
     for bits in (4, 8):
         data = b""
-        # Pillow before 13 takes an odd number of those for one less.
-        misread = bits == 4 and width % 2 and int(PIL.__version__.split(".")[0]) < 13
         for number, row in enumerate(rows[::-1]):  # from the bottom up
-            if number % 2 and width > 2 and not misread:  # as they are, padded to two bytes
+            if number % 2 and width > 2:  # as they are, padded to two bytes
                 odd = list(row) + [0] * (width % 2)
                 raw = bytes(row.tolist())
                 if bits == 4:

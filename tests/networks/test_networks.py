@@ -26,8 +26,9 @@ def generators():
 @pytest.mark.parametrize("arch", PARAMETERS)
 def test_generator_matches_the_original(golden, generators, arch):
     photo = seeded.image("generator_input", (2, 64, 96, 3))
+    atol = 1.5e-4 if arch == "v1" else 1e-4  # 4e-5 was measured for v1
     np.testing.assert_allclose(
-        generators[arch](photo), golden[arch]["generator/output"], atol=1.5e-4, rtol=0
+        generators[arch](photo), golden[arch]["generator/output"], atol=atol, rtol=0
     )
 
 

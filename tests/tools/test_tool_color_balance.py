@@ -30,7 +30,7 @@ def test_meets_the_published_difference(tmp_path):
     assert flag == numbers["flag"]
     assert flag.startswith("--color_shift=")
     values = [float(value) for value in flag.partition("=")[2].split(",")]
-    np.testing.assert_allclose(values, expected, atol=2e-4)
+    np.testing.assert_allclose(values, expected, atol=1e-4)
 
 
 def test_blue_pictures_lose_blue(tmp_path):

@@ -104,13 +104,13 @@ def test_trajectory(golden, model):
             expected = values[f"train/loss/{name}"][step]
             np.testing.assert_allclose(value, expected, rtol=bound, err_msg=f"{name} {step}")
     probe = model.generator(seeded.image("generator_probe", SHAPE))
-    np.testing.assert_allclose(probe, values["train/output_after"], atol=3.5e-2)
+    np.testing.assert_allclose(probe, values["train/output_after"], atol=2e-2)
     after = {**tf1.variables(model.generator), **tf1.variables(model.discriminator)}
     for key in values:
         if key.startswith("train/delta_abs_mean/"):
             name = key.removeprefix("train/delta_abs_mean/")
             delta = np.abs(after[name].numpy() - before[name]).mean()
-            np.testing.assert_allclose(delta, values[key], rtol=6e-2, err_msg=name)
+            np.testing.assert_allclose(delta, values[key], rtol=5e-2, err_msg=name)
 
 
 # --- toy networks: what does not need the published size ----------------------------------------
