@@ -39,6 +39,9 @@ EXTRAS["test"] = [
     "pytest>=8",
     "pytest-xdist>=3.7",
     "ruff>=0.6",
+    # The notebooks.
+    "ipykernel>=6.29",
+    "nbclient>=0.10",
     *EXTRAS["plots"],
     *EXTRAS["quantize"],
     *EXTRAS["onnx"],

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 
+import huggingface_hub
 import numpy as np
 import pytest
 from places import ROOT
@@ -24,6 +25,14 @@ def test_one_is_shipped_and_is_the_default():
 def test_the_file_is_the_one_described(folder):
     digest = hashlib.sha256((folder / "generator.weights.h5").read_bytes()).hexdigest()
     assert digest in (folder / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_its_readme_is_a_model_card(folder):
+    card = huggingface_hub.ModelCard.load(folder / "README.md").data
+    credited = "CC BY 4.0" in (folder / "README.md").read_text("utf-8")
+    assert card.license == ("cc-by-4.0" if credited else "apache-2.0")
+    assert (card.library_name, card.pipeline_tag) == ("keras", "image-to-image")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
