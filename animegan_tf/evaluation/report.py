@@ -11,13 +11,14 @@ import json
 import cv2
 import numpy as np
 
-from animegan_tf import contact_sheet, plotting, storage
+from animegan_tf import contact_sheet, storage
 from animegan_tf.errors import InputError
-from animegan_tf.evaluation import evaluator
+from animegan_tf.evaluation import evaluator, plotting
 from animegan_tf.images import even_choice
 
 _CELL, _HEADER, _GAP = 256, 26, 4
 _MOST_COLUMNS = 10
+_REFERENCE = "tab:orange"
 
 LEGEND = """\
 content    feature distance to the photo; 0 is the unchanged photo
@@ -171,16 +172,22 @@ def draw_epochs(title, rows, references):
     references: `Row`s whose values are drawn as horizontal lines.
     """
     rows = sorted((row for row in rows if row.epoch is not None), key=lambda row: row.epoch)
-    panels = []
-    for name, (heading, caption) in _PANELS.items():
-        values = [(row.epoch, getattr(row.measures, name)) for row in rows]
-        values = [(epoch, value) for epoch, value in values if value is not None]
-        if not values:
-            continue
-        x, y = np.array(values, float).T
-        known = ((getattr(row.measures, name), row.label) for row in references)
-        lines = tuple((value, label) for value, label in known if value)
-        panels.append(
-            plotting.Panel(heading, caption, (plotting.Curve(x, y),), references=lines, log=False)
-        )
-    return plotting.draw(title, "Over the epochs of the run.", panels)
+    drawn = {
+        name: [row for row in rows if getattr(row.measures, name) is not None] for name in _PANELS
+    }
+    drawn = {name: group for name, group in drawn.items() if group}
+    captions = dict(_PANELS[name] for name in drawn)
+    sheet = plotting.figure(title, "Over the epochs of the run.", captions)
+    for axes, (name, group) in zip(sheet.axes, drawn.items(), strict=True):
+        values = [getattr(row.measures, name) for row in group]
+        axes.plot([row.epoch for row in group], values, "o-", markersize=4)
+        known = {row.label: getattr(row.measures, name) for row in references}
+        known = {label: value for label, value in known.items() if value}
+        for label, value in known.items():
+            axes.axhline(value, color=_REFERENCE, linewidth=1)
+            place = {"xytext": (3, 2), "textcoords": "offset points", "fontsize": 7}
+            at = axes.get_yaxis_transform()
+            text = plotting.plain(label)
+            axes.annotate(text, (0, value), xycoords=at, color=_REFERENCE, **place)
+        plotting.fit(axes, [*values, *known.values()], log=False)
+    return plotting.pixels(sheet)
