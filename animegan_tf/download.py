@@ -95,12 +95,7 @@ def _open(url, timeout):
         with error:
             reason = " ".join(str(error.reason).split())
             raise DownloadError(f"{url}: the server responded {error.code} {reason}") from error
-    except (
-        OSError,
-        ValueError,
-        http.client.HTTPException,
-        concurrent.futures.TimeoutError,
-    ) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise _failed(url, getattr(error, "reason", error), timeout) from error
 
 
