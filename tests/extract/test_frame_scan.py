@@ -59,14 +59,6 @@ def test_the_sharpest_of_a_part_is_its_candidate(tmp_path):
     assert only.sampled == 7
 
 
-def test_samples_of_a_very_long_shot_are_thinned_out(monkeypatch, four_shots):
-    whole = scan(four_shots, per_shot=1, every=0)
-    monkeypatch.setattr(frame_scan, "_MOST_SAMPLES", 4)
-    thinned = scan(four_shots, per_shot=1, every=0)
-    assert sum(thinned.dropped.values()) + len(thinned.candidates) == thinned.samples == 24
-    assert [one.hash for one in thinned.candidates] == [one.hash for one in whole.candidates]
-
-
 def test_interlaced_films_are_measured_by_one_field(tmp_path):
     pictures = [films.scene(1)] * 24
     for index, picture in enumerate(pictures):
