@@ -1,7 +1,7 @@
 """VGG weights on disk, read without trusting them: `vgg19.npy`, Keras' `.h5`, and plain `.npz`.
 
 The published `vgg16.npy` and `vgg19.npy` are pickles, {"conv1_1": [kernel HWIO, bias], ...} in a
-.npy. Classes here stand for the few names that such a file calls; no other names are looked up.
+.npy. Classes of this module replace the few names that such a file calls; others are refused.
 `.npz` holds the arrays "conv1_1/kernel" and "conv1_1/bias". Shapes are compared before numbers are
 read. Needs no TensorFlow.
 """
@@ -55,8 +55,8 @@ SHAPES = _layer_shapes()
 def read(weights):
     """The file's layers as {"conv1_1": [kernel, bias], ...}, float arrays.
 
-    Where a shape is not the expected one, what stands for the array may have its `shape` alone.
-    Raises `InputError` for what is no such file.
+    An array of another shape than expected may be replaced by an object with only its `shape`.
+    Raises `InputError` for other files.
     """
     path = Path(weights)
     if not path.is_file():
@@ -102,7 +102,9 @@ def write_npz(weights, output):
 
 def check_fit(values, source, depth):
     """Raise `InputError` naming every layer of `depth` that `values` lacks or has misshapen."""
-    problems = []
+    # Every layer of VGG16 is in a VGG19 file under the same name, and would give other features.
+    vgg19 = depth == "vgg16" and "conv3_4" in values
+    problems = ["it is a VGG19 (it has conv3_4)"] if vgg19 else []
     for name in conv_names(depth):
         expected = list(SHAPES[name])
         if name not in values:
@@ -163,7 +165,7 @@ def _pair(name, parts):
 
 
 class _Dtype:
-    """Stands for a dtype: its `name`, such as "f4" or "O8", and byte `order`."""
+    """Replaces `numpy.dtype`: its `name`, such as "f4" or "O8", and byte `order`."""
 
     def __init__(self, name, *_):
         if not isinstance(name, str) or name not in ("f2", "f4", "f8", "O", "O4", "O8"):
@@ -178,7 +180,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands for an array, whose numbers are only read if its `shape` is the expected one."""
+    """Replaces `numpy.ndarray`; the numbers are only read if its `shape` is the expected one."""
 
     def __init__(self, kind, shape, code):
         if (kind, shape) != (_Array, (0,)) or code not in ("b", b"b"):
@@ -213,7 +215,7 @@ class _Array:
 
 
 class _Encode:
-    """Stands for `_codecs.encode`, which writes bytes in protocol 2; the text takes no memory."""
+    """Replaces `_codecs.encode`, by which protocol 2 stores bytes; the text is not copied."""
 
     __slots__ = ()
 
@@ -236,17 +238,17 @@ _NAMES = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Calls nothing but what stands for the names of `_NAMES`."""
+    """Calls only the replacements of `_NAMES`."""
 
     def find_class(self, module, name):
-        """What stands for a name in the file. Raises `ValueError` for others."""
+        """The replacement of a name in the file. Raises `ValueError` for unknown names."""
         if f"{module}.{name}" not in _NAMES:
             raise ValueError(f"{module}.{name} is not part of a weights file")
         return _NAMES[f"{module}.{name}"]
 
 
 def _stated(shape):
-    """Stands for an array of another shape, which is not read."""
+    """Replaces an array of another shape, which is not read."""
     return types.SimpleNamespace(shape=shape)
 
 
