@@ -23,8 +23,8 @@ from animegan_tf.video.shots import THUMBNAIL, ShotDetector
 # Reasons why a sampled frame is not a candidate, besides the flaws of `quality`.
 DAMAGED, BLENDED, AT_CUT, LESS_SHARP = "damaged", "blended", "at a cut", "less sharp"
 
-# Increase this when the results of a scan change, so that stored scans are not used.
-VERSION = 1
+# Increase this when the fields of a scan change, so that stored scans are not used.
+VERSION = 2
 
 SAMPLE_SIDE = 256
 _SAMPLE_STEP = Fraction(1, 4)
@@ -94,26 +94,16 @@ class Scan:
     clean_times: bool
     problems: tuple[str, ...]
 
-    def to_json(self):
-        """A dict of JSON values."""
-        fields = dataclasses.asdict(self)
-        fields["candidates"] = [
-            [str(value) if isinstance(value, Fraction) else value for value in vars(item).values()]
-            for item in self.candidates
-        ]
-        if self.keyframes is not None:
-            fields["keyframes"] = [str(time) for time in self.keyframes]
-        return fields
-
     @classmethod
     def from_json(cls, fields):
-        """The inverse of `to_json`."""
+        """The scan of which `record.save_scan` wrote the fields."""
         keyframes = fields["keyframes"]
+        candidates = (
+            Candidate(**{**item, "time": Fraction(item["time"])}) for item in fields["candidates"]
+        )
         changed = {
             "bars": Bars(**fields["bars"]),
-            "candidates": tuple(
-                Candidate(Fraction(time), *others) for time, *others in fields["candidates"]
-            ),
+            "candidates": tuple(candidates),
             "keyframes": None if keyframes is None else tuple(map(Fraction, keyframes)),
             "problems": tuple(fields["problems"]),
         }
