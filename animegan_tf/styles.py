@@ -53,9 +53,9 @@ class PublishedStyle:
     name: str
     arch: str
     film: str
-    repository: str
     commit: str
     path: str
+    repository: str = "TachibanaYoshino/AnimeGANv2"
     data_bytes: int = 8_574_208
     license: str = _LICENSE
 
@@ -86,7 +86,6 @@ PUBLISHED = {
             name="hayao",
             arch="v2",
             film="The Wind Rises",
-            repository="TachibanaYoshino/AnimeGANv2",
             commit="7d480eab25a501dfbed8c21cce43e7bf0ecdff60",
             path="checkpoint/generator_Hayao_weight/Hayao-99.ckpt",
         ),
@@ -94,7 +93,6 @@ PUBLISHED = {
             name="paprika",
             arch="v2",
             film="Paprika",
-            repository="TachibanaYoshino/AnimeGANv2",
             commit="4c5ab5a3f153726e0aae05950f13fc10c9f92b6e",
             path="checkpoint/generator_Paprika_weight/Paprika-54.ckpt",
         ),
@@ -102,7 +100,6 @@ PUBLISHED = {
             name="shinkai",
             arch="v2",
             film="Your Name, Weathering with You",
-            repository="TachibanaYoshino/AnimeGANv2",
             commit="453725e87472c809f21a320c8f9d34c7ffb179ea",
             path="checkpoint/generator_Shinkai_weight/Shinkai-53.ckpt",
         ),

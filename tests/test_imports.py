@@ -17,7 +17,7 @@ PACKAGE = ROOT / "animegan_tf"
 # A part may import what stands before it. `docs/development.md` shows this list.
 LAYERS = (
     "errors lazy signals validation storage memory recipes",
-    "images files losses plotting video",
+    "images files losses video",
     "contact_sheet networks",
     "download styles",
     "extract",

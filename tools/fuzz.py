@@ -114,15 +114,14 @@ def _read_journal(path):
 def _make_shards(folder):
     from animegan_tf.data import tfrecord_writer, tfrecords
 
-    folder.mkdir()
-    paths = []
-    for name in ("a.png", "b.png"):
-        paths.append(folder.parent / name)
-        _image("png")(paths[-1])
+    paths = [folder.parent / name for name in ("a.png", "b.png")]
+    for path in paths:
+        _image("png")(path)
     entries = [tfrecord_writer._entry(folder.parent, path) for path in paths]
-    shard = tfrecord_writer.Shard("photo-00000.tfrecord", tfrecords.GROUPS[0], tuple(entries))
-    done = [tfrecord_writer._write_shard(folder, shard)]
-    (folder / tfrecords.INDEX).write_text(tfrecord_writer._to_json(done), "utf-8")
+    name = "photo-00000.tfrecord"
+    index = tfrecord_writer.index_of([tfrecord_writer._shard(name, tfrecords.GROUPS[0], entries)])
+    plan = tfrecord_writer.ShardPlan(folder, index, {name: paths})
+    tfrecord_writer.write(plan, progress=False)
 
 
 def _read_shards(folder):
