@@ -52,8 +52,10 @@ class Recipe:
 
     epochs: int = option(101, "Length of the run, all phases together.", least=1)
     init_epochs: int = option(10, "Epochs of the initialisation phase.", least=0)
-    batch_size: int = option(12, "Images per step, on all devices together.", least=1)
-    image_size: int = option(256, "Side of the square training images in pixels.", least=16)
+    batch_size: int = option(12, "Images per step, on all devices together.", least=1, most=65536)
+    image_size: int = option(
+        256, "Side of the square training images in pixels.", least=16, most=4096
+    )
     training_rate: int = option(1, "Generator updates per discriminator update.", least=1)
 
     init_learning_rate: float = option(2e-4, "Learning rate of the initialisation.", least=0)

@@ -73,7 +73,7 @@ class PhotoOptions:
         False,
         "Write outputs in the photos' own colour profile, such as Display P3, instead of sRGB.",
     )
-    # 8 or 16. With 16 the network's output is not rounded to 8 bits in between.
+    # 8 or 16. With 16 all bits of the photos are read, and nothing is rounded to 8 in between.
     bits: int = option(8)
 
     def check(self):
@@ -84,8 +84,6 @@ class PhotoOptions:
         if self.bits == 16 and self.format not in (None, *formats.DEEP):
             deep = " and ".join(formats.DEEP)
             raise InputError(f"bits: expected 8, or 16 for {deep}, received 16 for {self.format}")
-        if self.bits == 16 and self.keep_profile:
-            raise InputError("keep_profile: expected 8 bits with it, received 16")
         return self
 
 

@@ -56,8 +56,9 @@ class LiteRTEngine(Engine):
         except OSError as error:
             raise InputError(f"checkpoint: {path}: {error.strerror or error}") from error
         except (ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
             raise InputError(
-                f"checkpoint: {path} is not a readable TFLite file: {error}"
+                f"checkpoint: {path} is not a readable TFLite file: {reason}"
             ) from error
         height, width = self._image_size(path)
         self.size = None if -1 in (height, width) else (height, width)
