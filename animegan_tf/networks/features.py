@@ -83,7 +83,7 @@ def _check(values, source, depth):
     # Every layer of VGG16 is in a VGG19 file under the same name, and would give other features.
     if depth == "vgg16" and "conv3_4" in values:
         raise InputError(
-            f"weights: {str(source)!r} does not fit vgg16: it is a VGG19 (it has conv3_4)"
+            f"features: {str(source)!r} does not fit vgg16: it is a VGG19 (it has conv3_4)"
         )
 
 
@@ -93,7 +93,7 @@ def _download(depth):
         model = application(weights="imagenet", include_top=False)
     except Exception as error:
         raise InputError(
-            f"weights: 'imagenet' could not be downloaded by Keras ({error}); pass the path of a "
+            f"features: 'imagenet' could not be downloaded by Keras ({error}); pass the path of a "
             f"{depth}.npy or a Keras .h5 instead"
         ) from error
     return {
