@@ -5,7 +5,7 @@ import dataclasses
 from animegan_tf.errors import InputError
 from animegan_tf.validation import check_choice, check_fields, option
 
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "none", "float32", "bfloat16", "float16")
 # The sides of a generator's images must be multiples of these.
 SIZE_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
 # The networks were trained on 256x256 and give blotches for smaller images, which are therefore

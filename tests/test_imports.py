@@ -16,7 +16,7 @@ PACKAGE = ROOT / "animegan_tf"
 
 # A part may import what stands before it. `docs/development.md` shows this list.
 LAYERS = (
-    "errors lazy signals validation storage memory recipes",
+    "errors lazy signals validation storage memory onednn recipes",
     "images files losses video",
     "contact_sheet networks",
     "download styles",

@@ -61,7 +61,7 @@ def read(weights):
     path = Path(weights)
     if not path.is_file():
         raise InputError(
-            f"weights: expected 'imagenet', a .npy, .npz or a Keras .h5 file, received "
+            f"features: expected 'imagenet', a .npy, .npz or a Keras .h5 file, received "
             f"{str(path)!r}, which is not a file"
         )
     kinds = {
@@ -71,13 +71,13 @@ def read(weights):
         ".hdf5": (_read_h5, "a readable HDF5 file"),
     }
     if path.suffix not in kinds:
-        raise InputError(f"weights: expected a .npy, .npz or .h5 file, received {str(path)!r}")
+        raise InputError(f"features: expected a .npy, .npz or .h5 file, received {str(path)!r}")
     reader, kind = kinds[path.suffix]
     try:
         return reader(path)
     except _DAMAGE as error:
         reason = str(error)[:200] or type(error).__name__
-        raise InputError(f"weights: {str(path)!r} is not {kind}: {reason}") from error
+        raise InputError(f"features: {str(path)!r} is not {kind}: {reason}") from error
 
 
 def write_npz(weights, output):
@@ -114,7 +114,7 @@ def check_fit(values, source, depth):
         if received != expected:
             problems.append(f"{name} has shapes {received} where {expected} are expected")
     if problems:
-        raise InputError(f"weights: {str(source)!r} does not fit {depth}: " + "; ".join(problems))
+        raise InputError(f"features: {str(source)!r} does not fit {depth}: " + "; ".join(problems))
 
 
 def _header(file):

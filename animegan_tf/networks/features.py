@@ -84,7 +84,7 @@ def _download(depth):
         model = application(weights="imagenet", include_top=False)
     except Exception as error:
         raise InputError(
-            f"weights: 'imagenet' could not be downloaded by Keras ({error}); pass the path of a "
+            f"features: 'imagenet' could not be downloaded by Keras ({error}); pass the path of a "
             f"{depth}.npy or a Keras .h5 instead"
         ) from error
     return {

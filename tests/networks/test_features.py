@@ -118,7 +118,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path):
             return (open, (str(marker), "w"))
 
     path = _save(tmp_path / "evil.npy", {"conv1_1": Evil()})
-    with pytest.raises(animegan_tf.InputError, match=r"weights: .*is not part of a weights file"):
+    with pytest.raises(animegan_tf.InputError, match=r"features: .*is not part of a weights file"):
         animegan_tf.build_feature_extractor(path)
     assert not marker.exists()
 
