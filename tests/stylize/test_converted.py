@@ -10,6 +10,7 @@ from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.stylize import stable
 from animegan_tf.stylize.engines import base, runtimes
+from animegan_tf.stylize.engines import converted as converted_module
 from animegan_tf.stylize.engines.converted import NOT_READABLE, ConvertedEngine
 from animegan_tf.stylize.frames import FrameStylizer
 from animegan_tf.stylize.stable import StableNetwork, converted
@@ -72,9 +73,9 @@ def test_other_files(runtime, content):
 
 
 def test_images_too_large_for_it(runtime, model, monkeypatch):
-    """It takes more than Keras: 1500 bytes a pixel of lite."""
+    needed = converted_module._BYTES_PER_PIXEL[runtime]["lite"] * 256 * 264
     stylizer = Stylizer(model, engine=runtime)
-    monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264 - 1)
+    monkeypatch.setattr(memory, "available", lambda: needed - 1)
     message = f"engine: {runtime} needs 0.1 GB for 264x256, but 0.1 GB are available; keras needs"
     for stabilize in (True, False):
         frames = FrameStylizer(stylizer, stabilize)
@@ -82,7 +83,7 @@ def test_images_too_large_for_it(runtime, model, monkeypatch):
             frames.infer([frames.prepare(noise(256, 264), 0)])
     with pytest.raises(InputError, match=message):
         stylizer(noise(256, 264))
-    monkeypatch.setattr(memory, "available", lambda: 1500 * 256 * 264)
+    monkeypatch.setattr(memory, "available", lambda: needed)
     assert stylizer(noise(256, 264)).shape == (256, 264, 3)
     # Another of that size takes no more.
     monkeypatch.setattr(memory, "available", lambda: 0)

@@ -184,7 +184,7 @@ class AutoEngine:
     def _pick(self, size, pixels):
         """The started engine for the next image. Engines that fail to start are left out."""
         while True:
-            starts = self._starts(size)
+            starts = self._starts(size) or {"keras": 0.0}
             name = self.choice.pick(size, pixels, starts)
             try:
                 self._engine(name)

@@ -16,10 +16,11 @@ from animegan_tf.stylize.engines.runtimes import RUNTIMES
 from animegan_tf.stylize.guided import LIMITS
 from animegan_tf.stylize.threads import Stopwatch
 
-# Measured at 512x512 and 768x768. LiteRT copies tensors for reflection padding.
+# Measured at 512x512 and 768x768; estimated for v1 with OpenVINO. LiteRT copies tensors for
+# reflection padding.
 _BYTES_PER_PIXEL = {
-    "litert": {"v2": 2500, "lite": 1500, "v1": 1900},
-    "openvino": {"v2": 2500, "lite": 1500, "v1": 2500},
+    "litert": {"v2": 2650, "lite": 1500, "v1": 1900},
+    "openvino": {"v2": 1600, "lite": 1000, "v1": 1900},
 }
 # The errors of damaged files.
 NOT_READABLE = (InputError, OSError, KeyError, ValueError, TypeError, RuntimeError, struct.error)
