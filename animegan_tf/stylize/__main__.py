@@ -154,8 +154,10 @@ def main(argv):
     )
     for note in report.notes:
         print(note, file=sys.stderr)
-    used = [note for model in models if (note := model.engine.note())]
-    print("; ".join([summary(report, FLAGS.output), *used]))
+    for model in models:
+        if model.drawn_by():
+            print(f"drawn by {model.drawn_by()}", file=sys.stderr)
+    print(summary(report, FLAGS.output))
     if report.stopped is not None:
         print(f"stopped by {report.stopped.name}; --resume continues", file=sys.stderr)
         return 128 + report.stopped

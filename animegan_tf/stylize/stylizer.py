@@ -141,6 +141,10 @@ class Stylizer:
         height, width = self.engine.size
         return f"{width}x{height} only: photos are resized to fit it, padded, and resized back"
 
+    def drawn_by(self) -> str | None:
+        """The engine of the last photo or frame and its precision, if known: "LiteRT, float32"."""
+        return self.engine.note()
+
     def __call__(self, photo: Kind) -> Kind:
         """The output for a photo: of the same kind and, by default, the same size.
 
