@@ -83,7 +83,7 @@ setup(
     package_data={
         # For type checkers: the package has annotations.
         "animegan_tf": ["py.typed"],
-        "animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"],
+        "animegan_tf.shipped": ["*/generator.weights.h5", "*/generator.tflite", "*/README.md"],
         "animegan_tf.export": ["photos/*"],
         "animegan_tf.web": ["pictures/*"],
     },

@@ -11,7 +11,8 @@ from animegan_tf.video.codecs import ANIMATIONS, CODECS, CONTAINERS, default_cod
 from animegan_tf.video.timecode import DEINTERLACE, parse_time
 
 # The inference engines; "auto" chooses.
-ENGINES = ("auto", "keras", "litert")
+ENGINES = ("auto", "keras", "litert", "openvino")
+PRECISIONS = ("auto", "float32", "bfloat16")
 # Short side, in pixels, at which larger photos are processed.
 DRAW_SIDE = 720
 # The training size of the networks; outputs of smaller images are blotchy.
@@ -136,10 +137,9 @@ class VideoOptions:
     resume: bool = option(False, "Continue interrupted videos.")
     engine: str = option(
         "auto",
-        "Inference engine. litert is faster on most CPUs, but needs more memory and some seconds "
-        "to start. auto, without a GPU, starts with Keras and switches to the faster one after 20 "
-        "seconds of work on photos, or for videos that take more than a minute. It caches the "
-        "converted network for the next run.",
+        "Inference engine. auto measures the installed ones on the first photos or frames, uses "
+        "the fastest, and remembers it for this processor; with a GPU it uses Keras. litert and "
+        "openvino need no TensorFlow once a network is converted, but more memory than keras.",
         choices=ENGINES,
     )
 
