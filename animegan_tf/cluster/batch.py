@@ -3,17 +3,23 @@
 import contextlib
 import dataclasses
 import math
+import os
+import posixpath
 import sys
 
 from tqdm import tqdm
 
+from animegan_tf.cluster import films, places, sources
 from animegan_tf.cluster import log as logs
-from animegan_tf.cluster import places, sources
 from animegan_tf.cluster.photos import Batch
 from animegan_tf.cluster.pool import Pool, connected
 from animegan_tf.cluster.worker import Worker
+from animegan_tf.errors import InputError
 from animegan_tf.signals import Signals
 from animegan_tf.stylize.options import PhotoOptions, VideoOptions
+from animegan_tf.video.timecode import VIDEO_SUFFIXES
+
+_FILM_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".gif")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +57,8 @@ def run(settings, make_model, worker=Worker):
     `OSError` if no node can write.
     """
     inputs = sources.check(settings.inputs)
-    output = places.check("output", settings.output)
-    log = places.check("log", settings.log or places.join(output, "_log"))
+    output, name = _split(places.absolute("output", settings.output), inputs)
+    log = places.absolute("log", settings.log or places.join(output, "_log"))
     model = make_model()
     done = logs.Names() if settings.overwrite else logs.done(log)
     cpus = settings.concurrency and math.ceil(settings.concurrency * settings.num_cpus)
@@ -68,7 +74,23 @@ def run(settings, make_model, worker=Worker):
             batch = Batch(output, rows, *chosen, bar)
             found = sources.stream(inputs, settings.column, leave_out=(output, log))
             batch.run(found, pool, done, lambda: signals.received)
-    return _report(batch.summary, pool, settings.output, log, signals.received)
+            stopped = signals.received
+            chosen = (settings.video, settings.compare, settings.overwrite)
+            for film in batch.films:
+                if stopped is None:
+                    row, stopped = films.run(film, output, model, pool, *chosen, name)
+                    batch.note(row)
+    return _report(batch.summary, pool, settings.output, log, stopped)
+
+
+def _split(output, inputs):
+    """(folder, name or None) of an output, which for a single video may be a file's name."""
+    folder, name = posixpath.split(output.replace(os.sep, "/"))
+    if posixpath.splitext(name)[1].lower() not in _FILM_SUFFIXES or os.path.isdir(output):
+        return output, None
+    if len(inputs) != 1 or posixpath.splitext(inputs[0])[1].lower() not in VIDEO_SUFFIXES:
+        raise InputError(f"output: expected a folder, or a single video with it, received {output}")
+    return folder, name
 
 
 def _report(summary, pool, output, log, stopped):

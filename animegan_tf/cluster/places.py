@@ -31,6 +31,12 @@ def check(name, path):
     return path
 
 
+def absolute(name, path):
+    """`check`, and an absolute path of a local one: nodes have other working directories."""
+    path = check(name, path)
+    return os.path.abspath(path) if scheme_of(path) is None else path
+
+
 def file_system(uri):
     """(fsspec's file system, the path in it). Raises `InputError` if its package is missing."""
     import fsspec

@@ -78,6 +78,7 @@ class Pool:
     """`count` workers with `cpus` and `gpus` each.
 
     Attributes:
+        gpus: those of a worker.
         lost: the number of workers that were lost.
     """
 
@@ -87,7 +88,7 @@ class Pool:
         """
         import ray
 
-        self._ray, self.lost = ray, 0
+        self._ray, self.gpus, self.lost = ray, gpus, 0
         limits = {"num_cpus": cpus, "num_gpus": gpus}
         self._make = ray.remote(worker).options(
             **limits, max_restarts=0, max_concurrency=DEPTH, scheduling_strategy="SPREAD"
@@ -119,7 +120,16 @@ class Pool:
         further items are taken. Raises `InputError` if workers cannot start, and `OSError` if none
         can write.
         """
-        items, again, ended = iter(items), collections.deque(), False
+        try:
+            yield from self._run(method, iter(items), stopped)
+        finally:
+            # After an error, others must not receive what is still being done.
+            for actor in [actor for actor in self._actors if actor.tasks]:
+                self._actors.remove(actor)
+                self._ray.kill(actor.handle)
+
+    def _run(self, method, items, stopped):
+        again, ended = collections.deque(), False
         while True:
             self._fill()
             waiting = None

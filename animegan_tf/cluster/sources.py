@@ -48,7 +48,7 @@ def check(inputs):
     """The inputs as strings. Raises `InputError` for local ones that do not exist, and others."""
     if not inputs:
         raise InputError("inputs: expected photos, folders, manifests or videos, received none")
-    inputs = [places.check("inputs", path) for path in inputs]
+    inputs = [places.absolute("inputs", path) for path in inputs]
     for path in inputs:
         if places.scheme_of(path) is None and not (os.path.exists(path) or _is_glob(path)):
             raise InputError(f"inputs: expected a file or folder, found nothing at {path}")

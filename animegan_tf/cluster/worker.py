@@ -86,7 +86,8 @@ class Worker:
         # Ray sets this to the CPUs of the actor; `memory.cores` obeys it.
         os.environ["OMP_NUM_THREADS"] = os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
         self._model, self._threads, self._photo, self._compare = model, threads, photo, compare
-        self._stylizer, self._lock, self._swept = None, threading.Lock(), set()
+        self._stylizer = self._artist = None
+        self._lock, self._swept = threading.Lock(), set()
 
     def start(self):
         """Load the model; returns the name of this node for the log. Raises `InputError`."""
@@ -140,6 +141,22 @@ class Worker:
         options = {"compare": self._compare, "photo": self._photo}
         output, whole = batch.stylize_bytes(self, data, task.source, kind, **options)
         return output, None if whole else "damaged; the output has what was read"
+
+    def segment(self, task, again=False):
+        """Draw a `segments.Segment`; the `Outcome` has a `segments.Drawn`. Raises `InputError`."""
+        from animegan_tf.cluster import films, segments
+
+        del again
+        with self._lock:
+            try:
+                if self._artist is None or self._artist.film != task.film:
+                    path = films.local_copy(task.film.path)
+                    self._artist = segments.Artist(task.film, path, self._stylizer)
+                return Outcome(self._artist.draw(task))
+            except OSError as error:
+                return Outcome(
+                    full=f"{error.filename or task.film.path}: {error.strerror or error}"
+                )
 
     # --- as `batch.stylize_bytes` uses a stylizer: others read and write meanwhile ---
 

@@ -45,6 +45,8 @@ class StableLiteRT:
             memory = np.concatenate([self.memory[name][0] for name in self._places])
         results = []
         for frame, rate in zip(batch, rates, strict=True):
+            if rate >= 1:  # exactly: not even the rounding depends on the shot before
+                memory = np.zeros(self._count, np.float32)
             outputs = self._run(images=frame[None], rate=np.float32([rate]), memory=memory)
             results.append(outputs["images"])
             memory = outputs["memory"]

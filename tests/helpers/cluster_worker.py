@@ -18,6 +18,13 @@ class Negative(Worker):
     takes a second. On a node with FULL in its environment nothing can be written.
     """
 
+    def segment(self, task, again=False):
+        kind = task.film.path
+        if "once" in kind and not again and task.frames[0][0]:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep("slow" in kind)
+        return super().segment(task, again)
+
     def photo(self, task, again=False):
         if "poison" in task.name or ("once" in task.name and not again):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -30,11 +37,15 @@ class Negative(Worker):
 class Light:
     """Stands for the `Model`: its load returns a negative, as a `Stylizer` does."""
 
+    checkpoint, data, options = "negative", None, {}
+
     def load(self):
         return _Inverted()
 
 
 class _Inverted:
+    max_side = None
+
     def __call__(self, photo):
         return 255 - photo
 
