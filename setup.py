@@ -48,6 +48,7 @@ EXTRAS["test"] = [
     *EXTRAS["serving"],
     *EXTRAS["web"],
     *EXTRAS["cluster"],
+    "ray[train]>=2.49,<3",
 ]
 
 setup(

@@ -40,8 +40,8 @@ def _define_flags():
     flags.DEFINE_string(
         "address",
         None,
-        "Address of a Ray cluster: auto, HOST:PORT or ray://HOST:PORT. Default: RAY_ADDRESS in the "
-        "environment, else a cluster of this machine alone.",
+        "Address of a Ray cluster: auto, on a node of it, or HOST:PORT. Default: RAY_ADDRESS in "
+        "the environment, else a cluster of this machine alone.",
     )
     flags.DEFINE_integer(
         "concurrency", None, "Workers. Default: as many as the cluster has CPUs or GPUs for."

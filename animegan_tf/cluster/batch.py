@@ -74,6 +74,7 @@ def run(settings, make_model, worker=Worker):
             batch = Batch(output, rows, *chosen, bar)
             found = sources.stream(inputs, settings.column, leave_out=(output, log))
             batch.run(found, pool, done, lambda: signals.received)
+            bar.close()  # each video has its own
             stopped = signals.received
             chosen = (settings.video, settings.compare, settings.overwrite)
             for film in batch.films:

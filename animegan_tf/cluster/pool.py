@@ -112,6 +112,12 @@ class Pool:
             self._ray.kill(actor.handle)
         self._actors = []
 
+    def wait(self):
+        """Start all workers and wait for them. Raises the errors of `run`."""
+        while self._starting or len(self._actors) < self.count:
+            self._fill()
+            self._finished()
+
     def run(self, method, items, stopped=lambda: False):
         """Yield (item, value, error) for each of `items` as `method(item, again)` returns.
 

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(scope="module")
 def nodes():
     """Two nodes of one CPU each, of which tests may end one; a `ray.cluster_utils.Cluster`."""
-    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import cluster_worker
     from ray import cloudpickle
     from ray.cluster_utils import Cluster
