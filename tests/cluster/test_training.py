@@ -39,7 +39,7 @@ def test_ray_train_starts_two_workers(nodes, tmp_path):
     try:
         TensorflowTrainer(
             train,
-            scaling_config=ScalingConfig(num_workers=2),
+            scaling_config=ScalingConfig(num_workers=2, resources_per_worker={"CPU": 0.5}),
             run_config=RunConfig(storage_path=str(tmp_path / "ray")),
         ).fit()
     finally:
