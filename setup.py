@@ -34,6 +34,8 @@ EXTRAS = {
         "python-multipart>=0.0.18",
         "uvicorn>=0.30",
     ],
+    # `animegan batch`; object stores need s3fs, gcsfs or adlfs, too.
+    "cluster": ["ray>=2.49,<3", "fsspec>=2024.2", "pyarrow>=17"],
 }
 EXTRAS["test"] = [
     "pytest>=8",
@@ -48,6 +50,8 @@ EXTRAS["test"] = [
     *EXTRAS["openvino"],
     *EXTRAS["serving"],
     *EXTRAS["web"],
+    *EXTRAS["cluster"],
+    "ray[train]>=2.49,<3",
 ]
 
 setup(

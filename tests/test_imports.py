@@ -23,7 +23,7 @@ LAYERS = (
     "extract",
     "stylize data",
     "train",
-    "evaluation export serving web",
+    "evaluation export serving web cluster",
     "style_flags cli command",
 )
 ORDER = [part for layer in LAYERS for part in layer.split()]
@@ -119,6 +119,11 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.train.__main__", ("tensorflow", "keras")),
         ("animegan_tf.stylize.__main__", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.web.__main__", ("tensorflow", "keras", "numpy", "cv2", "fastapi", "gradio")),
+        (
+            "animegan_tf.cluster.__main__",
+            ("tensorflow", "keras", "numpy", "cv2", "ray", "pyarrow", "fsspec"),
+        ),
+        ("animegan_tf.cluster.batch", ("tensorflow", "keras", "ray")),
         ("animegan_tf.export.__main__", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.stylize.engines", ("tensorflow", "keras", "ai_edge_litert")),
         ("animegan_tf.stylize.engines.auto", ("tensorflow", "keras", "ai_edge_litert")),

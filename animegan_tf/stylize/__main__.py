@@ -79,6 +79,12 @@ def _define_flags():
     flags.DEFINE_bool("overwrite", False, "Replace existing outputs.")
     flags.DEFINE_bool("recursive", False, "Include subfolders; outputs keep their relative paths.")
     flags.DEFINE_string(
+        "shard",
+        None,
+        "Process only a part, such as 3/64, by a hash of the outputs' names: 64 runs with the same "
+        "other arguments, 1/64 to 64/64, on any machines, process everything once.",
+    )
+    flags.DEFINE_string(
         "camera",
         None,
         "Number of a camera (0 is the first) or URL of a stream instead of files. It is shown in a "
@@ -114,7 +120,7 @@ def main(argv):
     }
     delivery = style_flags.chosen_delivery()
     stylizer.check_options(FLAGS.checkpoint, style=FLAGS.style, **options)
-    video, photo = _options(VideoOptions, 16), _options(PhotoOptions, 10)
+    video, photo = style_flags.chosen_options(VideoOptions, PhotoOptions)
 
     models = []
 
@@ -137,6 +143,8 @@ def main(argv):
         models.append(model)
         return model
 
+    if FLAGS.shard and (FLAGS.camera is not None or "-" in (*photos, FLAGS.output)):
+        raise InputError(f"shard: expected files and folders with it, received {FLAGS.shard}")
     if FLAGS.camera is not None:
         return _camera(make, photos, video)
     if "-" in (*photos, FLAGS.output):
@@ -151,6 +159,7 @@ def main(argv):
         progress=True,
         video=video,
         photo=photo,
+        shard=FLAGS.shard,
     )
     for note in report.notes:
         print(note, file=sys.stderr)
@@ -162,14 +171,6 @@ def main(argv):
         print(f"stopped by {report.stopped.name}; --resume continues", file=sys.stderr)
         return 128 + report.stopped
     return 1 if report.failed else 0
-
-
-def _options(kind, bits_of_others):
-    """The `VideoOptions` or `PhotoOptions` of the flags; --bits may be meant for the other."""
-    values = {field.name: FLAGS[field.name].value for field in dataclasses.fields(kind)}
-    if values["bits"] == bits_of_others:
-        values["bits"] = 8
-    return kind(**values).check()
 
 
 def _suggestion(photos):

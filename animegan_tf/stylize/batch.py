@@ -30,6 +30,7 @@ def stylize_paths(
     progress: bool = False,
     video: VideoOptions | None = None,
     photo: PhotoOptions | None = None,
+    shard: str | None = None,
 ) -> Report:
     """Stylise photos, videos and folders of them into `output_dir`; returns a `Report`.
 
@@ -45,6 +46,8 @@ def stylize_paths(
     progress: show a bar, and failures as they happen, on the standard error stream.
     video: options for videos, and GIFs and WebPs with several frames.
     photo: options for photos.
+    shard: such as "3/64": process only this part of the inputs, chosen by a hash of the outputs'
+        names, so that 64 runs with the same other arguments process everything once.
 
     A photo or video that cannot be read or processed, or is damaged, is reported in `failed` and
     the others continue. Raises `InputError` before any work for missing inputs, folders without
@@ -52,7 +55,7 @@ def stylize_paths(
     written.
     """
     video, photo = (video or VideoOptions()).check(), (photo or PhotoOptions()).check()
-    chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive}
+    chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive, "shard": shard}
     plan = jobs.plan(inputs, output_dir, **chosen, video=video, photo=photo)
     todo, failed = plan.todo, list(plan.failed)
     if progress:

@@ -139,10 +139,17 @@ class FrameStylizer:
         return self.finish(prepared, self.infer([prepared])[0], compare)
 
     def _match(self, result, prepared):
+        if prepared.rate >= 1:  # exactly: nothing of the shot before, not even its rounding
+            self._brightness = flicker.Brightness()
         scale = images.brightness_scale(result, prepared.photo)
         if self.stabilize and scale:
             scale = self._brightness.scale(scale, prepared.rate)
         return result if scale is None else images.scale_levels(result, scale)
+
+    def restart(self, shots):
+        """Begin at a frame whose rate is 1; `shots` is the `flicker.Shots.state` before it."""
+        self._still = flicker.Still()
+        self._shots.restore(shots)
 
     def warm_up(self, rgb, time):
         """Process an earlier frame, to restore parts that are not in the state."""

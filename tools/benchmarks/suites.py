@@ -7,7 +7,7 @@ from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.recipes import SIZE_MULTIPLES
 from animegan_tf.validation import check_choice, check_seconds, check_whole
-from benchmarks import inference
+from benchmarks import cluster, inference
 from benchmarks.contest import Case, Task, missing_modules, run_once
 
 ENGINES = (
@@ -303,4 +303,5 @@ SUITES = {
     "smoothing": _smoothing,
     "extraction": _extraction,
     "startup": _startup,
+    "cluster": cluster.cases,
 }
