@@ -32,7 +32,6 @@ def load_tensorflow():
     if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
         _import_tensorflow()
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     with muted_stderr():
         _import_tensorflow()
 
@@ -47,7 +46,11 @@ def _import_tensorflow():
 
 @contextlib.contextmanager
 def muted_stderr():
-    """Hide the error stream of libraries; it is shown if there is an error."""
+    """Hide the error stream of libraries; it is shown if there is an error.
+
+    TensorFlow that is first imported here logs only errors later too.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:

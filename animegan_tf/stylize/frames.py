@@ -84,19 +84,22 @@ class FrameStylizer:
         by_litert = engine != "keras" and own.on_litert and not self.stabilize
         if by_litert or not own.has_model:
             return FastestNetwork(lambda: PlainNetwork(self._stylizer, own), None, "keras")
+        quietly = self._stylizer.quietly
 
         def make_keras():
             if not self.stabilize:
                 # An `AutoEngine` would switch in the middle of a video.
                 return PlainNetwork(self._stylizer, getattr(own, "keras", own))
-            from animegan_tf.stylize.stable import StableNetwork
+            with quietly():
+                from animegan_tf.stylize.stable import StableNetwork
 
-            return StableNetwork(own.model)
+                return StableNetwork(own.model)
 
         def make_litert(height, width):
-            from animegan_tf.stylize.stable import stable_litert
+            with quietly():
+                from animegan_tf.stylize.stable import stable_litert
 
-            return stable_litert(own.model, height, width)
+                return stable_litert(own.model, height, width)
 
         cache = own if hasattr(own, "kept_for_frames") else None
         return FastestNetwork(make_keras, make_litert, engine, frames, cache=cache)

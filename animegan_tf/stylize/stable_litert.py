@@ -30,6 +30,7 @@ class StableLiteRT:
         self._places = own["averages"]
         self._count = sum(count for _, count in self._places.values())
         interpreter = Interpreter(model_content=file, num_threads=cores())
+        interpreter.allocate_tensors()  # here, where a command line hides its messages
         self._run = interpreter.get_signature_runner()
         self.memory = {
             name: np.zeros((1, count), np.float32) for name, (_, count) in self._places.items()

@@ -73,8 +73,8 @@ class Stylizer:
     strip_memory: process all photos in strips within this many gigabytes, besides TensorFlow's own
         0.6. By default only photos that do not fit into free memory are. Outputs are the same. Not
         for exports and "litert".
-    quietly: a function that returns a context manager, used while engine="auto" loads libraries
-        later; a command line can hide their messages.
+    quietly: a function that returns a context manager, used while engine="auto" and videos load
+        libraries later; a command line can hide their messages.
 
     Raises `InputError` for invalid arguments, before TensorFlow is loaded if possible, and
     `OSError` if a style cannot be downloaded or stored.
@@ -115,7 +115,7 @@ class Stylizer:
             mirror=mirror,
             accept_license=accept_license,
         )
-        self.engine = load_engine(checkpoint, engine, strip_memory, quietly)
+        self.engine, self.quietly = load_engine(checkpoint, engine, strip_memory, quietly), quietly
         self.sizing = sizing
         if match_brightness is None:
             match_brightness = self.engine.match_brightness
