@@ -280,6 +280,10 @@ class VideoFile:
     def declared_duration(self):
         """(declared seconds or None, tolerance for `cut_short`)."""
         stream = self.stream
+        # Matroska's durations count from 0, not from the first frame.
+        begin = Fraction(0)
+        if self.container.format.name.startswith("matroska"):
+            begin = max(begin, (stream.start_time or 0) * self.time_base)
         if stream.duration:
             return float(stream.duration * stream.time_base), _MISSING
         known = []
@@ -288,11 +292,12 @@ class VideoFile:
             known.append(stream.frames / rate)
         tag = stream.metadata.get("DURATION", "")  # Matroska
         if re.fullmatch(r"\d+:\d\d:\d\d(\.\d+)?", tag):
-            known.append(parse_time("DURATION", tag))
-        if known:
+            known.append(parse_time("DURATION", tag) - begin)
+        if known and max(known) > 0:
             return float(max(known)), _MISSING
         if self.container.duration:
-            return self.container.duration / av.time_base, _MISSING_OF_CONTAINER
+            length = self.container.duration / av.time_base - float(begin)
+            return max(0.0, length) or None, _MISSING_OF_CONTAINER
         return None, 0
 
     def cut_short(self, declared, tolerance):
