@@ -43,7 +43,6 @@ def load_tensorflow():
             f"but the limits of this process (ulimit -v) leave {left / 1e9:.1f}"
         )
     quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         with muted_stderr() if quiet else contextlib.nullcontext():
             _import_tensorflow()
@@ -62,7 +61,11 @@ def _import_tensorflow():
 
 @contextlib.contextmanager
 def muted_stderr():
-    """Hide the error stream of libraries; it is shown if there is an error."""
+    """Hide the error stream of libraries; it is shown if there is an error.
+
+    TensorFlow that is first imported here logs only errors later too.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:

@@ -10,10 +10,10 @@
 Arguments are photos, videos, GIFs, animated WebPs and folders of them. Outputs go into --output
 under the names of the photos, at their size, with their date, place and camera; videos keep their
 sound, subtitles, chapters and timestamps. - is standard input or output, for a photo or raw frames
-(YUV4MPEG2). Existing outputs are kept, and photos are never overwritten. The style is the one that
-ships with this project, another by name (--list_styles shows them), or your own --checkpoint.
-Ctrl-C leaves a playable video of what was done; --resume continues it, also after a crash. The exit
-status is 1 if a photo or video failed or was damaged.
+(YUV4MPEG2); a video's file can become raw frames too. Existing outputs are kept, and photos are
+never overwritten. The style is the one that ships with this project, another by name (--list_styles
+shows them), or your own --checkpoint. Ctrl-C leaves a playable video of what was done; --resume
+continues it, also after a crash. The exit status is 1 if a photo or video failed or was damaged.
 """
 
 import dataclasses
@@ -183,13 +183,14 @@ def _suggestion(photos):
 
 
 def _stream(make, photos, options, video):
-    """A photo from standard input or to standard output (-), or raw frames from one to the other.
+    """A photo from standard input or to standard output (-), or raw frames to standard output.
 
     Returns the exit status.
     """
     from animegan_tf import memory, storage
     from animegan_tf.images import formats
-    from animegan_tf.stylize import batch
+    from animegan_tf.stylize import batch, pipe
+    from animegan_tf.video.codecs import is_video
 
     if len(photos) != 1:
         raise InputError(f"-: expected a single photo with it, received {len(photos)}")
@@ -200,14 +201,12 @@ def _stream(make, photos, options, video):
             raise InputError(f"output: expected a photo's name or -, received {output}")
         if os.path.lexists(output) and not FLAGS.overwrite:
             raise InputError(f"output: {output} exists (--overwrite replaces it)")
-    if name == output == "-":
-        from animegan_tf.stylize import pipe
-
-        if pipe.is_raw_video(sys.stdin.buffer):
-            pipe.run(make, sys.stdin.buffer, sys.stdout.buffer, video, FLAGS.compare, progress=True)
-            return 0
+    source = sys.stdin.buffer if name == "-" else name
+    if output == "-" and (pipe.is_raw_video(source) if name == "-" else is_video(name)):
+        pipe.run(make, source, sys.stdout.buffer, video, FLAGS.compare, progress=True)
+        return 0
     if name == "-":
-        data = sys.stdin.buffer.read()
+        data = source.read()
     elif not os.path.isfile(name):
         raise InputError(f"photos: expected a photo's file or -, received {name}")
     else:

@@ -160,8 +160,7 @@ def _output(stylizer, photo, options, compare, kind, name):
 
 def _film(stylizer, job, options, compare, overwrite, progress, written):
     """Process a video; returns the signal that stopped it. Raises `InputError` for damage."""
-    container = job.result.suffix.lower().removeprefix(".").replace("m4v", "mp4")
-    options = dataclasses.replace(options, container=container).check()
+    options = options.for_output(job.result)
     report = film.run(
         job.photo, job.result, lambda: stylizer, options, compare, overwrite, progress
     )

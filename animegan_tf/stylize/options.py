@@ -126,7 +126,9 @@ class VideoOptions:
     )
     deinterlace: str = option(
         "auto",
-        "auto: frames marked as interlaced; on: all frames, for videos without such marks.",
+        "auto: frames marked as interlaced; on: all frames, for videos without such marks; "
+        "telecine: films of 24 frames per second whose fields were repeated for 30, which are "
+        "restored.",
         choices=DEINTERLACE,
     )
     bits: int = option(
@@ -197,6 +199,22 @@ class VideoOptions:
         # An animation with an explicit codec, or a codec that only Matroska supports.
         supported = CODECS[self.codec].containers
         return "mp4" if container in ANIMATIONS and "mp4" in supported else supported[-1]
+
+    def for_output(self, path):
+        """The options with the container that the suffix of the output `path` names.
+
+        Raises `InputError` for other suffixes, and for a container or codec that does not fit.
+        """
+        path = pathlib.Path(path)
+        container = _KEPT.get(path.suffix.lower())
+        if container is None:
+            known = ", ".join(_KEPT)
+            raise InputError(f"output: expected a file with one of {known}, received {path}")
+        if self.container not in (None, container):
+            raise InputError(
+                f"container: expected {container} for {path.name}, received {self.container}"
+            )
+        return dataclasses.replace(self, container=container).check()
 
     def codec_for(self, container):
         """(name, `Codec`, crf) for a container; for animations those of the intermediate file."""
