@@ -1,4 +1,4 @@
-r"""Measure the speed of this project's engines, of ONNX Runtime and of PyTorch.
+r"""Measure the speed of this project's engines, of ONNX Runtime, ncnn and PyTorch.
 
   python tools/benchmark.py --sizes=256,512 --batches=1 --json=speed.json
   python tools/benchmark.py --suite=training,data,smoothing,startup
@@ -6,8 +6,8 @@ r"""Measure the speed of this project's engines, of ONNX Runtime and of PyTorch.
 
 Each contender runs in a separate process, and the calls alternate between them, so that other load
 of the machine affects all equally: compare the ratios. In the inference suite all engines run the
-same network; one whose output differs from Keras' is reported as wrong and not measured. ONNX
-Runtime (with onnx) and PyTorch are included if they are installed.
+same network; one whose output differs from Keras' is reported as wrong and not measured. OpenVINO,
+ONNX Runtime (with onnx), ncnn and PyTorch are included if they are installed.
 
 The exit status is 1 if a contender failed or was wrong.
 """
@@ -38,8 +38,9 @@ flags.DEFINE_list("batches", ["1", "4"], "inference: batch sizes.")
 flags.DEFINE_list(
     "engines",
     None,
-    "inference: some of keras, keras-eager, frozen, saved_model, litert, litert-fixed, "
-    "onnxruntime, pytorch. Default: all.",
+    "inference: some of keras, keras-eager, frozen, saved_model, litert, litert-fixed, openvino, "
+    "onnxruntime, ncnn, pytorch, keras-bfloat16, openvino-bfloat16, pytorch-bfloat16. "
+    "Default: all.",
 )
 flags.DEFINE_list("train_sizes", ["128", "256"], "training, data: sides of the square images.")
 flags.DEFINE_list("train_batches", ["2", "4"], "training, data: batch sizes.")

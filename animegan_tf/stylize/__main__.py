@@ -67,7 +67,7 @@ def _define_flags():
         "auto",
         PRECISIONS,
         "bfloat16 is twice as fast as float32 on processors that have it, and changes outputs by "
-        "about a level. auto uses it with OpenVINO where it cannot be seen (45 dB); float32 for "
+        "about a level. auto uses it where it is faster and cannot be seen (45 dB); float32 for "
         "published styles and --sizing=published.",
     )
     flags.DEFINE_float(

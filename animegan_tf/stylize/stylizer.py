@@ -71,9 +71,9 @@ class Stylizer:
         work. With a GPU, and for photos that do not fit into memory with the others, it uses Keras.
         In float32 their outputs differ by rounding only.
     precision: "float32"; "bfloat16", twice as fast on processors that have it, but outputs change
-        by about a level; "auto": bfloat16 with OpenVINO where it is faster and its first output is
-        at least 45 dB from float32, which cannot be seen. With `sizing` "published", and for
-        published styles, models and exports, "auto" is float32.
+        by about a level; "auto": bfloat16 with OpenVINO or Keras where it is faster and its first
+        output is at least 45 dB from float32, which cannot be seen. With `sizing` "published", and
+        for published styles, models and exports, "auto" is float32.
     strip_memory: process all photos in strips within this many gigabytes, besides TensorFlow's own
         0.6. By default only photos that do not fit into free memory are. Outputs are the same. Not
         for exports, "litert" and "openvino".

@@ -190,6 +190,38 @@ def test_statistics_stay_float32_under_bfloat16():
     assert abs(result.mean()) < 0.01
 
 
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_norm_gradients_in_training_are_those_of_its_formula(dtype, per_channel):
+    from animegan_tf.networks.layers import LayerNorm2D
+
+    layer = LayerNorm2D(1e-5, per_channel, dtype=dtype)
+    rng = np.random.default_rng(0)
+    images = tf.cast(rng.normal(0.5, 2.0, (2, 5, 7, 3)), layer.compute_dtype)
+    upstream = tf.cast(rng.normal(0.0, 1.0, images.shape), layer.compute_dtype)
+    layer.build(images.shape)
+    layer.gamma.assign([0.5, -1.5, 0.0])
+    layer.beta.assign([0.1, 0.0, -0.3])
+    results = []
+    for training in (False, True):
+        sources = [images, layer.gamma.value, layer.beta.value]
+        with tf.GradientTape() as outer:
+            outer.watch(images)
+            with tf.GradientTape() as tape:
+                tape.watch(images)
+                output = layer(images, training=training)
+            gradients = tape.gradient(output, sources, upstream)
+            total = tf.reduce_sum(tf.square(tf.cast(gradients[0], tf.float32)))
+        results.append([output, *gradients, outer.gradient(total, images)])
+    # In bfloat16 a value may be rounded to its neighbour, 1/256 away.
+    bound = 1e-5 if dtype == "float32" else 0.02
+    for plain, own in zip(*results, strict=True):
+        assert own.dtype == plain.dtype
+        plain, own = (np.asarray(tf.cast(values, tf.float32)) for values in (plain, own))
+        np.testing.assert_allclose(own, plain, rtol=bound, atol=bound * np.abs(plain).max())
+    np.testing.assert_array_equal(*(tf.cast(outcome[0], tf.float32) for outcome in results))
+
+
 def test_upsampling_is_the_legacy_grid():
     from animegan_tf.networks.layers import LegacyUpsampling2D
 

@@ -256,15 +256,20 @@ def test_an_engine_with_other_outputs_is_left_out(file, used, monkeypatch, chang
     assert engine.note() == ("LiteRT" if expected == "ConvertedEngine" else "Keras") + ", float32"
 
 
-@pytest.mark.parametrize(("decibels", "expected"), ((45.0, True), (44.9, False)))
-def test_bfloat16_only_where_it_cannot_be_seen(file, monkeypatch, decibels, expected):
+@pytest.mark.parametrize(
+    ("decibels", "onednn", "expected"),
+    ((45.0, True, True), (45.0, False, True), (44.9, True, False)),
+)
+def test_bfloat16_only_where_it_cannot_be_seen(file, monkeypatch, decibels, onednn, expected):
     monkeypatch.setattr(auto, "installed", lambda name: True)
     monkeypatch.setattr(auto, "has_bfloat16", lambda: True)
-    known = {"openvino bfloat16": decibels}
+    monkeypatch.setattr(auto.onednn, "is_on", lambda: onednn)
+    known = {f"{kind} bfloat16": decibels for kind in ("openvino", "keras")}
     monkeypatch.setattr(Choice, "fidelity", lambda self, size, name: known.get(name, 99.0))
     names = AutoEngine(file, precision="auto")._starts((256, 256))
     assert ("openvino bfloat16" in names) is expected
-    assert "openvino bfloat16" not in AutoEngine(file)._starts((256, 256))
+    assert ("keras bfloat16" in names) is (expected and onednn)
+    assert not known.keys() & AutoEngine(file)._starts((256, 256)).keys()
     (file.parent / styles.SOURCE).write_text("{}")
     published = Stylizer(file).engine._starts((256, 256))
     assert {"keras", "litert", "openvino"} == set(published)

@@ -1,4 +1,4 @@
-"""The generators of the benchmark in PyTorch compute what Keras computes."""
+"""The generators of the benchmark in PyTorch and ncnn compute what Keras computes."""
 
 import keras
 import numpy as np
@@ -45,6 +45,15 @@ def test_pytorch_equals_keras(described):
     with torch.inference_mode():
         made = TorchGenerator(nodes, weights)(torch.from_numpy(photos)).numpy()
     np.testing.assert_allclose(made, expected, atol=1e-4)
+
+
+def test_ncnn_equals_keras(described):
+    pytest.importorskip("ncnn")
+    from benchmarks.ncnn_engine import Ncnn
+
+    (nodes, weights), photos, expected = described
+    made = Ncnn(nodes, weights, *photos.shape[1:3], threads=2)(photos)
+    np.testing.assert_allclose(made, expected, atol=3e-4)
 
 
 def test_other_layers_are_refused():

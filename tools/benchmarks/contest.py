@@ -38,11 +38,15 @@ def missing_modules(names):
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What a contender does: see `worker`. `requires` names modules without which it is absent."""
+    """What a contender does: see `worker`.
+
+    requires: modules without which it is absent. tolerance: in place of the `Case`'s.
+    """
 
     factory: str
     options: dict = dataclasses.field(default_factory=dict)
     requires: tuple[str, ...] = ()
+    tolerance: float | None = None
 
     def missing(self):
         """Those of `requires` that are not installed."""
@@ -191,7 +195,7 @@ class _Group:
         path.unlink()
         if row.difference is None:
             row.status, row.reason = "wrong", "its answer has another shape, or is not finite"
-        elif row.difference > self._case.tolerance:
+        elif row.difference > (self._case.tasks[name].tolerance or self._case.tolerance):
             row.status = "wrong"
             row.reason = f"differs from {self._case.reference} by {row.difference:.2g}"
 

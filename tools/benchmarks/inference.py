@@ -14,6 +14,7 @@ from benchmarks.worker import Timed, load
 # What `files` makes, by name in its folder.
 WEIGHTS, SAVED_MODEL, ANY_SIZE = "generator.weights.h5", "saved_model", "any.tflite"
 DESCRIPTION, ONNX, PHOTO = "description", "generator.onnx", "photo.png"
+OPENVINO = "generator.openvino"
 _FIRST_SIDE = 256
 
 
@@ -67,7 +68,11 @@ def files(generator, arch, folder, sizes, batches, engines):
             from animegan_tf.export import onnx_graph
 
             Path(folder, ONNX).write_bytes(onnx_graph.build(model).SerializeToString())
-        if "pytorch" in engines:
+        if "openvino" in engines:
+            from animegan_tf.stylize.stable import converted
+
+            Path(folder, OPENVINO).write_bytes(converted(model, "openvino"))
+        if {"pytorch", "ncnn"} & set(engines):
             description.save(model, Path(folder, DESCRIPTION))
         return 0.0
 
@@ -105,12 +110,12 @@ def _batch(folder, size, batch):
     return np.load(Path(folder, input_name(size, batch)))
 
 
-def keras_engine(generator, arch, folder, size, batch, threads):
+def keras_engine(generator, arch, folder, size, batch, threads, precision="float32"):
     """Keras as `Stylizer` runs it: compiled once for all sizes."""
     _limit_tensorflow(threads)
     from animegan_tf.stylize.engines import KerasEngine
 
-    engine = KerasEngine(_keras_model(generator, arch, folder))
+    engine = KerasEngine(_keras_model(generator, arch, folder), precision=precision)
     return Timed(functools.partial(engine, _batch(folder, size, batch)))
 
 
@@ -153,6 +158,16 @@ def litert(folder, name, size, batch, threads):
     return Timed(functools.partial(engine, _batch(folder, size, batch)))
 
 
+def openvino(folder, size, batch, threads, precision="float32"):
+    """OpenVINO as `Stylizer` runs it, one picture after the other."""
+    from animegan_tf.stylize.engines import ConvertedEngine
+    from animegan_tf.stylize.engines import openvino as runtime
+
+    runtime.cores = lambda: threads
+    engine = ConvertedEngine(Path(folder, OPENVINO).read_bytes(), "openvino", precision)
+    return Timed(functools.partial(engine, _batch(folder, size, batch)))
+
+
 def onnxruntime(folder, size, batch, threads):
     """ONNX Runtime with its default optimisations."""
     import onnxruntime as runtime
@@ -166,8 +181,17 @@ def onnxruntime(folder, size, batch, threads):
     return Timed(lambda: session.run(["stylized"], {"images": given})[0])
 
 
-def pytorch(folder, size, batch, threads):
-    """PyTorch, channels-last, in inference mode."""
+def ncnn(folder, size, batch, threads):
+    """ncnn with its default optimisations, one picture after the other."""
+    from benchmarks import description
+    from benchmarks.ncnn_engine import Ncnn
+
+    engine = Ncnn(*description.load(Path(folder, DESCRIPTION)), *size, threads)
+    return Timed(functools.partial(engine, _batch(folder, size, batch)))
+
+
+def pytorch(folder, size, batch, threads, precision="float32"):
+    """PyTorch, channels-last, in inference mode; in bfloat16 by autocast."""
     import torch
 
     from benchmarks import description
@@ -176,9 +200,10 @@ def pytorch(folder, size, batch, threads):
     torch.set_num_threads(threads)
     module = TorchGenerator(*description.load(Path(folder, DESCRIPTION))).eval()
     given = torch.from_numpy(_batch(folder, size, batch))
+    reduced = torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16")
 
     def run():
-        with torch.inference_mode():
-            return module(given).numpy()
+        with torch.inference_mode(), reduced:
+            return module(given).float().numpy()
 
     return Timed(run)

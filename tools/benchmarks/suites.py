@@ -17,12 +17,21 @@ ENGINES = (
     "saved_model",
     "litert",
     "litert-fixed",
+    "openvino",
     "onnxruntime",
+    "ncnn",
     "pytorch",
+    "keras-bfloat16",
+    "openvino-bfloat16",
+    "pytorch-bfloat16",
 )
-# Other answers are wrong: a difference of a seventh of a level of 8 bits.
-TOLERANCE = 1e-3
+# Other answers are wrong: a difference of a seventh of a level of 8 bits. In bfloat16 single pixels
+# are some levels away.
+TOLERANCE, _REDUCED_TOLERANCE = 1e-3, 0.2
+_REDUCED = "-bfloat16"
 _REQUIRES = {
+    "openvino": ("openvino",),
+    "ncnn": ("ncnn",),
     "onnxruntime": ("onnx", "onnxruntime"),
     "pytorch": ("torch",),
 }
@@ -139,6 +148,7 @@ def prepare(settings, folder):
     if not needs_files(settings):
         return
     engines = _engines(settings) if "inference" in settings.suite else []
+    engines = list(dict.fromkeys(name.partition(_REDUCED)[0] for name in engines))
     if "startup" in settings.suite:
         engines = [*engines, "litert"]
     if "training" in settings.suite:
@@ -178,14 +188,18 @@ def _inference(settings, folder):
 
 
 def _engine(name, settings, folder, size, batch):
+    name, reduced, _ = name.partition(_REDUCED)
     options = {"folder": folder, "size": size, "batch": batch, "threads": settings.threads}
     if name in ("keras", "keras-eager", "frozen"):
         options |= {"generator": settings.generator, "arch": settings.arch}
     if name.startswith("litert"):
         fixed = name == "litert-fixed"
         options["name"] = inference.fixed_name(size) if fixed else inference.ANY_SIZE
+    if reduced:
+        options["precision"] = "bfloat16"
     factory = f"benchmarks.inference:{_FACTORIES.get(name, name)}"
-    return Task(factory, options, _REQUIRES.get(name, ()))
+    tolerance = _REDUCED_TOLERANCE if reduced else None
+    return Task(factory, options, _REQUIRES.get(name, ()), tolerance)
 
 
 def _task(factory, **options):

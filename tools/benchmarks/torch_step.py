@@ -105,8 +105,11 @@ class _Step:
             loss = self._discriminator_loss(torch.cat((anime, made.detach(), gray, smooth)))
         self._update(self.adam[1], loss)
         with self.precision():
+            # Without gradients of its kernels, which this update does not use.
+            self.discriminator.requires_grad_(False)
             total = self._generator_loss(photo.permute(0, 3, 1, 2), gray, made)
         self._update(self.adam[0], total)
+        self.discriminator.requires_grad_(True)
         return float(loss.detach()), float(total.detach())
 
     def _discriminator_loss(self, images):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from animegan_tf import onednn
 from animegan_tf.errors import InputError
 from animegan_tf.stylize.engines.choice import Choice
 from animegan_tf.stylize.engines.converted import NOT_READABLE, ConvertedEngine
@@ -158,8 +159,9 @@ class AutoEngine:
         reduced = f"{kind} bfloat16"
         if self._precision == "bfloat16":
             return [] if kind == "litert" else [reduced]
-        both = self._precision == "auto" and kind == "openvino" and has_bfloat16()
-        return [kind, reduced] if both else [kind]
+        both = self._precision == "auto" and kind != "litert" and has_bfloat16()
+        # Without oneDNN, TensorFlow is several times slower in bfloat16.
+        return [kind, reduced] if both and (kind != "keras" or onednn.is_on()) else [kind]
 
     def _faithful(self, name, size):
         """Whether the outputs of an engine are as close to the others' as it was measured."""
