@@ -80,17 +80,17 @@ class Worker:
 
     def __init__(self, model, threads, photo, compare):
         """model: a `Model`. threads: for the network. photo: the `PhotoOptions`."""
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # workers may share a GPU
-        # Ray sets this to the CPUs of the actor; `memory.cores` obeys it.
-        os.environ["OMP_NUM_THREADS"] = os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
         self._model, self._threads, self._photo, self._compare = model, threads, photo, compare
         self._stylizer = self._artist = None
         self._lock, self._swept = threading.Lock(), set()
 
     def start(self):
         """Load the model; returns the name of this node for the log. Raises `InputError`."""
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # workers may share a GPU
+        # Ray sets this to the CPUs of the actor; `memory.cores` obeys it.
+        os.environ["OMP_NUM_THREADS"] = os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
         import cv2
         import ray
 
