@@ -41,6 +41,9 @@ EXTRAS["test"] = [
     "pytest>=8",
     "pytest-xdist>=3.7",
     "ruff>=0.6",
+    # The notebooks.
+    "ipykernel>=6.29",
+    "nbclient>=0.10",
     *EXTRAS["plots"],
     *EXTRAS["quantize"],
     *EXTRAS["onnx"],
@@ -84,7 +87,7 @@ setup(
     package_data={
         # For type checkers: the package has annotations.
         "animegan_tf": ["py.typed"],
-        "animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"],
+        "animegan_tf.shipped": ["*/generator.weights.h5", "*/generator.tflite", "*/README.md"],
         "animegan_tf.export": ["photos/*"],
         "animegan_tf.web": ["pictures/*"],
     },

@@ -30,7 +30,7 @@ def available(root="/"):
         for free in (
             _field(root / "proc/meminfo", "MemAvailable:"),
             *_control_groups(root),
-            *_own_limits(root),
+            *own_limits(root),
         )
         if free is not None
     ]
@@ -102,8 +102,9 @@ def _control_groups(root):
             yield _left(folder, *names)
 
 
-def _own_limits(root):
-    """Yield the free memory within each limit of this process."""
+def own_limits(root="/"):
+    """Yield the free memory within each limit of this process (`ulimit -v` and `-d`)."""
+    root = Path(root)
     try:
         import resource
     except ImportError:  # Windows

@@ -16,8 +16,8 @@ PACKAGE = ROOT / "animegan_tf"
 
 # A part may import what stands before it. `docs/development.md` shows this list.
 LAYERS = (
-    "errors lazy signals validation storage memory recipes",
-    "images files losses plotting video",
+    "errors lazy signals validation storage memory onednn recipes",
+    "images files losses video",
     "contact_sheet networks",
     "download styles",
     "extract",
@@ -129,7 +129,7 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.stylize.engines.auto", ("tensorflow", "keras", "ai_edge_litert")),
         ("animegan_tf.stylize.engines.strips", ("tensorflow", "keras")),
         ("animegan_tf.stylize.stylizer", ("tensorflow", "keras")),
-        ("animegan_tf.stylize.stable_litert", ("tensorflow", "keras")),
+        ("animegan_tf.stylize.engines.openvino", ("tensorflow", "keras", "openvino")),
         ("animegan_tf.stylize.film", ("tensorflow", "keras")),
         ("animegan_tf.stylize.camera", ("tensorflow", "keras")),
         ("animegan_tf.stylize.options", ("numpy", "cv2", "av")),

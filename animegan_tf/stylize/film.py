@@ -11,7 +11,7 @@ from animegan_tf.stylize.frames import FrameStylizer
 from animegan_tf.stylize.journal import Journal, partial_path, record_path, unfinished
 from animegan_tf.stylize.making import Making
 from animegan_tf.stylize.options import VideoOptions
-from animegan_tf.video.codecs import ANIMATIONS, CONTAINERS
+from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.source import open_source
 
 
@@ -40,20 +40,10 @@ def stylize_video(
     cannot be read, is encrypted or completely damaged; `OSError` if the output cannot be written,
     for instance on a full disk; the frames so far are then kept for `resume`.
     """
-    output = pathlib.Path(output)
-    suffix = output.suffix.lower().removeprefix(".")
-    container = "mp4" if suffix == "m4v" else suffix
-    if container not in (*CONTAINERS, *ANIMATIONS):
-        known = ", ".join(f".{name}" for name in (*CONTAINERS, *ANIMATIONS))
-        raise InputError(f"output: expected a file with one of {known}, received {output}")
     unknown = set(options) - {field.name for field in dataclasses.fields(VideoOptions)}
     if unknown:
         raise InputError(f"options: expected those of VideoOptions, received {min(unknown)}")
-    if options.get("container", container) != container:
-        raise InputError(
-            f"container: expected {container} for {output.name}, received {options['container']}"
-        )
-    checked = VideoOptions(**{**options, "container": container}).check()
+    checked = VideoOptions(**options).for_output(output)
 
     def make():
         from animegan_tf.stylize.stylizer import Stylizer

@@ -93,6 +93,8 @@ def plan(
         if jobs[0].film == (output.suffix.lower() in formats.RESULT_SUFFIXES):
             kind = "a video's" if jobs[0].film else "a photo's"
             raise InputError(f"output: expected {kind} suffix for {path}, received {output}")
+        if jobs[0].film:
+            video.for_output(output)
     else:
         jobs = _jobs(photos, output, compare, video, options)
     _refuse_replacing_photos(jobs)
