@@ -101,10 +101,12 @@ class Pool:
         self._full = None
 
     def _possible(self, cpus, gpus):
-        have, possible = self._ray.cluster_resources(), []
-        for name, each in (("CPU", cpus), ("GPU", gpus)):
-            possible += [int(have.get(name, 0) / each)] if each else []
-        return max(1, min(possible, default=1))
+        total, wanted = 0, [(name, each) for name, each in (("CPU", cpus), ("GPU", gpus)) if each]
+        for node in self._ray.nodes():
+            if node["Alive"] and wanted:
+                have = node["Resources"]
+                total += min(int(have.get(name, 0) / each) for name, each in wanted)
+        return max(1, total)
 
     def close(self):
         """End the workers."""

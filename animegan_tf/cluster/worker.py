@@ -1,6 +1,7 @@
 """What runs on the nodes: a `Worker` is one Ray actor with one model."""
 
 import dataclasses
+import errno
 import hashlib
 import io
 import os
@@ -14,6 +15,9 @@ from animegan_tf import storage
 from animegan_tf.cluster import places
 from animegan_tf.errors import InputError, reason_of
 from animegan_tf.images import formats
+
+# Errors of writing that concern the name of one output, on every node.
+_OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +120,8 @@ class Worker:
             try:
                 places.write(task.output, data)
             except OSError as full:
+                if full.errno in _OF_THE_NAME:
+                    raise
                 return Outcome(row, f"{task.output}: {full.strerror or full}")
             row |= {"size": len(data), "error": error}
         except (InputError, MemoryError, OSError) as error:

@@ -10,6 +10,9 @@ from pyarrow import parquet
 
 from animegan_tf import images
 from animegan_tf.cluster import batch
+from animegan_tf.cluster.worker import Photo
+from animegan_tf.errors import InputError
+from animegan_tf.stylize.options import PhotoOptions
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 
@@ -22,10 +25,9 @@ def rows_of(log):
     ]
 
 
-def run(nodes, tmp_path, **options):
-    settings = batch.Settings(
-        (tmp_path / "in",), str(tmp_path / "out"), address=nodes.address, **options
-    )
+def run(nodes, tmp_path, output="out", **options):
+    output = str(tmp_path / output)
+    settings = batch.Settings((tmp_path / "in",), output, address=nodes.address, **options)
     return batch.run(settings, Light, Negative)
 
 
@@ -87,6 +89,21 @@ def test_a_node_is_killed_and_another_is_full(nodes, tmp_path, capsys):
 
 def test_no_node_can_write(nodes, tmp_path):
     write_photos(tmp_path / "in", ["0.png"])
-    (tmp_path / "out").write_bytes(b"a file, not a folder")
+    # Nobody, not even root, can write there.
     with pytest.raises(OSError, match="no node can write"):
-        run(nodes, tmp_path, concurrency=1, log=str(tmp_path / "log"))
+        run(nodes, tmp_path, output="/proc/out", concurrency=1, log=str(tmp_path / "log"))
+
+
+def test_a_name_that_is_too_long_is_an_error_of_its_photo(tmp_path):
+    write_photos(tmp_path / "in", ["a.png"])
+    here = Negative(Light(), 1, PhotoOptions(), False)
+    here._stylizer, here._node = Light().load(), "here"
+    name = "x" * 250 + ".jpg.png"
+    outcome = here.photo(Photo(str(tmp_path / "in" / "a.png"), str(tmp_path / name), name))
+    assert outcome.full is None and outcome.value["error"] == "File name too long"
+
+
+def test_an_output_that_is_a_file(tmp_path):
+    write_photos(tmp_path, ["in/a.png", "out.png"])
+    with pytest.raises(InputError, match="output: expected a folder, received the file"):
+        batch.run(batch.Settings((tmp_path / "in",), str(tmp_path / "out.png")), Light)
