@@ -215,9 +215,11 @@ class Pool:
             if isinstance(cause, InputError) and not self._started:
                 raise cause from None
             if self._failures >= _TRIES:
-                raise InputError(
-                    f"workers: expected them to start, {reason_of(cause or error)}"
-                ) from error
+                reason = f"workers: expected them to start, {reason_of(cause or error)}"
+                if all(other.node is None for other in self._actors):
+                    raise InputError(reason) from error
+                self.count = len(self._actors)  # those that work go on
+                print(f"{reason}; {self.count} go on", file=sys.stderr)
         return []
 
     def _end(self, actor, reference):
@@ -234,8 +236,9 @@ class Pool:
         del actor.tasks[reference]
         if outcome.full:
             task.refused += 1
+            if not actor.rests_until:  # once for each worker
+                print(f"node {actor.node} rests: {outcome.full}", file=sys.stderr)
             actor.rests_until, self._full = time.monotonic() + _REST, outcome.full
-            print(f"node {actor.node} rests: {outcome.full}", file=sys.stderr)
         return [(task, outcome, None)]
 
     def _lose(self, actor, reason):

@@ -5,11 +5,12 @@ import threading
 import time
 
 import pytest
+import ray
 from cluster_worker import Light, Negative, write_photos
 from pyarrow import parquet
 
 from animegan_tf import images
-from animegan_tf.cluster import batch
+from animegan_tf.cluster import batch, pool
 from animegan_tf.cluster.worker import Photo
 from animegan_tf.errors import InputError
 from animegan_tf.stylize.options import PhotoOptions
@@ -107,3 +108,25 @@ def test_an_output_that_is_a_file(tmp_path):
     write_photos(tmp_path, ["in/a.png", "out.png"])
     with pytest.raises(InputError, match="output: expected a folder, received the file"):
         batch.run(batch.Settings((tmp_path / "in",), str(tmp_path / "out.png")), Light)
+
+
+def test_workers_that_cannot_start_leave_the_work_to_others(capsys):
+    class Broken:
+        exceptions = ray.exceptions
+
+        @staticmethod
+        def get(reference):
+            raise ray.exceptions.RayActorError
+
+    workers = pool.Pool.__new__(pool.Pool)
+    workers._ray, workers._started, workers._failures, workers.count = Broken, True, 0, 2
+    good, bad = pool._Actor(None), pool._Actor(None)
+    good.node = "one"
+    for _ in range(3):
+        assert workers.count == 2
+        workers._actors, workers._starting = [good, bad], {0: bad}
+        assert workers._begin(0) == []
+    assert workers.count == 1 and "expected them to start" in capsys.readouterr().err
+    workers._actors, workers._starting = [bad, pool._Actor(None)], {0: bad}
+    with pytest.raises(InputError, match="expected them to start"):
+        workers._begin(0)
