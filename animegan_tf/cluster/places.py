@@ -1,6 +1,7 @@
 """Files in local folders and in object stores, by path or URI. Stores are reached with fsspec."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import posixpath
@@ -116,6 +117,8 @@ def errors(path):
     """Turn the errors of the stores' libraries, which share no base class, into `OSError`."""
     try:
         yield
+    except FileNotFoundError as error:  # of some without a reason
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
     except (OSError, InputError):
         raise
     except Exception as error:

@@ -4,6 +4,8 @@ import collections
 import contextlib
 import dataclasses
 import os
+import re
+import socket
 import sys
 import time
 
@@ -37,6 +39,7 @@ def connected(address=None, cpus=None):
         raise InputError(
             "ray: expected it to be installed, found nothing: pip install 'animegan_tf[cluster]'"
         ) from error
+    _check_reachable(address)
     options = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         options |= {"include_dashboard": False, "num_cpus": cpus}
@@ -48,6 +51,17 @@ def connected(address=None, cpus=None):
         yield
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address):
+    """Raise `InputError` if nothing listens at HOST:PORT; Ray would wait for minutes."""
+    found = re.fullmatch(r"\[?([^/\[\]]+)\]?:(\d+)", address or "")
+    if found:
+        try:
+            socket.create_connection((found[1], int(found[2])), timeout=_LONG).close()
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"address: expected a Ray cluster at {address}, {reason}") from error
 
 
 @dataclasses.dataclass

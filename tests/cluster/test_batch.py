@@ -104,6 +104,15 @@ def test_a_name_that_is_too_long_is_an_error_of_its_photo(tmp_path):
     assert outcome.full is None and outcome.value["error"] == "File name too long"
 
 
+def test_an_address_without_a_cluster_is_named_at_once(tmp_path):
+    write_photos(tmp_path, ["a.png"])
+    for address in ("127.0.0.1:1", "127.0.0.1:99999"):
+        settings = batch.Settings((tmp_path,), str(tmp_path / "out"), address=address)
+        with pytest.raises(InputError, match=f"address: expected a Ray cluster at {address}, "):
+            batch.run(settings, Light)
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_output_that_is_a_file(tmp_path):
     write_photos(tmp_path, ["in/a.png", "out.png"])
     with pytest.raises(InputError, match="output: expected a folder, received the file"):

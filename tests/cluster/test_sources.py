@@ -96,6 +96,8 @@ def test_a_store(monkeypatch):
     assert places.read("memory://bucket/b/c.jpg") == b"b/c.jpg"
     assert places.size("memory://bucket/a.png") == 5
     assert places.size("memory://bucket/missing") is None
+    with pytest.raises(OSError, match="No such file or directory: 'memory://bucket/missing'"):
+        places.read("memory://bucket/missing")
     (one,) = sources.stream(["memory://bucket/nothing"], "path")
     assert "found none" in one.error
     system, listing = places.file_system("memory://bucket")[0], MemoryFileSystem.ls
