@@ -76,7 +76,7 @@ def test_a_node_is_killed_and_another_is_full(nodes, tmp_path, capsys):
             time.sleep(0.1)
         nodes.remove_node(lost, allow_graceful=False)
 
-    killing = threading.Thread(target=kill)
+    killing = threading.Thread(target=kill, daemon=True)
     killing.start()
     assert run(nodes, tmp_path, concurrency=3) == 0
     killing.join()
