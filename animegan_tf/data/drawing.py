@@ -77,13 +77,13 @@ def _sample(values, x, y, method):
     return cv2.remap(values, x, y, method, borderMode=cv2.BORDER_REPLICATE)
 
 
-def lines(lightness, direction):
+def lines(lightness, direction, width=1.0):
     """The amount of ink on each pixel, (H, W), from 0 to `_LINE_INK`, along the edges.
 
-    lightness: float32 (H, W), levels of 0..255. direction: its `edge_direction`.
+    lightness: float32 (H, W), levels of 0..255. direction: its `edge_direction`. width: a factor.
     """
-    fine = cv2.GaussianBlur(lightness, (0, 0), _LINE_SIGMA)
-    coarse = cv2.GaussianBlur(lightness, (0, 0), _LINE_SIGMA * _LINE_RATIO)
+    fine = cv2.GaussianBlur(lightness, (0, 0), _LINE_SIGMA * width)
+    coarse = cv2.GaussianBlur(lightness, (0, 0), _LINE_SIGMA * width * _LINE_RATIO)
     darker = average_along(coarse - fine, direction, _LINE_REACH)
     around = cv2.GaussianBlur(np.abs(darker), (0, 0), _LINE_NEIGHBOURHOOD)
     over = darker - _LINE_LEVELS - _LINE_CONTRAST * around

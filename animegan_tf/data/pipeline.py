@@ -18,11 +18,10 @@ import typing
 import cv2
 import numpy as np
 
-from animegan_tf.data import sources
+from animegan_tf.data import painting, sources
 from animegan_tf.data.config import DataConfig
 from animegan_tf.data.drawing import draw
 from animegan_tf.data.flatten import flatten, lighten, saturate
-from animegan_tf.data.painting import paint
 from animegan_tf.data.pictures import PictureCache
 from animegan_tf.data.smoothing import ensure_smooth
 from animegan_tf.errors import InputError
@@ -36,7 +35,12 @@ __all__ = ["DataConfig", "SampleSource", "ensure_smooth", "make_dataset"]
 _STREAMS = ("photo", "anime", "smooth")
 _KEYS = ("photo", "anime", "anime_gray", "smooth_gray")
 # The functions that compute the reference of a photo.
-_REFERENCES = {"flat": flatten, "drawn": draw, "painted": paint}
+_REFERENCES = {
+    "flat": flatten,
+    "drawn": draw,
+    "painted": painting.paint,
+    "inked": functools.partial(painting.paint, pen=painting.BOLD),
+}
 
 
 class Window(typing.NamedTuple):

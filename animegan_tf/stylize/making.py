@@ -345,10 +345,8 @@ class Making:
         self._writer = None
         if stopped is not None:
             record = Journal.load(self._record)
-            record.stopped, record.film = (
-                True,
-                finished.name if self._animated else self._output.name,
-            )
+            record.stopped = True
+            record.film = finished.name if self._animated else self._output.name
             record.write()
         else:
             self._record.unlink(missing_ok=True)
@@ -380,10 +378,6 @@ class Making:
             "continues from its last whole segment"
         )
 
-    def _has_more(self):
-        """Whether a run could continue from more than the new file."""
-        return bool(self._done)
-
     def _give_up(self):
         """Close all files; remove them if no run could continue from them."""
         if self._journal is None:
@@ -392,7 +386,7 @@ class Making:
         if self._writer is not None:
             self._writer.abandon()
             frames = self._writer.frames
-        begun = frames > 0 or self._has_more()
+        begun = frames > 0 or bool(self._done)
         if self._recorded and not begun:
             self._record.unlink(missing_ok=True)
         if not (self._recorded and begun):

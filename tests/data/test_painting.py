@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pictures import noise, step
 
-from animegan_tf.data.painting import paint
+from animegan_tf.data.painting import BOLD, paint
 
 
 def _toned(level):
@@ -31,6 +31,14 @@ def test_a_long_contour_gets_a_line_on_its_dark_side(turns):
     assert line.min() >= 26 and line.max() <= 32
     assert row[line].min() < 0.6 * _toned(70)
     np.testing.assert_allclose(row[36:], _toned(200), atol=2)
+
+
+def test_a_bold_pen_draws_wider_and_darker():
+    fine, bold = (paint(step(size=64), *pen)[8:-8].mean((0, 2)) for pen in ((), (BOLD,)))
+    inked = _toned(70) - 15
+    assert (bold < inked).sum() > (fine < inked).sum()
+    assert bold.min() < fine.min()
+    np.testing.assert_allclose(bold[[4, -5]], fine[[4, -5]], atol=1)
 
 
 def test_short_edges_and_crowds_get_none():

@@ -48,6 +48,7 @@ def arguments(data, run_dir, steps_per_epoch=3):
         "--save_every=1",
         "--samples=1",
         "--keep=20",
+        "--mixed_precision=none",  # two processes and one agree to rounding
     ]
 
 
