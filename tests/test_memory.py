@@ -26,6 +26,11 @@ def machine(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def no_share(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+
+
 def test_what_the_kernel_calls_available(machine):
     assert memory.available(machine) == 8 * 2**30
 
@@ -181,3 +186,10 @@ def test_peak(tmp_path, monkeypatch):
     assert 10 * 2**20 < memory.peak(tmp_path / "no_proc") < 2**40
     monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
     assert memory.peak(tmp_path / "no_proc") is None
+
+
+@pytest.mark.parametrize(("told", "expected"), (("1", 1), ("64", 4), ("", 4), ("2,1", 4)))
+def test_the_share_that_ray_and_slurm_set(monkeypatch, tmp_path, told, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(4)), raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    assert memory.cores(tmp_path) == expected

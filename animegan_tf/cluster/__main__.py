@@ -71,6 +71,11 @@ def main(argv):
     cli.require_flags("output")
     if FLAGS.concurrency is not None and FLAGS.concurrency < 1:
         raise InputError(f"concurrency: expected at least 1, received {FLAGS.concurrency}")
+    for name in ("num_cpus", "num_gpus"):
+        if FLAGS[name].value > 1 and FLAGS[name].value % 1:  # Ray's own rule
+            raise InputError(
+                f"{name}: above 1 expected a whole number, received {FLAGS[name].value}"
+            )
     video, photo = style_flags.chosen_options(VideoOptions, PhotoOptions)
     options = {
         "max_side": FLAGS.max_side,

@@ -58,9 +58,11 @@ def run(settings, make_model, worker=Worker):
     """
     inputs = sources.check(settings.inputs)
     output, name = _split(places.absolute("output", settings.output), inputs)
+    if os.path.isfile(output):
+        raise InputError(f"output: expected a folder, received the file {output}")
     log = places.absolute("log", settings.log or places.join(output, "_log"))
     model = make_model()
-    done = logs.Names() if settings.overwrite else logs.done(log)
+    done = logs.Names() if settings.overwrite else logs.done(log, output)
     cpus = settings.concurrency and math.ceil(settings.concurrency * settings.num_cpus)
     # Ray sets a handler of SIGTERM first.
     with connected(settings.address, cpus), Signals() as signals:
@@ -69,7 +71,7 @@ def run(settings, make_model, worker=Worker):
         gpus = settings.num_gpus
         pool = Pool(worker, arguments, settings.concurrency, settings.num_cpus, gpus)
         bar = tqdm(unit="photo", disable=None)
-        with contextlib.closing(pool), logs.Log(log) as rows, bar:
+        with contextlib.closing(pool), logs.Log(log, output) as rows, bar:
             chosen = (settings.photo, settings.compare, settings.overwrite)
             batch = Batch(output, rows, *chosen, bar)
             found = sources.stream(inputs, settings.column, leave_out=(output, log))

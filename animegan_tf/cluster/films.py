@@ -163,6 +163,14 @@ def local_copy(path):
     return copy
 
 
+def _readable(path):
+    """`local_copy`. Raises `InputError` if the film cannot be read."""
+    try:
+        return local_copy(path)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+
+
 def run(source, output, model, pool, options, compare=False, overwrite=False, name=None):
     """Process the video of a `Source` into `output`: (its row for the log, the signal or None).
 
@@ -172,7 +180,7 @@ def run(source, output, model, pool, options, compare=False, overwrite=False, na
     """
     began, row = time.monotonic(), {"source": source.path, "result": name or source.name}
     try:
-        local = local_copy(source.path)
+        local = _readable(source.path)
         container = name and posixpath.splitext(name)[1][1:].lower().replace("m4v", "mp4")
         options = dataclasses.replace(options, container=container or options.container)
         suffix = result_suffix(local, options)
@@ -187,6 +195,8 @@ def run(source, output, model, pool, options, compare=False, overwrite=False, na
         film = Film(source.path, options.check(), compare)
         target = places.join(output, row["result"])
         path = _made_at(target)
+        if target == source.path:
+            raise InputError("expected another folder: videos are never replaced")
         if not overwrite and places.size(target) and not unfinished(path):
             return {**row, "size": places.size(target)}, None
 

@@ -13,9 +13,12 @@ import time
 import numpy as np
 
 from animegan_tf.cluster import places
+from animegan_tf.errors import InputError
 
 # Rows and seconds after which a part is written; a crash of this process loses no more of the log.
 _ROWS, _SECONDS = 1000, 30
+# The key of the output folder in a part's metadata; the columns that say what is done.
+_OUTPUT, _DONE = b"output", ["result", "size"]
 # New names until they are sorted into the others.
 _NEW = 2**16
 
@@ -49,20 +52,23 @@ def _key(name):
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
-def _schema():
+def _schema(output):
+    """That of a part, which names the output folder of the run."""
     import pyarrow
 
     text, whole, real = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
     kinds = (("source", text), ("result", text), ("size", whole), ("seconds", real))
-    return pyarrow.schema([*kinds, ("error", text), ("node", text)])
+    named = {_OUTPUT: output.encode("utf-8", "surrogateescape")}
+    return pyarrow.schema([*kinds, ("error", text), ("node", text)], named)
 
 
 class Log:
     """Writes the parts of a run into a folder, local or in a store; a context manager."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, output):
+        """folder: of the log. output: that of the run's outputs, which the parts name."""
         now = datetime.datetime.now(datetime.timezone.utc)
-        self._folder, self._run = folder, now.strftime("%Y%m%dT%H%M%S%f")
+        self._folder, self._output, self._run = folder, output, now.strftime("%Y%m%dT%H%M%S%f")
         self._rows, self._parts, self._since = [], 0, time.monotonic()
 
     def __enter__(self):
@@ -86,7 +92,7 @@ class Log:
         if self._rows:
             data, name = io.BytesIO(), f"part-{self._run}-{self._parts:06}.parquet"
             rows = [{name: plain(value) for name, value in row.items()} for row in self._rows]
-            parquet.write_table(pyarrow.Table.from_pylist(rows, _schema()), data)
+            parquet.write_table(pyarrow.Table.from_pylist(rows, _schema(self._output)), data)
             places.write(places.join(self._folder, name), data.getvalue())
             self._rows, self._parts = [], self._parts + 1
 
@@ -97,15 +103,23 @@ def plain(value):
     return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
-def done(folder):
-    """The `Names` of the outputs that exist according to the log in `folder`."""
+def done(folder, output):
+    """The `Names` of the files in `output` that exist according to the log in `folder`.
+
+    Raises `InputError` if the folder has other Parquet files.
+    """
+    import pyarrow
     from pyarrow import parquet
 
     names = Names()
     for path in places.listed(folder):
         if path.endswith(".parquet"):
-            table = parquet.read_table(io.BytesIO(places.read(path)), columns=["result", "size"])
-            for row in table.to_pylist():
-                if row["size"]:
-                    names.add(row["result"])
+            try:
+                table = parquet.read_table(io.BytesIO(places.read(path)), columns=_DONE)
+            except (pyarrow.ArrowException, ValueError, LookupError) as error:
+                raise InputError(f"log: expected parts of a log, received {path}") from error
+            if (table.schema.metadata or {}).get(_OUTPUT) == _schema(output).metadata[_OUTPUT]:
+                for row in table.to_pylist():
+                    if row["size"]:
+                        names.add(row["result"])
     return names

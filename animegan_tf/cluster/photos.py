@@ -4,7 +4,7 @@ import dataclasses
 import posixpath
 
 from animegan_tf.cluster import log as logs
-from animegan_tf.cluster import places
+from animegan_tf.cluster import places, sources
 from animegan_tf.cluster.worker import Photo
 from animegan_tf.images import formats
 from animegan_tf.stylize import jobs
@@ -37,12 +37,12 @@ class Batch:
         self._compare, self._overwrite, self._bar = compare, overwrite, bar
         self.summary, self.films = Summary(), []
 
-    def run(self, sources, pool, done, stopped):
-        """Process the photos of the `sources`.
+    def run(self, found, pool, done, stopped):
+        """Process the photos of the `Source`s that are `found`.
 
         done: the `log.Names` of outputs that exist. stopped: see `Pool.run`.
         """
-        for task, row, error in pool.run("photo", self._tasks(sources, done), stopped):
+        for task, row, error in pool.run("photo", self._tasks(found, done), stopped):
             row = row or {"source": task.source, "result": task.name}
             self.note({**row, "error": error or row.get("error")})
 
@@ -62,25 +62,25 @@ class Batch:
         if self._bar is not None:
             self._bar.update()
 
-    def _tasks(self, sources, done):
-        """Yield a `Photo` for each photo that is not done, once."""
+    def _tasks(self, found, done):
+        """Yield a `Photo` for each photo that is not done, once; note the videos."""
         seen, outputs = logs.Names(), logs.Names()
-        for source in sources:
-            if not source.error and source.is_film and not self._is_still(source):
-                self.films.append(source)
-                continue
+        for source in found:
+            error, film = source.error, source.is_film and not self._is_still(source)
             name = output_name(source.name, self._options, self._compare)
-            error = source.error
+            name = source.name if film else name
             if not error and not seen.add(source.path):
                 self.summary.repeated += 1
                 continue
             if not error and not outputs.add(name):
                 error = f"expected one source for each output, {name} is another's"
             output = places.join(self._output, name)
-            if not error and output == source.path:
+            if not error and not film and sources.real(output) == sources.real(source.path):
                 error = "expected another folder: photos are never replaced"
             if error:
                 self.note({"source": source.path, "result": name, "error": error})
+            elif film:
+                self.films.append(source)
             elif logs.plain(name) in done:
                 self.summary.kept += 1
             else:
@@ -91,7 +91,10 @@ class Batch:
         """Whether a GIF is a photo."""
         if not source.name.lower().endswith(".gif") or places.scheme_of(source.path):
             return False
-        return not formats.is_animated(source.path)
+        try:
+            return not formats.is_animated(source.path)
+        except OSError:  # its worker says why
+            return True
 
 
 def output_name(name, options, compare=False):

@@ -1,6 +1,7 @@
 """Files in local folders and in object stores, by path or URI. Stores are reached with fsspec."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import posixpath
@@ -58,7 +59,7 @@ def read(path):
     if scheme_of(path) is None:
         return memory.read_bytes(path)
     system, inner = file_system(path)
-    with _errors(path):
+    with errors(path):
         return system.cat_file(inner)
 
 
@@ -68,7 +69,7 @@ def size(path):
         if scheme_of(path) is None:
             return os.stat(path).st_size
         system, inner = file_system(path)
-        with _errors(path):
+        with errors(path):
             return system.info(inner)["size"]
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -80,21 +81,21 @@ def write(path, data):
         storage.write_bytes(path, data)
         return
     system, inner = file_system(path)
-    with _errors(path):
+    with errors(path):
         system.pipe_file(inner, data)
 
 
 def upload(local, path):
     """Copy the local file to a path in a store. Raises `OSError`."""
     system, inner = file_system(path)
-    with _errors(path):
+    with errors(path):
         system.put_file(os.fspath(local), inner)
 
 
 def download(path, local):
     """Copy a file of a store to the local file, which is complete or missing. Raises `OSError`."""
     system, inner = file_system(path)
-    with _errors(path), storage.aside(local) as temporary:
+    with errors(path), storage.aside(local) as temporary:
         system.get_file(inner, os.fspath(temporary))
 
 
@@ -105,17 +106,19 @@ def listed(folder):
         return sorted(str(path) for path in found.iterdir()) if found.is_dir() else []
     system, inner = file_system(folder)
     try:
-        with _errors(folder):
+        with errors(folder):
             return sorted(system.unstrip_protocol(name) for name in system.ls(inner, detail=False))
     except FileNotFoundError:
         return []
 
 
 @contextlib.contextmanager
-def _errors(path):
+def errors(path):
     """Turn the errors of the stores' libraries, which share no base class, into `OSError`."""
     try:
         yield
+    except FileNotFoundError as error:  # of some without a reason
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
     except (OSError, InputError):
         raise
     except Exception as error:

@@ -4,6 +4,8 @@ import collections
 import contextlib
 import dataclasses
 import os
+import re
+import socket
 import sys
 import time
 
@@ -37,6 +39,7 @@ def connected(address=None, cpus=None):
         raise InputError(
             "ray: expected it to be installed, found nothing: pip install 'animegan_tf[cluster]'"
         ) from error
+    _check_reachable(address)
     options = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         options |= {"include_dashboard": False, "num_cpus": cpus}
@@ -48,6 +51,17 @@ def connected(address=None, cpus=None):
         yield
     finally:
         ray.shutdown()
+
+
+def _check_reachable(address):
+    """Raise `InputError` if nothing listens at HOST:PORT; Ray would wait for minutes."""
+    found = re.fullmatch(r"\[?([^/\[\]]+)\]?:(\d+)", address or "")
+    if found:
+        try:
+            socket.create_connection((found[1], int(found[2])), timeout=_LONG).close()
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"address: expected a Ray cluster at {address}, {reason}") from error
 
 
 @dataclasses.dataclass
@@ -101,10 +115,12 @@ class Pool:
         self._full = None
 
     def _possible(self, cpus, gpus):
-        have, possible = self._ray.cluster_resources(), []
-        for name, each in (("CPU", cpus), ("GPU", gpus)):
-            possible += [int(have.get(name, 0) / each)] if each else []
-        return max(1, min(possible, default=1))
+        total, wanted = 0, [(name, each) for name, each in (("CPU", cpus), ("GPU", gpus)) if each]
+        for node in self._ray.nodes():
+            if node["Alive"] and wanted:
+                have = node["Resources"]
+                total += min(int(have.get(name, 0) / each) for name, each in wanted)
+        return max(1, total)
 
     def close(self):
         """End the workers."""
@@ -213,9 +229,11 @@ class Pool:
             if isinstance(cause, InputError) and not self._started:
                 raise cause from None
             if self._failures >= _TRIES:
-                raise InputError(
-                    f"workers: expected them to start, {reason_of(cause or error)}"
-                ) from error
+                reason = f"workers: expected them to start, {reason_of(cause or error)}"
+                if all(other.node is None for other in self._actors):
+                    raise InputError(reason) from error
+                self.count = len(self._actors)  # those that work go on
+                print(f"{reason}; {self.count} go on", file=sys.stderr)
         return []
 
     def _end(self, actor, reference):
@@ -232,8 +250,9 @@ class Pool:
         del actor.tasks[reference]
         if outcome.full:
             task.refused += 1
+            if not actor.rests_until:  # once for each worker
+                print(f"node {actor.node} rests: {outcome.full}", file=sys.stderr)
             actor.rests_until, self._full = time.monotonic() + _REST, outcome.full
-            print(f"node {actor.node} rests: {outcome.full}", file=sys.stderr)
         return [(task, outcome, None)]
 
     def _lose(self, actor, reason):

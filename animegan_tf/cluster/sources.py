@@ -60,11 +60,11 @@ def stream(inputs, column, leave_out=()):
 
     column: the name of the manifests' column with the paths. leave_out: paths of folders.
     """
-    leave_out = [_real(path) for path in leave_out]
+    leave_out = [real(path) for path in leave_out]
     for path in inputs:
         suffix = posixpath.splitext(path)[1].lower()
         if _is_glob(path) and not os.path.exists(path):
-            yield from _glob(path)
+            yield from _glob(path, leave_out)
         elif suffix in MANIFESTS:
             yield from _manifest(path, suffix, column)
         elif os.path.isdir(path):
@@ -79,7 +79,8 @@ def _is_glob(path):
     return any(sign in path for sign in "*?[")
 
 
-def _real(path):
+def real(path):
+    """`path` in the one form that it has, to compare it with others."""
     return path.rstrip("/") if places.scheme_of(path) else os.path.realpath(path)
 
 
@@ -96,7 +97,7 @@ def _folder(top, leave_out):
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_dir(follow_symlinks=False):
-                        if not entry.name.startswith(".") and _real(entry.path) not in leave_out:
+                        if not entry.name.startswith(".") and real(entry.path) not in leave_out:
                             waiting.append(entry.path)
                     elif _is_wanted(entry.name):
                         yield Source(
@@ -107,37 +108,53 @@ def _folder(top, leave_out):
             yield Source(folder, name, error.strerror or str(error))
 
 
-def _store(uri, leave_out):
-    """The photos and videos below a folder of a store."""
+def _store(uri, leave_out, pattern="**", levels=None):
+    """The photos and videos below a folder of a store: those whose name matches the `pattern`.
+
+    levels: of folders, by default all.
+    """
+    from fsspec.utils import glob_translate
+
     system, top = places.file_system(uri)
-    found = False
-    for folder, _, names in system.walk(top):
-        below = posixpath.relpath(folder, top)
-        if any(part.startswith(".") and part != "." for part in below.split("/")):
+    top, matches, found = top.rstrip("/"), re.compile(glob_translate(pattern)).match, False
+    waiting = [(top, 1)]
+    while waiting:
+        folder, level = waiting.pop()
+        try:
+            with places.errors(uri):
+                listing = system.ls(folder, detail=True)
+        except FileNotFoundError:
             continue
-        if any(f"{_real(uri)}/{below}/".startswith(f"{other}/") for other in leave_out):
-            continue
-        for name in filter(_is_wanted, sorted(names)):
+        except OSError as error:
             found = True
-            name = posixpath.normpath(posixpath.join(below, name))
-            yield Source(places.join(uri, name), name)
+            yield Source(places.join(uri, folder[len(top) + 1 :]), folder, f"its list: {error}")
+            continue
+        for entry in sorted(listing, key=lambda entry: entry["name"]):
+            name = entry["name"].rstrip("/")[len(top) + 1 :]
+            path, last = places.join(uri, name), posixpath.basename(name)
+            if entry["type"] == "directory":
+                left_out = last.startswith(".") or path in leave_out
+                if name and not left_out and level != levels:
+                    waiting.append((f"{top}/{name}", level + 1))
+            elif _is_wanted(last) and matches(name):
+                found = True
+                yield Source(path, name)
     if not found:
         yield Source(uri, posixpath.basename(top), "expected photos, found none")
 
 
-def _glob(pattern):
+def _glob(pattern, leave_out):
     """The matching files; names are relative to the folder before the first wildcard."""
     base = re.split(r"[*?[]", pattern, maxsplit=1)[0].rpartition("/")[0]
     if places.scheme_of(pattern):
-        system, inner = places.file_system(pattern)
-        base = system.unstrip_protocol(places.file_system(base)[1])
-        paths = (system.unstrip_protocol(path) for path in system.glob(inner))
-    else:
-        paths = filter(os.path.isfile, glob.iglob(pattern, recursive=True))
+        rest = pattern[len(base) :].lstrip("/")
+        yield from _store(base, leave_out, rest, None if "**" in rest else rest.count("/") + 1)
+        return
     found = False
-    for path in paths:
-        found = True
-        if _is_wanted(posixpath.basename(path)):
+    for path in filter(os.path.isfile, glob.iglob(pattern, recursive=True)):
+        left_out = leave_out and real(path).startswith(tuple(f"{one}{os.sep}" for one in leave_out))
+        if not left_out and _is_wanted(posixpath.basename(path)):
+            found = True
             yield Source(path, path[len(base) :].lstrip("/") if base else path)
     if not found:
         yield Source(pattern, posixpath.basename(pattern), "expected photos, found none")

@@ -1,6 +1,7 @@
 """What runs on the nodes: a `Worker` is one Ray actor with one model."""
 
 import dataclasses
+import errno
 import hashlib
 import io
 import os
@@ -14,6 +15,9 @@ from animegan_tf import storage
 from animegan_tf.cluster import places
 from animegan_tf.errors import InputError, reason_of
 from animegan_tf.images import formats
+
+# Errors of writing that concern the name of one output, on every node.
+_OF_THE_NAME = (errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.EILSEQ)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,17 +84,17 @@ class Worker:
 
     def __init__(self, model, threads, photo, compare):
         """model: a `Model`. threads: for the network. photo: the `PhotoOptions`."""
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # workers may share a GPU
-        # Ray sets this to the CPUs of the actor; `memory.cores` obeys it.
-        os.environ["OMP_NUM_THREADS"] = os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
         self._model, self._threads, self._photo, self._compare = model, threads, photo, compare
         self._stylizer = self._artist = None
         self._lock, self._swept = threading.Lock(), set()
 
     def start(self):
         """Load the model; returns the name of this node for the log. Raises `InputError`."""
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+        os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+        os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # workers may share a GPU
+        # Ray sets this to the CPUs of the actor; `memory.cores` obeys it.
+        os.environ["OMP_NUM_THREADS"] = os.environ["TF_NUM_INTRAOP_THREADS"] = str(self._threads)
         import cv2
         import ray
 
@@ -116,6 +120,8 @@ class Worker:
             try:
                 places.write(task.output, data)
             except OSError as full:
+                if full.errno in _OF_THE_NAME:
+                    raise
                 return Outcome(row, f"{task.output}: {full.strerror or full}")
             row |= {"size": len(data), "error": error}
         except (InputError, MemoryError, OSError) as error:

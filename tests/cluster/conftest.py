@@ -1,11 +1,11 @@
-"""A cluster of Ray nodes on this machine, for the tests of a module."""
+"""A cluster of Ray nodes on this machine, for these tests."""
 
 import os
 
 import pytest
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def nodes():
     """Two nodes of one CPU each, of which tests may end one; a `ray.cluster_utils.Cluster`."""
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = os.environ["RAY_USAGE_STATS_ENABLED"] = "0"

@@ -5,11 +5,15 @@ import threading
 import time
 
 import pytest
+import ray
 from cluster_worker import Light, Negative, write_photos
 from pyarrow import parquet
 
 from animegan_tf import images
-from animegan_tf.cluster import batch
+from animegan_tf.cluster import batch, pool
+from animegan_tf.cluster.worker import Photo
+from animegan_tf.errors import InputError
+from animegan_tf.stylize.options import PhotoOptions
 
 NODE = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
 
@@ -22,10 +26,9 @@ def rows_of(log):
     ]
 
 
-def run(nodes, tmp_path, **options):
-    settings = batch.Settings(
-        (tmp_path / "in",), str(tmp_path / "out"), address=nodes.address, **options
-    )
+def run(nodes, tmp_path, output="out", **options):
+    output = str(tmp_path / output)
+    settings = batch.Settings((tmp_path / "in",), output, address=nodes.address, **options)
     return batch.run(settings, Light, Negative)
 
 
@@ -73,7 +76,7 @@ def test_a_node_is_killed_and_another_is_full(nodes, tmp_path, capsys):
             time.sleep(0.1)
         nodes.remove_node(lost, allow_graceful=False)
 
-    killing = threading.Thread(target=kill)
+    killing = threading.Thread(target=kill, daemon=True)
     killing.start()
     assert run(nodes, tmp_path, concurrency=3) == 0
     killing.join()
@@ -87,6 +90,52 @@ def test_a_node_is_killed_and_another_is_full(nodes, tmp_path, capsys):
 
 def test_no_node_can_write(nodes, tmp_path):
     write_photos(tmp_path / "in", ["0.png"])
-    (tmp_path / "out").write_bytes(b"a file, not a folder")
+    # Nobody, not even root, can write there.
     with pytest.raises(OSError, match="no node can write"):
-        run(nodes, tmp_path, concurrency=1, log=str(tmp_path / "log"))
+        run(nodes, tmp_path, output="/proc/out", concurrency=1, log=str(tmp_path / "log"))
+
+
+def test_a_name_that_is_too_long_is_an_error_of_its_photo(tmp_path):
+    write_photos(tmp_path / "in", ["a.png"])
+    here = Negative(Light(), 1, PhotoOptions(), False)
+    here._stylizer, here._node = Light().load(), "here"
+    name = "x" * 250 + ".jpg.png"
+    outcome = here.photo(Photo(str(tmp_path / "in" / "a.png"), str(tmp_path / name), name))
+    assert outcome.full is None and outcome.value["error"] == "File name too long"
+
+
+def test_an_address_without_a_cluster_is_named_at_once(tmp_path):
+    write_photos(tmp_path, ["a.png"])
+    for address in ("127.0.0.1:1", "127.0.0.1:99999"):
+        settings = batch.Settings((tmp_path,), str(tmp_path / "out"), address=address)
+        with pytest.raises(InputError, match=f"address: expected a Ray cluster at {address}, "):
+            batch.run(settings, Light)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_is_a_file(tmp_path):
+    write_photos(tmp_path, ["in/a.png", "out.png"])
+    with pytest.raises(InputError, match="output: expected a folder, received the file"):
+        batch.run(batch.Settings((tmp_path / "in",), str(tmp_path / "out.png")), Light)
+
+
+def test_workers_that_cannot_start_leave_the_work_to_others(capsys):
+    class Broken:
+        exceptions = ray.exceptions
+
+        @staticmethod
+        def get(reference):
+            raise ray.exceptions.RayActorError
+
+    workers = pool.Pool.__new__(pool.Pool)
+    workers._ray, workers._started, workers._failures, workers.count = Broken, True, 0, 2
+    good, bad = pool._Actor(None), pool._Actor(None)
+    good.node = "one"
+    for _ in range(3):
+        assert workers.count == 2
+        workers._actors, workers._starting = [good, bad], {0: bad}
+        assert workers._begin(0) == []
+    assert workers.count == 1 and "expected them to start" in capsys.readouterr().err
+    workers._actors, workers._starting = [bad, pool._Actor(None)], {0: bad}
+    with pytest.raises(InputError, match="expected them to start"):
+        workers._begin(0)

@@ -21,6 +21,7 @@ def test_ray_train_starts_two_workers(nodes, tmp_path):
     data = synthetic.make_smoke_dataset(tmp_path / "data", 32, count=5)
     program = str(TESTS / "helpers" / "worker.py")
     command = [sys.executable, program, *runs.arguments(data, tmp_path / "run", 1)]
+    command.append("--epochs=1")  # only the first phase, which is compiled sooner
     environment, folder = runs.environment(), tmp_path
 
     def train():

@@ -8,6 +8,7 @@ import sys
 import pyarrow
 import pytest
 from cluster_worker import write_photos
+from fsspec.implementations.memory import MemoryFileSystem
 from places import ROOT
 from pyarrow import parquet
 
@@ -41,6 +42,7 @@ def test_folders_and_globs(folder):
     assert found(f"{folder}/**/*.jpg") == [("b/c.jpg", str(folder / "b" / "c.jpg"))]
     assert names(f"{folder}/b/[c]*") == ["c.jpg"]
     assert found(folder / "b" / "c.jpg") == [("c.jpg", str(folder / "b" / "c.jpg"))]
+    assert names(f"{folder}/**/*.png", leave_out=[folder / "out"]) == ["a.png"]
     with pytest.raises(InputError, match="found nothing at"):
         sources.check([str(folder / "missing")])
     with pytest.raises(InputError, match=r"expected a local path or one of s3://.*received http"):
@@ -89,11 +91,28 @@ def test_a_store(monkeypatch):
         ("a.png", "memory://bucket/a.png"), ("b/c.jpg", "memory://bucket/b/c.jpg"),
     ]  # fmt: skip
     assert names("memory://bucket/**/*.jpg") == ["b/c.jpg"]
+    assert names("memory://bucket/*.png", **kept) == ["a.png"]
+    assert names("memory://bucket/**/*.png", **kept) == ["a.png"]
     assert places.read("memory://bucket/b/c.jpg") == b"b/c.jpg"
     assert places.size("memory://bucket/a.png") == 5
     assert places.size("memory://bucket/missing") is None
+    with pytest.raises(OSError, match="No such file or directory: 'memory://bucket/missing'"):
+        places.read("memory://bucket/missing")
     (one,) = sources.stream(["memory://bucket/nothing"], "path")
     assert "found none" in one.error
+    system, listing = places.file_system("memory://bucket")[0], MemoryFileSystem.ls
+
+    def ls(self, path, *others, **options):
+        if path.endswith("/b"):
+            raise PermissionError("access denied")
+        return listing(self, path, *others, **options)
+
+    monkeypatch.setattr(type(system), "ls", ls)
+    errors = {one.path: one.error for one in sources.stream(["memory://bucket"], "path", **kept)}
+    assert errors == {
+        "memory://bucket/a.png": None,
+        "memory://bucket/b": "its list: access denied",
+    }
 
 
 @pytest.mark.parametrize(
@@ -111,15 +130,20 @@ def test_names_of_outputs(name, options, expected):
 
 
 def test_the_log_of_a_crashed_run(tmp_path):
-    with log.Log(str(tmp_path / "log")) as rows:
+    with log.Log(str(tmp_path / "log"), "/out") as rows:
         rows.add({"source": "/in/a.png", "result": "a.png", "size": 3, "seconds": 0.5})
         rows.add({"source": "/in/b.png", "result": "b.png", "error": "damaged"})
         rows.flush()
         rows.add({"source": "/in/\udce9", "result": "\udce9.png", "size": 3})
-    done = log.done(str(tmp_path / "log"))
+    done = log.done(str(tmp_path / "log"), "/out")
     assert "a.png" in done and "b.png" not in done and log.plain("\udce9.png") in done
     assert len(list((tmp_path / "log").iterdir())) == 2
-    assert "a.png" not in log.done(str(tmp_path / "none"))
+    assert "a.png" not in log.done(str(tmp_path / "none"), "/out")
+    # The log of two outputs.
+    assert "a.png" not in log.done(str(tmp_path / "log"), "/other")
+    (tmp_path / "log" / "part.parquet").write_bytes(b"none")
+    with pytest.raises(InputError, match=r"log: expected parts of a log, received .*part"):
+        log.done(str(tmp_path / "log"), "/out")
 
 
 def test_many_names_take_eight_bytes_each(monkeypatch):
@@ -131,14 +155,22 @@ def test_many_names_take_eight_bytes_each(monkeypatch):
 
 
 def test_one_output_has_one_source(tmp_path):
-    write_photos(tmp_path, ["x/a.png", "y/a.png"])
+    write_photos(tmp_path, ["x/a.png", "y/a.png", "x/bad.mp4", "y/bad.mp4"])
+    (tmp_path / "x" / "gone.gif").symlink_to("nowhere")
+    (tmp_path / "out").symlink_to("x")
     (tmp_path / "list.csv").write_text("path\nx/a.png\nx/a.png\n")
-    with log.Log(str(tmp_path / "log")) as rows:
-        batch = photos.Batch(str(tmp_path / "out"), rows, PhotoOptions())
+    with log.Log(str(tmp_path / "log"), "/out") as rows:
+        batch = photos.Batch(str(tmp_path / "out2"), rows, PhotoOptions())
         inputs = [str(tmp_path / name) for name in ("x", "y", "list.csv")]
         tasks = list(batch._tasks(sources.stream(inputs, "path"), log.Names()))
-    assert [task.source for task in tasks] == [str(tmp_path / "x" / "a.png")]
-    assert (batch.summary.failed, batch.summary.repeated) == (1, 2)
+        same = photos.Batch(str(tmp_path / "out"), rows, PhotoOptions(), overwrite=True)
+        replaced = list(same._tasks(sources.stream(inputs[:1], "path"), log.Names()))
+    first = [str(tmp_path / "x" / name) for name in ("a.png", "gone.gif")]
+    assert sorted(task.source for task in tasks) == first
+    assert [film.path for film in batch.films] == [str(tmp_path / "x" / "bad.mp4")]
+    assert (batch.summary.failed, batch.summary.repeated) == (2, 2)
+    # A link to the folder of the photos does not hide that they would be replaced.
+    assert [task.source for task in replaced] == first[1:] and same.summary.failed == 1
 
 
 def test_help_and_a_missing_ray_are_short(tmp_path):

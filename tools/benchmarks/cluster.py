@@ -95,7 +95,7 @@ def nodes(photos, count):
     pool.wait()
 
     def run():
-        with tempfile.TemporaryDirectory() as output, logs.Log(f"{output}/_log") as log:
+        with tempfile.TemporaryDirectory() as output, logs.Log(f"{output}/_log", output) as log:
             batch = Batch(output, log, options)
             batch.run(sources.stream([photos], "path"), pool, logs.Names(), lambda: False)
             assert batch.summary.written == _PHOTOS, batch.summary
