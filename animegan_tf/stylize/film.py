@@ -53,10 +53,12 @@ def stylize_video(
     return run(video, output, make, checked, compare, overwrite, progress)
 
 
-def run(video, output, make, options, compare=False, overwrite=False, progress=False):
+def run(video, output, make, options, compare=False, overwrite=False, progress=False, begin=None):
     """`stylize_video` with checked `VideoOptions`; `output` has a suffix of their container.
 
     make: a function that returns the stylizer; called after all checks.
+    begin: instead, a function of the opened source and of the `Journal` of an interrupted run, or
+        None, that returns a `Making`.
     """
     output = pathlib.Path(output)
     if not os.path.exists(video):
@@ -64,7 +66,7 @@ def run(video, output, make, options, compare=False, overwrite=False, progress=F
     if output.exists() and os.path.samefile(video, output):
         raise InputError(f"output: {output} is the source, which is never replaced")
     with _alone(output):
-        return _run_alone(video, output, make, options, compare, overwrite, progress)
+        return _run_alone(video, output, make, options, compare, overwrite, progress, begin)
 
 
 @contextlib.contextmanager
@@ -90,7 +92,7 @@ def _alone(output):
                     folder.rmdir()
 
 
-def _run_alone(video, output, make, options, compare, overwrite, progress):
+def _run_alone(video, output, make, options, compare, overwrite, progress, begin):
     old = _interrupted(output, options, overwrite)
     keep_hdr, square = options.hdr == "keep", options.container in ANIMATIONS
     with open_source(video, square, keep_hdr, options.deinterlace) as source:
@@ -100,6 +102,8 @@ def _run_alone(video, output, make, options, compare, overwrite, progress):
                 f"start: expected less than the {facts.duration:g} seconds of {video}, received "
                 f"{float(options.start):g}"
             )
+        if begin is not None:
+            return begin(source, old).run(progress)
         frames = facts.expected_frames(options.start or 0, options.end)
         stylizer = FrameStylizer(make(), options.stabilize, options.engine, frames)
         making = Making(source, output, stylizer, options, compare, old)
