@@ -126,8 +126,8 @@ def kind_of_suffix(suffix: str) -> str | None:
     return next((kind for kind, known in WRITTEN.items() if suffix.lower() in known), None)
 
 
-def head_of(path: str | os.PathLike) -> bytes:
-    """The first bytes of the file at `path`, for `kind_of`; b"" if it cannot be read.
+def head_of(path: str | os.PathLike, count: int = HEAD) -> bytes:
+    """The first bytes of the file at `path`, by default for `kind_of`; b"" if it cannot be read.
 
     Pipes are not read, since their bytes can be read only once.
     """
@@ -135,7 +135,7 @@ def head_of(path: str | os.PathLike) -> bytes:
         return b""
     try:
         with open(path, "rb") as file:
-            return file.read(HEAD)
+            return file.read(count)
     except OSError:  # reported when the photo is read
         return b""
 

@@ -248,7 +248,11 @@ class _Found:
             kind = "raw photos, to be developed first"
         elif not stat.S_ISREG(mode):
             kind = "not regular files"
-        elif suffix in self._suffixes or formats.kind_of(formats.head_of(path)):
+        elif (
+            suffix in self._suffixes
+            or formats.kind_of(formats.head_of(path))
+            or (self._films and not suffix and is_video(path))
+        ):
             self._add(path, top)
             return 1
         else:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 
 from animegan_tf.images import formats
 from animegan_tf.video.timecode import VIDEO_SUFFIXES
@@ -56,6 +57,15 @@ CODECS = {
 ANIMATIONS = ("gif", "webp")
 # FFmpeg's names.
 CONTAINERS = {"mp4": "mp4", "mov": "mov", "mkv": "matroska", "webm": "webm"}
+# How videos begin: MP4 and MOV, Matroska, AVI, MXF, ASF, FLV, Ogg, IVF, RealMedia, NUT, raw frames,
+# MPEG program streams and MPEG-1 or 2, transport streams (M2TS has four more bytes).
+_STARTS = re.compile(
+    rb"....(ftyp|moov|mdat|wide)|\x1a\x45\xdf\xa3|RIFF....AVI |\x06\x0e\x2b\x34"
+    rb"|\x30\x26\xb2\x75\x8e\x66\xcf\x11|FLV\x01|OggS|DKIF|\.RMF|nut/mult|YUV4MPEG2"
+    rb"|\0\0\x01[\xba\xb3]|G.{187}G.{187}G|.{4}G.{191}G.{191}G",
+    re.DOTALL,
+)
+_READ = 400
 
 
 def default_codec(container):
@@ -66,11 +76,12 @@ def default_codec(container):
 def is_video(path):
     """Whether the file is a video, or an animated GIF, WebP, PNG or AVIF.
 
-    A still image is not, even with the suffix of a video.
+    A still image is not, even with the suffix of a video. Otherwise the suffix or the content of a
+    video is enough.
     """
     suffix = pathlib.Path(path).suffix.lower()
     if not pathlib.Path(path).is_file():  # opening a pipe would block
         return suffix in VIDEO_SUFFIXES and suffix not in (".gif", ".webp")
     if formats.kind_of(formats.head_of(path)) is None and suffix != ".gif":
-        return suffix in VIDEO_SUFFIXES
+        return suffix in VIDEO_SUFFIXES or bool(_STARTS.match(formats.head_of(path, _READ)))
     return formats.is_animated(path)

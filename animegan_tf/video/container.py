@@ -18,6 +18,7 @@ from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
 from animegan_tf.video.opening import check_size, decoder_options, open_input
 from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
+from animegan_tf.video.whole import is_cut
 
 # Codec tags of Dolby Vision, and the transfer of profile 5, which only Dolby's decoders support.
 _DOLBY_TAGS, _UNSPECIFIED = ("dvh1", "dvhe", "dav1"), 2
@@ -228,6 +229,7 @@ class VideoFile:
         index = getattr(stream, "index_entries", ())
         # Matroska's index has only keyframes.
         whole = stream.frames and len(index) == stream.frames
+        self._is_cut = is_cut(self.path, index if whole else ())
         self.count = sum(not entry.is_discard for entry in index) if whole else None
         orientation = Orientation.of(decoded)
         aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
@@ -303,10 +305,12 @@ class VideoFile:
     def cut_short(self, declared, tolerance):
         """A sentence if the video, read to its end, stops before `declared` seconds; or None.
 
-        Allows `tolerance` seconds, and a last frame as long as the longest one.
+        Allows `tolerance` seconds, and a last frame as long as the longest one, unless the file
+        is shorter than its headers say.
         """
         ended = max(self.last or 0, self.read_until)
-        if not declared or ended >= declared - max(tolerance, 1.5 * self._longest):
+        allowed = 0 if self._is_cut else max(tolerance, 1.5 * self._longest)
+        if not declared or ended >= declared - allowed:
             return None
         return f"cut short: stops at {timecode(self.last or 0)} of {timecode(declared)}"
 

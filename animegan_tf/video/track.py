@@ -27,6 +27,7 @@ class Track:
     """Converts packets of one stream of the source to packets of the output."""
 
     failed = False
+    ends = None  # where the last subtitle in MP4's format ends, in ticks
 
     def __init__(self, stream, target, span):
         self.stream, self.target, self.span = stream, target, span
@@ -47,7 +48,18 @@ class Track:
 
     def rest(self):
         """The packets that are still buffered."""
-        return []
+        if self.ends is None:
+            return []
+        # FFmpeg's MP4 ends with an empty subtitle, as long as the last one: that is a short one.
+        packet = self._packet(mov_text(""), self.ends, 1)
+        self.ends = None
+        return [packet]
+
+    def _packet(self, data, pts, duration):
+        packet = av.Packet(data)
+        packet.pts = packet.dts = pts
+        packet.duration, packet.time_base, packet.stream = duration, self.tick, self.target
+        return packet
 
 
 class Copied(Track):
@@ -72,6 +84,8 @@ class Copied(Track):
             packet.pts = packet.dts = 0
             packet.duration = over
         packet.time_base = self.tick
+        if self.stream.codec_context and self.stream.codec_context.name == "mov_text":
+            self.ends = packet.pts + (packet.duration or 0)
         if self.stream.type == "audio":
             self._stamp(packet)
         ready = self._filter.filter(packet) if self._filter else [packet]
@@ -183,11 +197,10 @@ class Text(Track):
         text = plain_text(b"\n".join(lines).decode("utf-8", "replace"))
         if not text:
             return []
-        rewritten = av.Packet(self._encode(text))
-        rewritten.pts = rewritten.dts = max(0, begins - self.offset)
-        rewritten.duration = ends - rewritten.pts
-        rewritten.time_base, rewritten.stream = self.tick, self.target
-        return [rewritten]
+        if self._encode is mov_text:
+            self.ends = ends
+        begins = max(0, begins - self.offset)
+        return [self._packet(self._encode(text), begins, ends - begins)]
 
 
 def plain_text(dialogue):

@@ -113,6 +113,17 @@ def test_photos_too_large_for_litert(file, used, monkeypatch):
     assert used[6:] == ["ConvertedEngine", "ConvertedEngine"]
 
 
+def test_a_network_that_does_not_fit_has_no_turn(file, used, monkeypatch):
+    batch = images.to_network(PHOTO)[None]
+    needed = 1500 * batch.shape[1] * batch.shape[2]
+    monkeypatch.setattr(memory, "available", lambda: 2 * needed - 1)
+    monkeypatch.setattr(engines.KerasEngine, "_strips", lambda self, *size, count: None)
+    engine = AutoEngine(file)
+    for _ in range(3):
+        engine(batch)
+    assert used == ["KerasEngine"] * 3
+
+
 def test_litert_that_runs_out_of_memory(file, used, monkeypatch):
     engine = AutoEngine(file)
     batch = images.to_network(PHOTO)[None]

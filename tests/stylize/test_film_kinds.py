@@ -1,5 +1,6 @@
 """Films of unusual kinds: done, or refused by name."""
 
+import shutil
 from fractions import Fraction
 
 import av
@@ -10,7 +11,8 @@ from sound_films import done, look, mean_errors, ramp, same, shifting, write_sou
 
 import animegan_tf
 from animegan_tf.errors import InputError
-from animegan_tf.stylize import making
+from animegan_tf.stylize import jobs, making
+from animegan_tf.stylize.options import VideoOptions
 from animegan_tf.video import codecs, tonemap
 from animegan_tf.video.reader import VideoReader
 
@@ -182,10 +184,31 @@ def test_transparent_parts_of_webm_are_white(tmp_path, codec):
     assert (len(part.times), part.pictures[0][24, 8].min() > 250) == (5, True)
 
 
-@pytest.mark.parametrize("suffix", ["3g2", "asf", "dv", "f4v", "m2t", "mod", "nut", "qt", "y4m"])
+@pytest.mark.parametrize(
+    "suffix", ["3g2", "asf", "dv", "f4v", "h264", "hevc", "m2t", "mod", "nut", "qt", "y4m"]
+)
 def test_suffixes_of_cameras_and_programs(suffix):
     assert codecs.is_video(f"a.{suffix}")
     assert codecs.is_video(f"a.{suffix.upper()}")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["asf", "avi", "flv", "ivf", "mkv", "mov", "mp4", "mpg", "mxf", "nut", "ts", "y4m"],
+)
+def test_videos_without_their_suffix(tmp_path, kind):
+    codec = {"mxf": "mpeg2video", "y4m": "rawvideo", "ivf": "libvpx"}
+    codec = {"flv": "flv", "mpg": "mpeg2video", "ts": "mpeg2video", **codec}.get(kind, "mpeg4")
+    film = write_film(tmp_path / f"a.{kind}", shifting(3), rate=25, codec=codec, options={})
+    for name in ("none", "wrong.jpg"):
+        assert codecs.is_video(shutil.copy(film, tmp_path / name))
+
+
+def test_a_folder_with_a_video_without_suffix(tmp_path):
+    write_film(tmp_path / "a.mp4", shifting(3), rate=25).rename(tmp_path / "clip")
+    (tmp_path / "notes").write_text("moov")
+    plan = jobs.plan([tmp_path], tmp_path / "out", video=VideoOptions())
+    assert [(job.result.name, job.film) for job in plan.todo] == [("clip.mp4", True)]
 
 
 def test_frames_that_change_size_are_scaled_to_the_first_and_a_line_says_so(tmp_path):

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 from films import write_film
-from sound_films import done, look, same, shifting
+from sound_films import done, look, same, shifting, write_sound_film
 
 import animegan_tf
-from animegan_tf.video import animation
+from animegan_tf.video import animation, faststart
 from animegan_tf.video.container import VideoFile
 from animegan_tf.video.source import open_source
 
@@ -172,3 +172,29 @@ def test_loops_and_the_last_delay(tmp_path, suffix, plays):
         found, read = cv2.imreadanimation(str(report.path))
         assert found
         assert read.loop_count == plays
+
+
+def test_the_last_subtitle_does_not_lengthen_a_film(tmp_path):
+    film = write_sound_film(tmp_path / "a.mkv", shifting(25), sounds=(), subtitle="subrip")
+    for name in ("b.mp4", "c.mp4"):  # converted, then copied
+        film = animegan_tf.stylize_video(film, tmp_path / name, same).path
+        with av.open(str(film)) as opened:
+            assert opened.duration == av.time_base
+            lines = [packet for packet in opened.demux(subtitles=0) if packet.size > 2]
+            shown = [float(line.duration * line.time_base) for line in lines]
+            assert shown == [pytest.approx(0.3)] * 2
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_a_short_film_that_lost_its_end_is_called_cut_short(tmp_path, suffix):
+    whole = write_film(tmp_path / f"a.{suffix}", shifting(25), rate=25, options={"g": "1"})
+    if suffix == "mp4":
+        faststart.put_index_first(whole)
+    *_, report = done(whole, tmp_path / "b.mp4")
+    assert report.problems == ()
+    data = whole.read_bytes()
+    cut = tmp_path / f"cut.{suffix}"
+    cut.write_bytes(data[: len(data) * 7 // 10])
+    *_, report = done(cut, tmp_path / "c.mp4")
+    assert 10 < report.frames < 20
+    assert "cut short: stops at" in report.problems[0]

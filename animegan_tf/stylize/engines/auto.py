@@ -184,13 +184,14 @@ class AutoEngine:
         self._engine(name).refuse_too_large(height, width)
 
     def _pick(self, size, pixels):
-        """The started engine for the next image. Engines that fail to start are left out."""
+        """The started engine for the next image, without those that fail to start or do not fit."""
         while True:
             starts = self._starts(size) or {"keras": 0.0}
             name = self.choice.pick(size, pixels, starts)
             try:
                 self._engine(name)
-                return name
+                if self._fits(name, size):  # known only now
+                    return name
             except (*NOT_READABLE, MemoryError, ImportError):
                 if len(starts) == 1:
                     raise
