@@ -81,7 +81,7 @@ setup(
         # For type checkers: the package has annotations.
         "animegan_tf": ["py.typed"],
         "animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"],
-        "animegan_tf.export": ["photos/*"],
+        "animegan_tf.export": ["photos/*", "web_page/*"],
         "animegan_tf.web": ["pictures/*"],
     },
     python_requires=">=3.10,<3.14",

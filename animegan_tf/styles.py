@@ -31,6 +31,7 @@ _INDEX, _DATA = ".index", ".data-00000-of-00001"
 # The published index files are a few kilobytes: the names and shapes of about a hundred variables.
 _INDEX_LIMIT = 2**20
 _LICENSE = "academic and other non-commercial use only"
+_PEPPER = "CC BY 4.0, Pepper&Carrot by David Revoy"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,7 @@ class ShippedStyle:
     name: str
     arch: str
     about: str
+    license: str = "Apache 2.0"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +75,20 @@ SHIPPED = {
     style.name: style
     for style in (
         ShippedStyle("thequestion", "v2", "experimental: drawings in The Question's tone"),
-        ShippedStyle("thequestion-lite", "lite", "experimental: the same, with fainter lines"),
-        ShippedStyle("peppercarrot", "v2", "experimental: painted and inked like Pepper&Carrot"),
-        ShippedStyle("peppercarrot-lite", "lite", "experimental: the same, smaller and faster"),
+        ShippedStyle(
+            "thequestion-lite",
+            "lite",
+            "experimental: drawings in The Question's tone, fainter lines",
+        ),
+        ShippedStyle(
+            "peppercarrot", "v2", "experimental: painted and inked like Pepper&Carrot", _PEPPER
+        ),
+        ShippedStyle(
+            "peppercarrot-lite",
+            "lite",
+            "experimental: painted and inked like Pepper&Carrot, smaller and faster",
+            _PEPPER,
+        ),
     )
 }
 
@@ -193,6 +206,20 @@ def listing(styles_dir=None):
             about = f"{style.film}; github.com/{style.repository}; {style.license}"
         rows.append(f"{name:<16}  {style.arch:<4}  {state:<23}  {about}")
     return rows
+
+
+def facts(name):
+    """The name, description and licence of the style `name` for visitors, a dictionary.
+
+    Other names are styles of whoever serves or exports them.
+    """
+    if name in PUBLISHED:
+        about, licence = PUBLISHED[name].film, PUBLISHED[name].license
+    elif name in SHIPPED:
+        about, licence = SHIPPED[name].about, SHIPPED[name].license
+    else:
+        about, licence = "a style of this page's owner", "ask the owner"
+    return {"name": name, "about": about, "licence": licence}
 
 
 # --- choosing ------------------------------------------------------------------------------------
