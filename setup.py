@@ -34,17 +34,24 @@ EXTRAS = {
         "python-multipart>=0.0.18",
         "uvicorn>=0.30",
     ],
+    # `animegan batch`; object stores need s3fs, gcsfs or adlfs, too.
+    "cluster": ["ray>=2.49,<3", "fsspec>=2024.2", "pyarrow>=17"],
 }
 EXTRAS["test"] = [
     "pytest>=8",
     "pytest-xdist>=3.7",
     "ruff>=0.6",
+    # The notebooks.
+    "ipykernel>=6.29",
+    "nbclient>=0.10",
     *EXTRAS["plots"],
     *EXTRAS["quantize"],
     *EXTRAS["onnx"],
     *EXTRAS["openvino"],
     *EXTRAS["serving"],
     *EXTRAS["web"],
+    *EXTRAS["cluster"],
+    "ray[train]>=2.49,<3",
 ]
 
 setup(
@@ -80,7 +87,7 @@ setup(
     package_data={
         # For type checkers: the package has annotations.
         "animegan_tf": ["py.typed"],
-        "animegan_tf.shipped": ["*/generator.weights.h5", "*/README.md"],
+        "animegan_tf.shipped": ["*/generator.weights.h5", "*/generator.tflite", "*/README.md"],
         "animegan_tf.export": ["photos/*", "web_page/*"],
         "animegan_tf.web": ["pictures/*"],
     },

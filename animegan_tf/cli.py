@@ -5,6 +5,7 @@ Imports nothing large, so that `--help` is fast.
 
 import contextlib
 import dataclasses
+import math
 import os
 import signal
 import sys
@@ -13,6 +14,7 @@ import tempfile
 from absl import app, flags, logging
 
 import animegan_tf
+from animegan_tf import memory
 from animegan_tf.errors import InputError, TrainingError, printable
 from animegan_tf.validation import field_type
 
@@ -22,19 +24,31 @@ flags.disclaim_key_flags()
 HELP = ("--help", "-help", "--helpshort", "-h", "-?", "--helpfull")
 
 
+# With less, TensorFlow ends the process while it is loaded.
+_ADDRESSES = 2.2e9
+
+
 def load_tensorflow():
     """Import TensorFlow and Keras and detect devices, without messages on the terminal.
 
     TensorFlow's libraries write to the error stream before they read any log level. Set
     TF_CPP_MIN_LOG_LEVEL in the environment to see all messages, for example if a GPU is not found;
-    they are also shown if the import fails.
+    they are also shown if the import fails. Raises `InputError` for an installation that is broken
+    or does not fit into the memory that this process may use.
     """
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
-        _import_tensorflow()
-        return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
-    with muted_stderr():
-        _import_tensorflow()
+    left = min(memory.own_limits(), default=math.inf)
+    if left < _ADDRESSES:
+        raise InputError(
+            f"TensorFlow cannot be loaded: it needs {_ADDRESSES / 1e9:.1f} GB of address space, "
+            f"but the limits of this process (ulimit -v) leave {left / 1e9:.1f}"
+        )
+    quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+    try:
+        with muted_stderr() if quiet else contextlib.nullcontext():
+            _import_tensorflow()
+    except (ImportError, OSError, MemoryError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
+        raise InputError(f"TensorFlow cannot be loaded: {reason}") from error
 
 
 def _import_tensorflow():
@@ -47,7 +61,11 @@ def _import_tensorflow():
 
 @contextlib.contextmanager
 def muted_stderr():
-    """Hide the error stream of libraries; it is shown if there is an error."""
+    """Hide the error stream of libraries; it is shown if there is an error.
+
+    TensorFlow that is first imported here logs only errors later too.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as kept:

@@ -16,6 +16,7 @@ _HERE = Path(__file__).parent
 # Each with its module and the function that runs it.
 COMMANDS = {
     "stylize": ("stylize", "console"),
+    "batch": ("cluster", "console"),
     "train": ("train", "console"),
     "export": ("export", "console"),
     "web": ("web", "console"),

@@ -15,13 +15,14 @@ _FONTS = cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX
 _MOST = 2000
 
 
-def draw(tiles, labels=None, tile=TILE):
-    """Draw images in rows, from left to right, on a sheet of about 4:3.
+def draw(tiles, labels=None, tile=TILE, columns=None):
+    """Draw images in rows, from left to right.
 
     Args:
         tiles: images, uint8 RGB (H, W, 3) of any sizes; shrunk to fit into a square, not enlarged.
         labels: an ASCII string for each image, written below it, or None.
         tile: side of the squares in pixels.
+        columns: images in a row; None for a sheet of about 4:3.
 
     Returns:
         uint8 RGB (H, W, 3).
@@ -30,7 +31,7 @@ def draw(tiles, labels=None, tile=TILE):
         raise InputError("tiles: expected at least one image for a contact sheet, received none")
     if labels is not None and len(labels) != len(tiles):
         raise InputError(f"labels: expected {len(tiles)}, received {len(labels)}")
-    columns = math.ceil(math.sqrt(len(tiles) * 4 / 3))
+    columns = columns or math.ceil(math.sqrt(len(tiles) * 4 / 3))
     rows = math.ceil(len(tiles) / columns)
     step = tile + (_LABEL_HEIGHT if labels is not None else 0)
     sheet = np.full((rows * step, columns * tile, 3), _BACKGROUND, np.uint8)

@@ -3,10 +3,9 @@
 Redirects are followed, but not from https to anything else; proxies come from the environment.
 """
 
-import contextlib
+import concurrent.futures
 import hashlib
 import http.client
-import socket
 import threading
 import time
 import urllib.error
@@ -59,59 +58,6 @@ def download(url, path, *, size=None, limit=None, timeout=TIMEOUT):
     return digest.hexdigest()
 
 
-class _InTime:
-    """A timeout for all headers together; that of a socket restarts with each byte."""
-
-    def getresponse(self):
-        """As in `http.client`. Raises `TimeoutError` if the headers are late."""
-        late, connected = threading.Event(), self.sock
-
-        def give_up():
-            late.set()
-            with contextlib.suppress(OSError):
-                connected.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(self.timeout, give_up)
-        timer.daemon = True
-        timer.start()
-        try:
-            response = super().getresponse()
-        except (OSError, ValueError, http.client.HTTPException):
-            if not late.is_set():
-                raise
-        finally:
-            timer.cancel()
-        if late.is_set():  # the headers may be incomplete
-            raise TimeoutError("no complete response")
-        return response
-
-
-class _Connection(_InTime, http.client.HTTPConnection):
-    pass
-
-
-class _SafeConnection(_InTime, http.client.HTTPSConnection):
-    pass
-
-
-class _Handler(urllib.request.HTTPHandler):
-    def http_open(self, req):
-        return self.do_open(_Connection, req)
-
-
-class _SafeHandler(urllib.request.HTTPSHandler):
-    def https_open(self, req):
-        return self.do_open(_SafeConnection, req, context=self._context)
-
-
-def opener(*handlers):
-    """An opener of urllib with `handlers`, whose timeout also applies to the headers."""
-    # `urlopen` caches the proxies of its first call.
-    director = urllib.request.build_opener(_Handler, _SafeHandler, *handlers)
-    director.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
-    return director
-
-
 class _Redirects(urllib.request.HTTPRedirectHandler):
     """Follows redirects to http and https, but not from https to http: files have no signature."""
 
@@ -128,8 +74,23 @@ def _progress_bar(url, total):
 
 
 def _open(url, timeout):
+    """The response to a request, in a thread: a socket's timeout restarts with each byte."""
+    # `urlopen` caches the proxies of its first call.
+    opener = urllib.request.build_opener(_Redirects)
+    opener.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
+    response = concurrent.futures.Future()
+
+    def request():
+        try:
+            response.set_result(opener.open(url, timeout=timeout))
+        except BaseException as error:
+            response.set_exception(error)
+
+    threading.Thread(target=request, daemon=True).start()
     try:
-        return opener(_Redirects).open(url, timeout=timeout)
+        if not concurrent.futures.wait([response], timeout).done:
+            raise TimeoutError
+        return response.result()
     except urllib.error.HTTPError as error:
         with error:
             reason = " ".join(str(error.reason).split())

@@ -30,7 +30,7 @@ def available(root="/"):
         for free in (
             _field(root / "proc/meminfo", "MemAvailable:"),
             *_control_groups(root),
-            *_own_limits(root),
+            *own_limits(root),
         )
         if free is not None
     ]
@@ -61,12 +61,15 @@ def cores(root="/"):
     """The number of threads of this process that can run in parallel, at least 1.
 
     The cores that it may use, limited by quotas of control groups (a container, a batch job), which
-    are rounded up. `root` is the folder of /proc and /sys.
+    are rounded up, and by OMP_NUM_THREADS, which Ray and Slurm set to a task's share. `root` is the
+    folder of /proc and /sys.
     """
     root = Path(root)
     # os.cpu_count() counts the cores of the machine.
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([own, *(math.ceil(share) for share in _processor_shares(root))]))
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    shares = [int(told)] if told.isdecimal() else []
+    return max(1, min([own, *shares, *(math.ceil(share) for share in _processor_shares(root))]))
 
 
 def peak(root="/"):
@@ -99,8 +102,9 @@ def _control_groups(root):
             yield _left(folder, *names)
 
 
-def _own_limits(root):
-    """Yield the free memory within each limit of this process."""
+def own_limits(root="/"):
+    """Yield the free memory within each limit of this process (`ulimit -v` and `-d`)."""
+    root = Path(root)
     try:
         import resource
     except ImportError:  # Windows

@@ -5,7 +5,7 @@ import dataclasses
 from animegan_tf.errors import InputError
 from animegan_tf.validation import check_choice, check_fields, option
 
-PRECISIONS = ("float32", "bfloat16", "float16")
+PRECISIONS = ("auto", "none", "float32", "bfloat16", "float16")
 # The sides of a generator's images must be multiples of these.
 SIZE_MULTIPLES = {"v2": 4, "lite": 8, "v1": 4}
 # The networks were trained on 256x256 and give blotches for smaller images, which are therefore
@@ -52,8 +52,10 @@ class Recipe:
 
     epochs: int = option(101, "Length of the run, all phases together.", least=1)
     init_epochs: int = option(10, "Epochs of the initialisation phase.", least=0)
-    batch_size: int = option(12, "Images per step, on all devices together.", least=1)
-    image_size: int = option(256, "Side of the square training images in pixels.", least=16)
+    batch_size: int = option(12, "Images per step, on all devices together.", least=1, most=65536)
+    image_size: int = option(
+        256, "Side of the square training images in pixels.", least=16, most=4096
+    )
     training_rate: int = option(1, "Generator updates per discriminator update.", least=1)
 
     init_learning_rate: float = option(2e-4, "Learning rate of the initialisation.", least=0)

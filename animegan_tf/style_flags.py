@@ -1,5 +1,7 @@
 """Flags that several commands share: choice of the style, working size."""
 
+import dataclasses
+
 from absl import flags
 
 from animegan_tf import styles
@@ -57,3 +59,14 @@ def chosen_delivery():
     from animegan_tf.stylize.guided import Delivery
 
     return Delivery(FLAGS.draw_side, FLAGS.strength, FLAGS.keep_color).check()
+
+
+def chosen_options(video_kind, photo_kind):
+    """The `VideoOptions` and `PhotoOptions` of their flags, checked; --bits is meant for either."""
+    chosen = []
+    for kind, bits_of_others in ((video_kind, 16), (photo_kind, 10)):
+        values = {field.name: FLAGS[field.name].value for field in dataclasses.fields(kind)}
+        if values["bits"] == bits_of_others:
+            values["bits"] = 8
+        chosen.append(kind(**values).check())
+    return tuple(chosen)

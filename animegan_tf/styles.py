@@ -23,6 +23,8 @@ from animegan_tf.networks.weights import RUN_WEIGHTS
 
 DEFAULT = "thequestion"
 SOURCE = "source.json"
+# Beside the weights of a shipped style.
+CONVERTED = "generator.tflite"
 STYLES_VARIABLE = "ANIMEGAN_TF_STYLES"
 MIRROR_VARIABLE = "ANIMEGAN_TF_MIRROR"
 GITHUB = "https://raw.githubusercontent.com"
@@ -36,11 +38,16 @@ _PEPPER = "CC BY 4.0, Pepper&Carrot by David Revoy"
 
 @dataclasses.dataclass(frozen=True)
 class ShippedStyle:
-    """A style that ships with this project; `about` is a short description."""
+    """A style that ships with this project.
+
+    `about` is a short description; `converted_from` the SHA-256 of the weights from which the
+    network beside them was converted, or None if there is none.
+    """
 
     name: str
     arch: str
     about: str
+    converted_from: str | None = None
     license: str = "Apache 2.0"
 
 
@@ -55,9 +62,9 @@ class PublishedStyle:
     name: str
     arch: str
     film: str
-    repository: str
     commit: str
     path: str
+    repository: str = "TachibanaYoshino/AnimeGANv2"
     data_bytes: int = 8_574_208
     license: str = _LICENSE
 
@@ -74,19 +81,29 @@ class PublishedStyle:
 SHIPPED = {
     style.name: style
     for style in (
-        ShippedStyle("thequestion", "v2", "experimental: drawings in The Question's tone"),
+        ShippedStyle(
+            "thequestion",
+            "v2",
+            "experimental: drawings in The Question's tone",
+            "9cf1162ba0f3b4ae5475d5de2a043727893242ce5c5baadfb9e6fea46fba1515",
+        ),
         ShippedStyle(
             "thequestion-lite",
             "lite",
-            "experimental: drawings in The Question's tone, fainter lines",
+            "experimental: the same, with fainter lines",
+            "d89235025f45e90f58ae3d2dc1a9866e74fb5ce5fa52d21dd823db41aa206dd5",
         ),
         ShippedStyle(
-            "peppercarrot", "v2", "experimental: painted and inked like Pepper&Carrot", _PEPPER
+            "peppercarrot",
+            "v2",
+            "experimental: painted and inked like Pepper&Carrot",
+            license=_PEPPER,
         ),
         ShippedStyle(
             "peppercarrot-lite",
             "lite",
-            "experimental: painted and inked like Pepper&Carrot, smaller and faster",
+            "experimental: the same, smaller and faster",
+            "94241a03d7979c1ed5ced28ddfb0bd6cccfd94cb6be83c31581021d7145eea97",
             _PEPPER,
         ),
     )
@@ -99,7 +116,6 @@ PUBLISHED = {
             name="hayao",
             arch="v2",
             film="The Wind Rises",
-            repository="TachibanaYoshino/AnimeGANv2",
             commit="7d480eab25a501dfbed8c21cce43e7bf0ecdff60",
             path="checkpoint/generator_Hayao_weight/Hayao-99.ckpt",
         ),
@@ -107,7 +123,6 @@ PUBLISHED = {
             name="paprika",
             arch="v2",
             film="Paprika",
-            repository="TachibanaYoshino/AnimeGANv2",
             commit="4c5ab5a3f153726e0aae05950f13fc10c9f92b6e",
             path="checkpoint/generator_Paprika_weight/Paprika-54.ckpt",
         ),
@@ -115,7 +130,6 @@ PUBLISHED = {
             name="shinkai",
             arch="v2",
             film="Your Name, Weathering with You",
-            repository="TachibanaYoshino/AnimeGANv2",
             commit="453725e87472c809f21a320c8f9d34c7ffb179ea",
             path="checkpoint/generator_Shinkai_weight/Shinkai-53.ckpt",
         ),
@@ -149,6 +163,23 @@ def _shipped_file(name):
         if (root / name / RUN_WEIGHTS).is_file():
             return root / name / RUN_WEIGHTS
     return None
+
+
+def is_published(file):
+    """Whether a weights file is that of a downloaded style."""
+    return (Path(file).parent / SOURCE).is_file()
+
+
+def shipped_network(file, digest):
+    """The shipped network of a shipped weights file, converted for LiteRT, or None.
+
+    digest: the SHA-256 of the weights file, which the style records for its network.
+    """
+    path = Path(file).resolve().with_name(CONVERTED)
+    style = SHIPPED.get(path.parent.name)
+    known = style is not None and style.converted_from == digest
+    roots = [root.resolve() for root in _SHIPPED_ROOTS]
+    return path if known and path.parent.parent in roots and path.is_file() else None
 
 
 def styles_folder(styles_dir=None):

@@ -56,7 +56,7 @@ def test_recipes_are_frozen():
         ({"adam_epsilon": 0.0}, "adam_epsilon: expected a number above 0"),
         ({"discriminator_depth": 0}, "discriminator_depth: expected a whole number of at least 1"),
         ({"discriminator_channels": 0}, "discriminator_channels: expected a whole number"),
-        ({"batch_size": 0}, "batch_size: expected a whole number of at least 1, received 0"),
+        ({"batch_size": 0}, "batch_size: expected a whole number from 1 to 65536, received 0"),
         ({"epochs": 1.5}, "epochs: expected a whole number"),
         ({"tv_weight": -1.0}, "tv_weight: expected a number of at least 0, received -1.0"),
         ({"tv_weight": float("nan")}, "tv_weight: expected a number"),
@@ -147,3 +147,11 @@ def test_config_imports_no_tensorflow():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize(("name", "value"), [("image_size", 100000), ("batch_size", 10**9)])
+def test_absurd_sizes_are_refused_with_the_name_of_the_flag(name, value):
+    with pytest.raises(
+        animegan_tf.InputError, match=f"{name}: expected a whole number from .*{value}"
+    ):
+        animegan_tf.Recipe(**{name: value})

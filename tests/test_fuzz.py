@@ -10,7 +10,7 @@ import fuzz
 
 sys.path.pop(0)
 
-WITH_TENSORFLOW = ("shards", "checkpoint", "saved_model", "weights")
+WITH_TENSORFLOW = ("shards", "checkpoint", "saved_model", "weights", "tflite")
 
 
 @pytest.mark.slow

@@ -16,14 +16,14 @@ PACKAGE = ROOT / "animegan_tf"
 
 # A part may import what stands before it. `docs/development.md` shows this list.
 LAYERS = (
-    "errors lazy signals validation storage memory recipes",
-    "images files losses plotting video",
+    "errors lazy signals validation storage memory onednn recipes",
+    "images files losses video",
     "contact_sheet networks",
     "download styles",
     "extract",
     "stylize data",
     "train",
-    "evaluation export serving web",
+    "evaluation export serving web cluster",
     "style_flags cli command",
 )
 ORDER = [part for layer in LAYERS for part in layer.split()]
@@ -119,12 +119,17 @@ def test_only_entry_points_read_flags():
         ("animegan_tf.train.__main__", ("tensorflow", "keras")),
         ("animegan_tf.stylize.__main__", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.web.__main__", ("tensorflow", "keras", "numpy", "cv2", "fastapi", "gradio")),
+        (
+            "animegan_tf.cluster.__main__",
+            ("tensorflow", "keras", "numpy", "cv2", "ray", "pyarrow", "fsspec"),
+        ),
+        ("animegan_tf.cluster.batch", ("tensorflow", "keras", "ray")),
         ("animegan_tf.export.__main__", ("tensorflow", "keras", "numpy", "cv2")),
         ("animegan_tf.stylize.engines", ("tensorflow", "keras", "ai_edge_litert")),
         ("animegan_tf.stylize.engines.auto", ("tensorflow", "keras", "ai_edge_litert")),
         ("animegan_tf.stylize.engines.strips", ("tensorflow", "keras")),
         ("animegan_tf.stylize.stylizer", ("tensorflow", "keras")),
-        ("animegan_tf.stylize.stable_litert", ("tensorflow", "keras")),
+        ("animegan_tf.stylize.engines.openvino", ("tensorflow", "keras", "openvino")),
         ("animegan_tf.stylize.film", ("tensorflow", "keras")),
         ("animegan_tf.stylize.camera", ("tensorflow", "keras")),
         ("animegan_tf.stylize.options", ("numpy", "cv2", "av")),

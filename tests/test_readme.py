@@ -29,6 +29,7 @@ MODULES = {
     "animegan-stylize": "animegan_tf.stylize.__main__",
     "animegan-train": "animegan_tf.train.__main__",
     "animegan-export": "animegan_tf.export.__main__",
+    "animegan-batch": "animegan_tf.cluster.__main__",
     "animegan-web": "animegan_tf.web.__main__",
     "animegan-serve": "animegan_tf.web.__main__",
 }

@@ -24,7 +24,9 @@ from animegan_tf.errors import InputError
 FLAGS = flags.FLAGS
 
 flags.DEFINE_list(
-    "suite", ["inference"], "Some of inference, training, data, smoothing, extraction, startup."
+    "suite",
+    ["inference"],
+    "Some of inference, training, data, smoothing, extraction, startup, cluster.",
 )
 flags.DEFINE_enum("arch", "v2", ["v2", "lite", "v1"], "The generator.")
 flags.DEFINE_list(

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from absl import flags
 
-from animegan_tf import cli, plotting
+from animegan_tf import cli
 from animegan_tf.errors import InputError
+from animegan_tf.evaluation import plotting
 
 FLAGS = flags.FLAGS
 

@@ -47,6 +47,10 @@ def _image(kind, frames=1):
     def make(path):
         from PIL import Image
 
+        if kind == "heif":
+            import pillow_heif
+
+            pillow_heif.register_heif_opener()
         first, *others = (Image.fromarray(_drawing(seed=seed)) for seed in range(frames))
         file = io.BytesIO()
         exif = Image.Exif()
@@ -58,6 +62,32 @@ def _image(kind, frames=1):
         path.write_bytes(file.getvalue())
 
     return make
+
+
+def _deep(kind):
+    def make(path):
+        import cv2
+        import numpy as np
+
+        scale = np.float32(1 / 255) if kind == "hdr" else np.uint16(257)
+        path.write_bytes(cv2.imencode(f".{kind}", _drawing() * scale)[1].tobytes())
+
+    return make
+
+
+def _make_pam(path):
+    head = b"P7\nWIDTH 48\nHEIGHT 40\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"
+    path.write_bytes(head + _drawing().tobytes())
+
+
+def _make_pfm(path):
+    path.write_bytes(b"PF\n48 40\n-1.0\n" + (_drawing() / 255).astype("<f4").tobytes())
+
+
+def _read_deep(path):
+    from animegan_tf import images
+
+    images.decode_photo(path.read_bytes(), path.name, deep=True)
 
 
 def _read_image(path):
@@ -114,15 +144,14 @@ def _read_journal(path):
 def _make_shards(folder):
     from animegan_tf.data import tfrecord_writer, tfrecords
 
-    folder.mkdir()
-    paths = []
-    for name in ("a.png", "b.png"):
-        paths.append(folder.parent / name)
-        _image("png")(paths[-1])
+    paths = [folder.parent / name for name in ("a.png", "b.png")]
+    for path in paths:
+        _image("png")(path)
     entries = [tfrecord_writer._entry(folder.parent, path) for path in paths]
-    shard = tfrecord_writer.Shard("photo-00000.tfrecord", tfrecords.GROUPS[0], tuple(entries))
-    done = [tfrecord_writer._write_shard(folder, shard)]
-    (folder / tfrecords.INDEX).write_text(tfrecord_writer._to_json(done), "utf-8")
+    name = "photo-00000.tfrecord"
+    index = tfrecord_writer.index_of([tfrecord_writer._shard(name, tfrecords.GROUPS[0], entries)])
+    plan = tfrecord_writer.ShardPlan(folder, index, {name: paths})
+    tfrecord_writer.write(plan, progress=False)
 
 
 def _read_shards(folder):
@@ -207,13 +236,55 @@ def _read_saved_model(folder):
     SavedModelEngine(folder)
 
 
+def _make_tflite(path):
+    import tensorflow as tf
+
+    from animegan_tf.networks import metadata, tflite
+
+    run = tflite.with_constants(_toy())
+    spec = tf.TensorSpec((1, None, None, 3), tf.float32, "images")
+    file = tflite.convert_function(lambda images: {"images": run(images)}, [spec])
+    path.write_bytes(metadata.with_first_size(file, 64, 64))
+
+
+def _read_tflite(path):
+    import numpy as np
+
+    from animegan_tf.stylize.engines import load_engine
+
+    load_engine(path)(np.zeros((1, 64, 64, 3), np.float32))
+
+
 # Suffix, function that writes a valid file, function that reads one, and number of files per
 # hundred images.
 KINDS = {
     **{
         kind: (f".{kind}", _image(kind), _read_image, 100)
-        for kind in ("jpeg", "png", "webp", "gif", "tiff", "bmp", "avif", "ppm", "jpeg2000")
+        for kind in (
+            "jpeg",
+            "png",
+            "webp",
+            "gif",
+            "tiff",
+            "bmp",
+            "avif",
+            "ppm",
+            "jpeg2000",
+            "heif",
+            "tga",
+            "sgi",
+            "ico",
+            "pcx",
+            "dib",
+            "qoi",
+            "dds",
+        )
     },
+    **{
+        f"deep-{kind}": (f".{kind}", _deep(kind), _read_deep, 50) for kind in ("png", "tiff", "hdr")
+    },
+    "pam": (".pam", _make_pam, _read_image, 50),
+    "pfm": (".pfm", _make_pfm, _read_image, 50),
     "gif-frames": (".gif", _image("gif", 3), _read_film, 100),
     "webp-frames": (".webp", _image("webp", 3), _read_film, 100),
     "mp4": (".mp4", _film("mp4", "mpeg4"), _read_film, 100),
@@ -227,6 +298,8 @@ KINDS = {
     "checkpoint": ("", _make_checkpoint, _read_checkpoint, 100),
     "saved_model": ("", _make_saved_model, _read_saved_model, 40),
     "weights": (".weights.h5", _make_weights, _read_weights, 10),
+    # Each is run first in a process of its own.
+    "tflite": (".tflite", _make_tflite, _read_tflite, 30),
 }
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from absl import flags
 
-from animegan_tf import cli, images, plotting
+from animegan_tf import cli, images
 from animegan_tf.errors import InputError
-from animegan_tf.evaluation import curves
+from animegan_tf.evaluation import curves, plotting
 
 FLAGS = flags.FLAGS
 

@@ -57,38 +57,21 @@ def similar(thumbnail, other):
 def find(prints, originals):
     """The `Duplicate`s in `prints` of images in `originals`, both {path: Fingerprint}.
 
-    If both are the same dict: of earlier images in it.
+    If both are the same dict: of earlier images in it. Identical files come before similar images.
     """
-    index, itself, duplicates = _Index(len(originals)), originals is prints, []
-    for path, fingerprint in () if itself else originals.items():
-        index.add(path, fingerprint)
-    for path, fingerprint in prints.items():
-        duplicates.append(index.find(path, fingerprint))
-        if itself:
-            index.add(path, fingerprint)
-    return tuple(filter(None, duplicates))
-
-
-class _Index:
-    """A searchable index of up to `capacity` images."""
-
-    def __init__(self, capacity):
-        self._by_digest, self._paths = {}, []
-        self._bits = np.zeros(capacity, np.uint64)
-        self._thumbnails = np.zeros((capacity, *_THUMBNAIL, 3), np.int16)
-
-    def add(self, path, fingerprint):
-        count = len(self._paths)
-        self._by_digest.setdefault(fingerprint.digest, path)
-        self._bits[count], self._thumbnails[count] = fingerprint.bits, fingerprint.thumbnail
-        self._paths.append(path)
-
-    def find(self, path, fingerprint):
-        """`path` as a `Duplicate` of an image in the index, preferably an exact one; or None."""
-        if fingerprint.digest in self._by_digest:
-            return Duplicate(path, self._by_digest[fingerprint.digest], True)
-        bits = quality.distances(fingerprint.bits, self._bits[: len(self._paths)])
-        for index in np.flatnonzero(bits <= _MOST_BITS):
-            if similar(self._thumbnails[index], fingerprint.thumbnail):
-                return Duplicate(path, self._paths[index], False)
-        return None
+    paths, duplicates, by_digest = list(originals), [], {}
+    bits = np.array([other.bits for other in originals.values()], np.uint64)
+    for path, other in originals.items():
+        by_digest.setdefault(other.digest, path)
+    for number, (path, fingerprint) in enumerate(prints.items()):
+        earlier = number if originals is prints else len(paths)
+        original = by_digest.get(fingerprint.digest, path)
+        if original != path:
+            duplicates.append(Duplicate(path, original, True))
+            continue
+        near = quality.distances(fingerprint.bits, bits[:earlier]) <= _MOST_BITS
+        for index in np.flatnonzero(near):
+            if similar(originals[paths[index]].thumbnail, fingerprint.thumbnail):
+                duplicates.append(Duplicate(path, paths[index], False))
+                break
+    return tuple(duplicates)

@@ -7,7 +7,6 @@ Images are uint8 (H, W, 3); imports no TensorFlow.
 import collections
 import os
 import pathlib
-import shutil
 
 import cv2
 import numpy as np
@@ -130,7 +129,6 @@ def smooth_folder(source, destination, size=256, progress=True, workers=None, ov
         raise InputError(f"destination: expected another folder than {source}, received the same")
     if not overwrite:
         names = missing_smooth(source, destination)
-    destination.mkdir(parents=True, exist_ok=True)
     _write_all(names, destination, size, progress, workers)
     return len(names)
 
@@ -138,9 +136,8 @@ def smooth_folder(source, destination, size=256, progress=True, workers=None, ov
 def ensure_smooth(config, progress=True):
     """Create the missing images in `<style>/smooth` of a `DataConfig`.
 
-    With `crop="none"` their size is `image_size`, otherwise that of their frames. They are written
-    into a temporary folder and moved when all are complete, so that an interrupted run never leaves
-    an incomplete `smooth`; the next run reuses the finished images. If another process is smoothing
+    With `crop="none"` their size is `image_size`, otherwise that of their frames. Files are written
+    atomically, so the next run continues after an interruption. If another process is smoothing
     the same style, this one waits.
 
     Returns:
@@ -153,7 +150,11 @@ def ensure_smooth(config, progress=True):
     waiting = f"waiting for another process that smooths the frames of {config.style_dir}"
     config.smooth_path.parent.mkdir(parents=True, exist_ok=True)
     with storage.locked(config.smooth_path.with_name(".smooth.lock"), waiting):
-        return _make_missing(config, progress)
+        # Another process may have created them before this one got the lock.
+        missing = missing_smooth(config.style_dir, config.smooth_path)
+        size = config.image_size if config.crop == "none" else None
+        _write_all(missing, config.smooth_path, size, progress)
+        return len(missing)
 
 
 def cannot_write(config):
@@ -164,41 +165,11 @@ def cannot_write(config):
     return bool(missing) and not os.access(config.smooth_path.parent, os.W_OK)
 
 
-def _make_missing(config, progress):
-    # Another process may have created them before this one got the lock.
-    missing = missing_smooth(config.style_dir, config.smooth_path)
-    if not missing:
-        return 0
-    size = config.image_size if config.crop == "none" else None
-    # The name contains the size, so that images of another size are not reused.
-    temporary = config.smooth_path.with_name(f".smooth-{size or 'full'}")
-    temporary.mkdir(exist_ok=True)
-    finished = {str(_relative(path, temporary)) for path in _images_in(temporary)}
-    remaining = {path: name for path, name in missing.items() if name not in finished}
-    _write_all(remaining, temporary, size, progress, None)
-    _move_images(temporary, config.smooth_path, set(missing.values()))
-    return len(missing)
-
-
 def _images_in(folder):
     return files.list_images(folder, subfolders=True)
 
 
-def _move_images(temporary, folder, names):
-    """Move the files `names` from `temporary` to `folder`; atomically if `folder` is new."""
-    for path in _images_in(temporary):
-        if str(_relative(path, temporary)) not in names:  # deleted since an interrupted run
-            path.unlink()
-    if not folder.exists():
-        storage.move(temporary, folder)
-        return
-    for name in names:  # after an interruption the next run creates the missing ones
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(temporary / name, folder / name)
-    shutil.rmtree(temporary)
-
-
-def _write_all(names, destination, size, progress, workers):
+def _write_all(names, destination, size, progress, workers=None):
     """Smooth all paths of {path: name} into `destination`; lists unreadable ones at the end."""
 
     def smooth(path):

@@ -1,8 +1,8 @@
 """Write a training data set as TFRecord shards (see `tfrecords` for the format).
 
-Images are stored as the bytes of their files. Their order and sizes determine the shards. A shard
-is written atomically and then recorded in `.progress.json`; `index.json` is written last. An
-interrupted run therefore continues where it stopped, and a folder with an index is complete.
+Images are stored as the bytes of their files. The index follows from their order and sizes. It is
+written first as `.progress.json`, then each shard atomically, at last the index as `index.json`. An
+interrupted run therefore continues with the missing shards, and a folder with an index is complete.
 """
 
 import dataclasses
@@ -26,32 +26,29 @@ _BEFORE, _AFTER = 12, 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Shard:
-    """A planned shard: `pictures` are (path, name, size, CRC-32)."""
-
-    file: str
-    group: str
-    pictures: tuple
-
-
-@dataclasses.dataclass(frozen=True)
 class ShardPlan:
-    """A plan for `write`: all `Shard`s of `output`, and the index entries of the existing ones.
+    """A plan for `write`.
 
-    `finished` is true if nothing is left to do.
+    Attributes:
+        output: the folder of the shards.
+        index: the content of `index.json`.
+        paths: {file name of a shard: paths of its images}.
+        done: the names of the existing shards.
+        finished: whether nothing is left to do.
     """
 
     output: pathlib.Path
-    shards: tuple[Shard, ...]
-    done: tuple[dict, ...]
-    finished: bool
+    index: dict
+    paths: dict[str, list[pathlib.Path]]
+    done: tuple[str, ...] = ()
+    finished: bool = False
 
     def __str__(self):
-        pictures = [picture for shard in self.shards for picture in shard.pictures]
-        size = sum(length for _, _, length, _ in pictures)
+        shards = self.index["shards"]
+        size = sum(length for shard in shards for _, _, length, _ in shard["pictures"])
         done = "all of them" if self.finished else len(self.done)
         return (
-            f"{len(pictures)} images, {size / 1e6:.1f} MB, in {len(self.shards)} shards in "
+            f"{self.index['count']} images, {size / 1e6:.1f} MB, in {len(shards)} shards in "
             f"{self.output}; already written: {done}"
         )
 
@@ -74,9 +71,19 @@ def make_plan(config, output, shard_bytes=100_000_000, progress=True) -> ShardPl
     _require_ours(output)
     check_dataset(config, progress).raise_if_bad()
     ensure_smooth(config, progress)
-    shards = _split_all(config, shard_bytes, progress)
-    done = _done_before(output, shards)
-    return ShardPlan(output, tuple(shards), tuple(done), (output / tfrecords.INDEX).exists())
+    index, paths = _split_all(config, shard_bytes, progress)
+    for name in (tfrecords.INDEX, _PROGRESS):
+        path = output / name
+        if path.exists() and path.read_text("utf-8", errors="replace") != _to_json(index):
+            raise InputError(
+                f"output: {output} was written from other images or with another shard size; "
+                "delete it to restart, or use another folder"
+            )
+    finished = (output / tfrecords.INDEX).exists()
+    if finished:
+        tfrecords.read_index(output)  # raises for a missing or truncated shard
+    done = tuple(shard["file"] for shard in index["shards"] if (output / shard["file"]).exists())
+    return ShardPlan(output, index, paths, done, finished)
 
 
 def write(plan, progress=True):
@@ -87,14 +94,16 @@ def write(plan, progress=True):
     """
     if plan.finished:
         return
-    output, done = plan.output, list(plan.done)
-    output.mkdir(parents=True, exist_ok=True)
-    missing = plan.shards[len(done) :]
+    storage.write_text(plan.output / _PROGRESS, _to_json(plan.index))
+    missing = [shard for shard in plan.index["shards"] if shard["file"] not in plan.done]
     for shard in tqdm.tqdm(missing, "writing", unit="shard", disable=not progress):
-        done.append(_write_shard(output, shard))
-        storage.write_text(output / _PROGRESS, _to_json(done, plan.shards))
-    storage.write_text(output / tfrecords.INDEX, _to_json(done))
-    (output / _PROGRESS).unlink(missing_ok=True)
+        _write_shard(plan.output, shard, plan.paths[shard["file"]])
+    storage.write_text(plan.output / tfrecords.INDEX, _to_json(plan.index))
+    (plan.output / _PROGRESS).unlink(missing_ok=True)
+
+
+def _to_json(index):
+    return json.dumps(index) + "\n"
 
 
 def _require_ours(output):
@@ -110,28 +119,40 @@ def _require_ours(output):
 
 
 def _split_all(config, shard_bytes, progress):
-    """The `Shard`s of the data set's current files."""
-    folders, shards = sources.folders(config), []
+    """The index of the data set's current files, and {shard: paths of its images}."""
+    folders, shards, paths = sources.folders(config), [], {}
     groups = {
         group: files.list_images(folders[group], subfolders=True)
         for group in tfrecords.GROUPS
         if folders[group].is_dir()  # val may be missing
     }
     groups["smooth"] = sources.with_frames(config, groups)[0]
-    for group, paths in groups.items():
+    for group, images in groups.items():
         entry = functools.partial(_entry, folders[group])
-        entries = files.map_in_threads(entry, paths, f"reading {group}", progress)
+        entries = files.map_in_threads(entry, images, f"reading {group}", progress)
         parts = _split(entries, shard_bytes)
-        shards += [
-            Shard(f"{group}-{number:05}-of-{len(parts):05}.tfrecord", group, tuple(part))
-            for number, part in enumerate(parts)
-        ]
-    return shards
+        for number, part in enumerate(parts):
+            name = f"{group}-{number:05}-of-{len(parts):05}.tfrecord"
+            shards.append(_shard(name, group, part))
+            paths[name] = [path for path, *_ in part]
+    return index_of(shards), paths
+
+
+def index_of(shards):
+    """The index of shards, dicts with `file`, `group`, `bytes` and `pictures`."""
+    return {
+        "format": tfrecords.FORMAT,
+        "version": tfrecords.VERSION,
+        "count": sum(len(shard["pictures"]) for shard in shards),
+        "shards": shards,
+    }
 
 
 def _entry(folder, path):
-    data = path.read_bytes()
-    return path, path.relative_to(folder).as_posix(), len(data), zlib.crc32(data)
+    """(path, name, size of the record, offset of the data in it, size of the data, CRC-32)."""
+    data, name = path.read_bytes(), path.relative_to(folder).as_posix()
+    record = _example(name, data)
+    return path, name, len(record), record.index(data), len(data), zlib.crc32(data)
 
 
 def _split(entries, shard_bytes):
@@ -142,95 +163,52 @@ def _split(entries, shard_bytes):
             parts.append([])
             size = 0
         parts[-1].append(entry)
-        size += entry[2]
+        size += entry[4]
     return parts
 
 
-def _identity(shards):
-    """The identity of a plan as JSON: shards, and name, length and CRC-32 of their images."""
-    return [
-        [shard.file, shard.group, [list(picture[1:]) for picture in shard.pictures]]
-        for shard in shards
-    ]
+def _shard(file, group, entries):
+    """The index entry of a shard with these images."""
+    size, pictures = 0, []
+    for _, name, length, offset, data_length, crc in entries:
+        pictures.append([name, size + _BEFORE + offset, data_length, crc])
+        size += _BEFORE + length + _AFTER
+    return {"file": file, "group": group, "bytes": size, "pictures": pictures}
 
 
-def _done_before(output, shards):
-    """The index entries of the first of `shards`, which already exist."""
-    for name in (tfrecords.INDEX, _PROGRESS):
-        path = output / name
-        if not path.exists():
-            continue
-        try:
-            stored = json.loads(path.read_text("utf-8"))
-            done, version = stored["shards"], stored["version"]
-            before = stored.get("plan") or _identity_of(done)
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"output: {path} is damaged; delete the folder to restart") from error
-        if version != tfrecords.VERSION or before != _identity(shards):
-            raise InputError(
-                f"output: {output} was written from other images or with another shard size; "
-                "delete it to restart, or use another folder"
-            )
-        if name == tfrecords.INDEX:
-            tfrecords.read_index(output)  # raises for a missing or truncated shard
-        return done
-    return []
-
-
-def _identity_of(done):
-    """`_identity` from the entries of an index, whose images also have an offset."""
-    pictures = [[[p[0], *p[2:]] for p in entry["pictures"]] for entry in done]
-    return [[entry["file"], entry["group"], p] for entry, p in zip(done, pictures, strict=True)]
-
-
-def _write_shard(output, shard):
-    """Write one shard; returns its index entry."""
+def _write_shard(output, shard, paths):
+    """Write the shard of an index entry."""
     import tensorflow as tf
 
-    path, size, pictures = output / shard.file, 0, []
+    path = output / shard["file"]
     storage.sweep(output)
     with storage.aside(path) as temporary:
         try:
             with tf.io.TFRecordWriter(str(temporary)) as writer:
-                for source, name, length, crc in shard.pictures:
+                for source, (name, _, length, crc) in zip(paths, shard["pictures"], strict=True):
                     data = source.read_bytes()
                     if len(data) != length or zlib.crc32(data) != crc:
                         raise InputError(f"{source} has changed while the shards were written")
-                    record = _example(name, data)
-                    writer.write(record)
-                    pictures.append([name, size + _BEFORE + record.index(data), length, crc])
-                    size += _BEFORE + len(record) + _AFTER
+                    writer.write(_example(name, data))
         except tf.errors.OpError as error:  # a full disk
             raise OSError(f"{path} cannot be written: {reason_of(error)}") from error
-        if temporary.stat().st_size != size:
-            raise OSError(f"{path} cannot be written: {temporary.stat().st_size} of {size} bytes")
-    return {"file": shard.file, "group": shard.group, "bytes": size, "pictures": pictures}
+        size = temporary.stat().st_size
+        if size != shard["bytes"]:
+            raise OSError(f"{path} cannot be written: {size} of {shard['bytes']} bytes")
 
 
 def _example(name, data):
-    """The serialised `tf.train.Example` of an image."""
-    import tensorflow as tf
+    """The serialised `tf.train.Example` of an image, without TensorFlow."""
 
-    def feature(value):
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+    def field(number, content):
+        length, varint = len(content), b""
+        while length >= 0x80:
+            varint += bytes([length & 0x7F | 0x80])
+            length >>= 7
+        return bytes([number << 3 | 2]) + varint + bytes([length]) + content
 
-    features = {
-        "image/filename": feature(name.encode("utf-8", "surrogateescape")),
-        "image/encoded": feature(data),
-    }
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(
-        deterministic=True
-    )
+    def feature(key, value):  # an entry of the map, with a BytesList of one value
+        return field(1, field(1, key) + field(2, field(1, field(1, value))))
 
-
-def _to_json(done, shards=None):
-    """The index of the shards in `done`; `shards` adds the plan, for continuing a run."""
-    index = {
-        "format": tfrecords.FORMAT,
-        "version": tfrecords.VERSION,
-        "count": sum(len(entry["pictures"]) for entry in done),
-        "shards": done,
-    }
-    if shards is not None:
-        index["plan"] = _identity(shards)
-    return json.dumps(index) + "\n"
+    filename = name.encode("utf-8", "surrogateescape")
+    return field(1, feature(b"image/encoded", data) + feature(b"image/filename", filename))

@@ -1,13 +1,12 @@
 """Training images directly from videos: frames by index, read by seeking. No TensorFlow.
 
 A frame depends only on the videos and its index: decoding starts at its keyframe (`video_index`).
-For speed, a few readers keep their positions; an epoch interleaves several groups of frames, so
-that a reader often only decodes on to the next frame of its group; and decoded images are cached.
-Images are uint8, RGB (height, width, 3) or gray (height, width).
+For speed, all frames after a keyframe are decoded together; an epoch interleaves a few keyframes,
+whose frames stay in memory meanwhile. Images are uint8, RGB (height, width, 3) or gray
+(height, width).
 """
 
-import collections
-import contextlib
+import functools
 import itertools
 import math
 import threading
@@ -23,9 +22,11 @@ from animegan_tf.extract import quality
 from animegan_tf.extract.videos import scaled_size
 from animegan_tf.video.reader import VideoReader
 
-# Number of groups that an epoch interleaves, and of open readers (for two streams).
-_LANES = 4
-_READERS = 2 * _LANES
+# Number of keyframes that an epoch interleaves, and of those whose frames are kept: two streams
+# read ahead. Of frames far after a keyframe only some are decoded together.
+_LANES, _KEPT, _TOGETHER = 4, 16, 32
+# Number of videos that are open at once.
+_READERS = 8
 
 
 class VideoFrames:
@@ -46,7 +47,15 @@ class VideoFrames:
         self._square = config.image_size if config.crop == "none" else None
         self._short_side = math.ceil(config.image_size / config.scale[0])
         self._min_side = config.image_size
-        self._cache, self._readers = cache, _Readers(index.videos)
+        self._cache = cache
+        self._parts = {
+            number: tuple(group[start : start + _TOGETHER])
+            for group in index.groups
+            for start in range(0, len(group), _TOGETHER)
+            for number in group[start : start + _TOGETHER]
+        }
+        self._read = functools.lru_cache(_KEPT)(self._read_part)
+        self._locks = [threading.Lock() for _ in range(_READERS)]
 
     def __len__(self):
         return len(self.index.places)
@@ -72,10 +81,11 @@ class VideoFrames:
         key = (VideoFrames, number)
         picture = None if self._cache is None else self._cache.get(key)
         if picture is None:
-            place = self.index.places[number]
-            picture = self._read(place, checked=place.base == number)
+            part = self._parts[number]
+            with self._locks[part[0] % _READERS]:  # other threads wait for the same frames
+                picture = self._read(part)[number]
             if picture is None:
-                picture = self.color(place.base)
+                picture = self.color(self.index.places[number].base)
             if self._cache is not None:
                 self._cache.put(key, picture)
         return picture
@@ -88,18 +98,31 @@ class VideoFrames:
         """The same frames with smoothed edges, in gray only."""
         return _Smoothed(self)
 
-    def _read(self, place, checked):
-        """The image of a place, or None if it is unusable."""
-        video = self.index.videos[place.video]
-        with self._readers.lease(place) as reader:
-            frame = reader.frame(place)
-            if frame is None:
-                if checked:
+    def _read_part(self, numbers):
+        """{number: image, or None if it is unusable} of places with the same keyframe, by time."""
+        key, pictures = self.index.places[numbers[0]].key, {}
+        video = self.index.videos[self.index.places[numbers[0]].video]
+        # Several threads read at once: each decodes by itself.
+        with VideoReader(video.info.path, threads="NONE") as reader:
+            frames = reader.frames_from(key)
+            first = frame = next(frames, None)
+            for number in numbers:
+                place, picture = self.index.places[number], None
+                while frame is not None and frame.time < first.time + place.offset:
+                    frame = next(frames, None)
+                checked = place.base == number
+                if frame is None and checked:
                     raise InputError(f"{video.info.path} changed since training began")
-                return None
-            if not checked and video_index.flaw_of(frame, video.info, video.bars):
-                return None
-            picture = reader.deinterlaced(frame).rgb()
+                if frame is not None and (
+                    checked or not video_index.flaw_of(frame, video.info, video.bars)
+                ):
+                    picture = self._scaled(reader.deinterlaced(frame).rgb(), video)
+                    picture.setflags(write=False)  # it is shared from now on
+                pictures[number] = picture
+        return pictures
+
+    def _scaled(self, picture, video):
+        """A frame of an `IndexedVideo` without its bars, scaled, with crop="none" also cropped."""
         picture = video.bars.cut(picture, video.info.height, video.info.width)
         if not self._square:
             return images.resize(picture, *self.size(video))
@@ -128,101 +151,7 @@ class _Smoothed:
 
 
 def interleave(groups, lanes):
-    """Interleave lists of integers, `lanes` at a time; the next one replaces a finished list.
-
-    Returns an integer array.
-    """
-    waiting = iter(groups)
-    active = collections.deque(iter(group) for group in itertools.islice(waiting, lanes))
-    order = []
-    while active:
-        lane = active.popleft()
-        number = next(lane, None)
-        if number is not None:
-            order.append(number)
-            active.append(lane)
-        else:
-            following = next(waiting, None)
-            if following is not None:
-                active.appendleft(iter(following))
-    return np.array(order)
-
-
-class _Readers:
-    """A pool of open videos; each is used by one thread at a time."""
-
-    def __init__(self, videos):
-        self._videos = videos
-        self._idle, self._open = [], 0  # least recently used first
-        self._changed = threading.Condition()
-
-    @contextlib.contextmanager
-    def lease(self, place):
-        """Borrow a reader, preferably one about to reach `place`; blocks while all are busy."""
-        with self._changed:
-            while True:
-                reader = next((idle for idle in self._idle if idle.leads_to(place)), None)
-                if reader is None and self._open < _READERS:
-                    reader = _Reader(self._videos)
-                    self._open += 1
-                    break
-                if reader is None and self._idle:
-                    # The readers used last are needed again for the groups being interleaved.
-                    others = self._idle[:-_LANES] or self._idle
-                    same_video = (other for other in others if other.video == place.video)
-                    reader = next(same_video, others[0])
-                if reader is not None:
-                    self._idle.remove(reader)
-                    break
-                self._changed.wait()
-        try:
-            yield reader
-        except BaseException:
-            reader.close()
-            raise
-        finally:
-            with self._changed:
-                self._idle.append(reader)
-                self._changed.notify()
-
-
-class _Reader:
-    """An open video and its position; `video` is the index of the video, or None."""
-
-    def __init__(self, videos):
-        self._videos = videos
-        self.video, self._reader = None, None
-        self._key, self._first, self._frame, self._frames = None, None, None, iter(())
-
-    def leads_to(self, place):
-        """Whether the frame of `place` is reached by decoding forwards."""
-        if place.video != self.video or place.key != self._key or self._frame is None:
-            return False
-        return self._frame.time <= self._first + place.offset
-
-    def frame(self, place):
-        """The frame of a `Place`, not deinterlaced; None if there is none."""
-        if place.video != self.video:
-            self.close()
-            # Several readers work in parallel: each decodes in its caller's thread.
-            self._reader = VideoReader(self._videos[place.video].info.path, threads="NONE")
-            self.video = place.video
-        if not self.leads_to(place):
-            self._key, self._frames = place.key, self._reader.frames_from(place.key)
-            self._frame = next(self._frames, None)
-            if self._frame is None:
-                return None
-            self._first = self._frame.time
-        while self._frame is not None and self._frame.time < self._first + place.offset:
-            self._frame = next(self._frames, None)
-        return self._frame
-
-    def deinterlaced(self, frame):
-        """`VideoReader.deinterlaced` of the open video."""
-        return self._reader.deinterlaced(frame)
-
-    def close(self):
-        """Close the video."""
-        if self._reader is not None:
-            self._reader.close()
-        self.video, self._reader, self._frame = None, None, None
+    """The integers of lists in turn, of `lanes` lists at a time, as an array."""
+    bundles = (groups[start : start + lanes] for start in range(0, len(groups), lanes))
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*bundle) for bundle in bundles)
+    return np.array([number for turn in turns for number in turn if number is not None])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from animegan_tf import plotting
 from animegan_tf.errors import InputError
+from animegan_tf.evaluation import plotting
 from animegan_tf.networks.weights import SCALARS
 
 PHASE_NAMES = {
@@ -24,6 +24,8 @@ PHASE_NAMES = {
 _NOT_TERMS = ("step", "epoch", "phase")
 # The window of the moving average: this fraction of the run, but at most that fraction of a phase.
 _SMOOTHED_OVER, _SMOOTHED_OVER_PHASE = 1 / 25, 1 / 10
+# A phase over less of the width has no space for its name.
+_NAMED = 0.2
 
 # Description of each term and of its expected curve, in the order of the panels.
 CAPTIONS = {
@@ -155,39 +157,63 @@ def draw_run(lines, title):
 
     `lines` come from `read_scalars`. A panel shows the steps that have its term.
     """
-    stretches = phases(lines)
-    # A band ends where the next phase starts.
-    ends = [start for start, _, _ in stretches[1:]] + [stretches[-1][1]]
-    bands = tuple(
-        (start, end, PHASE_NAMES.get(phase, phase))
-        for (start, _, phase), end in zip(stretches, ends, strict=True)
-    )
-    panels = []
-    for heading, group in _panels(lines).items():
-        curves = itertools.chain(*(_curves(lines, *item, stretches) for item in group.items()))
-        caption = CAPTIONS.get(heading, _UNKNOWN)
-        panels.append(plotting.Panel(heading, caption, tuple(curves), bands=bands))
-    last = lines[-1]
+    return plotting.pixels(figure(lines, title))
+
+
+def figure(lines, title):
+    """The same as a `matplotlib.figure.Figure`."""
+    stretches, panels, last = phases(lines), _panels(lines), lines[-1]
     epoch = f", epoch {last['epoch']}" if "epoch" in last else ""
-    phase = PHASE_NAMES.get(last.get("phase", ""), last.get("phase", ""))
     subtitle = (
-        f"up to step {last['step']}{epoch}, {phase}. Over the steps: single values (faint) and "
-        "their moving average."
+        f"up to step {last['step']}{epoch}, {_name_of(last.get('phase', ''))}. Over the steps: "
+        "single values (faint) and their moving average."
     )
-    return plotting.draw(title, subtitle, panels)
+    captions = {heading: CAPTIONS.get(heading, _UNKNOWN) for heading in panels}
+    sheet = plotting.figure(title, subtitle, captions)
+    for axes, group in zip(sheet.axes, panels.values(), strict=True):
+        shown = []
+        for number, (term, label) in enumerate(group.items()):
+            for start, end, _ in stretches:
+                drawn = _draw_curve(axes, lines, term, (start, end), f"C{number}", label)
+                shown += drawn
+                label = None if drawn else label  # in the legend once
+        plotting.fit(axes, shown)
+        _draw_phases(axes, stretches)
+        if any(group.values()):
+            axes.legend(fontsize=7, loc="upper right")
+    return sheet
 
 
-def _curves(lines, term, name, stretches):
-    """A `plotting.Curve` of a term for each phase that has it."""
-    curves = []
-    for start, end, _ in stretches:
-        values = [
-            (line["step"], line[term])
-            for line in lines
-            if start <= line["step"] <= end and _is_number(line.get(term))
-        ]
-        if values:
-            x, y = np.array(values, float).T
-            over = round(min(len(lines) * _SMOOTHED_OVER, len(y) * _SMOOTHED_OVER_PHASE))
-            curves.append(plotting.Curve(x, y, smooth(y, over), name))
-    return curves
+def _name_of(phase):
+    return PHASE_NAMES.get(phase, phase)
+
+
+def _draw_curve(axes, lines, term, stretch, color, label):
+    """Draw a term in a phase and its moving average; returns values that the y axis must show."""
+    first, last = stretch
+    values = [
+        (line["step"], line[term])
+        for line in lines
+        if first <= line["step"] <= last and _is_number(line.get(term))
+    ]
+    if not values:
+        return []
+    x, y = np.array(values, float).T
+    average = smooth(y, round(min(len(lines) * _SMOOTHED_OVER, len(y) * _SMOOTHED_OVER_PHASE)))
+    axes.plot(x, y, color=color, alpha=0.3, linewidth=0.8)
+    axes.plot(x, average, color=color, label=label)
+    # Neither outliers nor the steep first twentieth, which would flatten the rest.
+    start = len(y) // 20
+    return [*np.percentile(y[start:], (1, 99)), *average[start:]]
+
+
+def _draw_phases(axes, stretches):
+    """Shade the phases, each up to the start of the next, and name those with enough space."""
+    left, right = axes.get_xlim()
+    ends = [*(start for start, _, _ in stretches[1:]), stretches[-1][1]]
+    for number, ((start, _, phase), end) in enumerate(zip(stretches, ends, strict=True)):
+        axes.axvspan(start, end, color="0.96" if number % 2 else "1", zorder=-1)
+        if min(end, right) - max(start, left) > _NAMED * (right - left):
+            at = {"transform": axes.get_xaxis_transform(), "va": "top", "fontsize": 7}
+            axes.text(max(start, left), 0.98, f" {_name_of(phase)}", color="0.4", **at)
+    axes.set_xlim(left, right)

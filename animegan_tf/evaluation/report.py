@@ -8,16 +8,14 @@ import dataclasses
 import io
 import json
 
-import cv2
-import numpy as np
-
-from animegan_tf import contact_sheet, plotting, storage
+from animegan_tf import contact_sheet, storage
 from animegan_tf.errors import InputError
-from animegan_tf.evaluation import evaluator
+from animegan_tf.evaluation import evaluator, plotting
 from animegan_tf.images import even_choice
 
-_CELL, _HEADER, _GAP = 256, 26, 4
-_MOST_COLUMNS = 10
+# Side of the images of the grid in pixels, and its largest number of columns.
+_CELL, _MOST_COLUMNS = 256, 10
+_REFERENCE = "tab:orange"
 
 LEGEND = """\
 content    feature distance to the photo; 0 is the unchanged photo
@@ -131,38 +129,9 @@ def draw_grid(photos, columns):
     if not photos:
         raise InputError("photos: expected at least one, received none")
     columns = [("photo", photos), *even_choice(columns, _MOST_COLUMNS - 1)]
-    rows = []
-    for index in range(len(photos)):
-        height, width = photos[index].shape[:2]
-        scale = _CELL / max(height, width)
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        cells = [
-            _cell(cv2.resize(outputs[index], size, None, 0, 0, method)) for _, outputs in columns
-        ]
-        rows.append(np.concatenate(cells, axis=1))
-    sheet = np.concatenate([np.full((_HEADER, *rows[0].shape[1:]), 255, np.uint8), *rows])
-    for number, (label, _) in enumerate(columns):
-        contact_sheet.put_text(sheet, _shortened(label), number * (_CELL + _GAP) + 4, 17, 0.42)
-    return sheet
-
-
-def _cell(image):
-    """An image, centred in its column, with the gap to the next one."""
-    height, width = image.shape[:2]
-    cell = np.full((height + _GAP, _CELL + _GAP, 3), 255, np.uint8)
-    left = (_CELL - width) // 2
-    cell[:height, left : left + width] = image
-    return cell
-
-
-def _shortened(label):
-    """The end of a label that fits above a column."""
-    shown = label
-    while contact_sheet.text_width(shown, 0.42) > _CELL - 8:
-        label = label[1:]
-        shown = f"...{label}"
-    return shown
+    tiles = [outputs[index] for index in range(len(photos)) for _, outputs in columns]
+    labels = [label if len(label) < 36 else f"...{label[-32:]}" for label, _ in columns]
+    return contact_sheet.draw(tiles, labels * len(photos), _CELL, len(columns))
 
 
 def draw_epochs(title, rows, references):
@@ -171,16 +140,22 @@ def draw_epochs(title, rows, references):
     references: `Row`s whose values are drawn as horizontal lines.
     """
     rows = sorted((row for row in rows if row.epoch is not None), key=lambda row: row.epoch)
-    panels = []
-    for name, (heading, caption) in _PANELS.items():
-        values = [(row.epoch, getattr(row.measures, name)) for row in rows]
-        values = [(epoch, value) for epoch, value in values if value is not None]
-        if not values:
-            continue
-        x, y = np.array(values, float).T
-        known = ((getattr(row.measures, name), row.label) for row in references)
-        lines = tuple((value, label) for value, label in known if value)
-        panels.append(
-            plotting.Panel(heading, caption, (plotting.Curve(x, y),), references=lines, log=False)
-        )
-    return plotting.draw(title, "Over the epochs of the run.", panels)
+    drawn = {
+        name: [row for row in rows if getattr(row.measures, name) is not None] for name in _PANELS
+    }
+    drawn = {name: group for name, group in drawn.items() if group}
+    captions = dict(_PANELS[name] for name in drawn)
+    sheet = plotting.figure(title, "Over the epochs of the run.", captions)
+    for axes, (name, group) in zip(sheet.axes, drawn.items(), strict=True):
+        values = [getattr(row.measures, name) for row in group]
+        axes.plot([row.epoch for row in group], values, "o-", markersize=4)
+        known = {row.label: getattr(row.measures, name) for row in references}
+        known = {label: value for label, value in known.items() if value}
+        for label, value in known.items():
+            axes.axhline(value, color=_REFERENCE, linewidth=1)
+            place = {"xytext": (3, 2), "textcoords": "offset points", "fontsize": 7}
+            at = axes.get_yaxis_transform()
+            text = plotting.plain(label)
+            axes.annotate(text, (0, value), xycoords=at, color=_REFERENCE, **place)
+        plotting.fit(axes, [*values, *known.values()], log=False)
+    return plotting.pixels(sheet)

@@ -3,7 +3,7 @@
 `extract` reads a video twice: `scan` measures all frames; then `writer` seeks the frames that
 `selection` has chosen from all videos, crops and writes them. `record` stores what was written, so
 that an interrupted run can continue. Images are uint8 RGB; times are seconds from the first frame
-of a video. Memory use does not depend on the length of the videos. No TensorFlow.
+of a video. Memory holds a few frames, and some numbers per sampled frame. No TensorFlow.
 """
 
 import collections
@@ -123,7 +123,7 @@ def extract(video, output, options=None, allow_change=(), progress=True) -> Fram
 def _select(videos, options, rows, run):
     """The `Chosen` frames in the order of preference, and {reason: number of dropped frames}."""
     dropped = collections.Counter()
-    numbers, candidates, quality = [], [], []  # number: that of the candidate's video
+    found = []  # (number of the video, candidate, relative sharpness)
     for number, video in enumerate(videos):
         dropped.update(video.scan.dropped)
         for candidate in video.scan.candidates:
@@ -131,17 +131,16 @@ def _select(videos, options, rows, run):
             if relative < options.min_sharpness:
                 dropped[BLURRED] += 1
             else:
-                numbers.append(number)
-                candidates.append(candidate)
-                quality.append(relative)
+                found.append((number, candidate, relative))
     taken = sorted({int(row["hash"], 16) for row in rows if int(row["run"]) < run})
-    hashes = [candidate.hash for candidate in candidates]
+    hashes = [candidate.hash for _, candidate, _ in found]
+    quality = [relative for _, _, relative in found]
     kept = selection.distinct(hashes, quality, options.min_distance, taken)
-    dropped[DUPLICATE] += len(candidates) - len(kept)
-    numbers, candidates, quality, hashes = (
-        [values[index] for index in kept] for values in (numbers, candidates, quality, hashes)
-    )
-    nearest = selection.nearest(hashes)
+    dropped[DUPLICATE] += len(found) - len(kept)
+    if not kept:
+        return [], dropped
+    numbers, candidates, quality = zip(*(found[index] for index in kept), strict=True)
+    nearest = selection.nearest([candidate.hash for candidate in candidates])
     order = selection.by_spread(numbers, [candidate.time for candidate in candidates], quality)
     chosen = [Chosen(videos[numbers[i]], candidates[i], nearest[i]) for i in order]
     return chosen, dropped

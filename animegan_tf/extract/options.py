@@ -56,7 +56,8 @@ class FrameOptions:
     )
     deinterlace: str = option(
         "auto",
-        "auto: frames marked as interlaced; on: all frames, for videos without such marks.",
+        "auto: frames marked as interlaced; on: all frames, for videos without such marks; "
+        "telecine: films of 24 frames per second whose fields were repeated for 30.",
         choices=DEINTERLACE,
     )
 

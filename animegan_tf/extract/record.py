@@ -13,6 +13,7 @@ written again.
 """
 
 import csv
+import dataclasses
 import hashlib
 import io
 import json
@@ -134,7 +135,7 @@ class Record:
     # --- cached scans ---
 
     def load_scan(self, key):
-        """The scan that `save_scan` stored under this key, or None."""
+        """The fields of the scan that `save_scan` stored under this key, or None."""
         path = self._scan_path(key)
         try:
             stored = json.loads(path.read_text("utf-8"))
@@ -143,8 +144,9 @@ class Record:
             return None
 
     def save_scan(self, key, scan):
-        """Store a scan (JSON values) under a key, a JSON list of the video and the settings."""
-        storage.write_text(self._scan_path(key), json.dumps({"key": key, "scan": scan}))
+        """Store a `Scan` under a key, a JSON list of the video and the settings."""
+        stored = {"key": key, "scan": dataclasses.asdict(scan)}
+        storage.write_text(self._scan_path(key), json.dumps(stored, default=str))  # of Fractions
 
     def _scan_path(self, key):
         name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:24]

@@ -2,7 +2,7 @@
 
 Shots are detected from thumbnails of all frames. A shot is divided into equal parts. Four frames
 per second are sampled and measured; the sharpest sample of a part without a flaw is its candidate.
-Only numbers are kept, some hundred bytes per candidate. Times are Fractions, seconds from the first
+Only numbers are kept, some hundred bytes per sample. Times are Fractions, seconds from the first
 frame of the video.
 """
 
@@ -10,6 +10,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import itertools
+import statistics
 from fractions import Fraction
 
 import cv2
@@ -22,8 +23,8 @@ from animegan_tf.video.shots import THUMBNAIL, ShotDetector
 # Reasons why a sampled frame is not a candidate, besides the flaws of `quality`.
 DAMAGED, BLENDED, AT_CUT, LESS_SHARP = "damaged", "blended", "at a cut", "less sharp"
 
-# Increase this when the results of a scan change, so that stored scans are not used.
-VERSION = 1
+# Increase this when the fields of a scan change, so that stored scans are not used.
+VERSION = 2
 
 SAMPLE_SIDE = 256
 _SAMPLE_STEP = Fraction(1, 4)
@@ -31,7 +32,6 @@ _SAMPLE_STEP = Fraction(1, 4)
 _CUT_MARGIN = 0.04
 # A blend starts before, and ends after, the frames where it is detected.
 _BLEND_MARGIN = 0.2
-_MOST_SAMPLES = 2048
 # Bars are detected in keyframes of the whole video, or if these are too few, in frames of its first
 # minutes.
 _BAR_FRAMES, _LEAST_BAR_FRAMES = 64, 8
@@ -94,26 +94,16 @@ class Scan:
     clean_times: bool
     problems: tuple[str, ...]
 
-    def to_json(self):
-        """A dict of JSON values."""
-        fields = dataclasses.asdict(self)
-        fields["candidates"] = [
-            [str(value) if isinstance(value, Fraction) else value for value in vars(item).values()]
-            for item in self.candidates
-        ]
-        if self.keyframes is not None:
-            fields["keyframes"] = [str(time) for time in self.keyframes]
-        return fields
-
     @classmethod
     def from_json(cls, fields):
-        """The inverse of `to_json`."""
+        """The scan of which `record.save_scan` wrote the fields."""
         keyframes = fields["keyframes"]
+        candidates = (
+            Candidate(**{**item, "time": Fraction(item["time"])}) for item in fields["candidates"]
+        )
         changed = {
             "bars": Bars(**fields["bars"]),
-            "candidates": tuple(
-                Candidate(Fraction(time), *others) for time, *others in fields["candidates"]
-            ),
+            "candidates": tuple(candidates),
             "keyframes": None if keyframes is None else tuple(map(Fraction, keyframes)),
             "problems": tuple(fields["problems"]),
         }
@@ -167,7 +157,7 @@ def scan(reader, start=0, end=None, per_shot=3, every=1.0, on_frame=None) -> Sca
         shots=collector.shots,
         dropped=dict(collector.dropped),
         bars=bars,
-        typical_sharpness=collector.median_sharpness(),
+        typical_sharpness=statistics.median_low(collector.sharpness or [0.0]),
         candidates=tuple(collector.candidates),
         keyframes=None if keyframes is None else tuple(keyframes),
         clean_times=reader.clean_times,
@@ -259,7 +249,7 @@ class _Collector:
         self._per_shot, self._every = per_shot, every
         self._samples, self._blends = [], []  # blends: [first, last] time of a run
         self._start, self._begins, self._end = None, None, None
-        self._sharpness = np.zeros(1001, np.int64)  # histogram of usable samples, in thousandths
+        self.sharpness = []  # of all usable samples
 
     def take(self, decided):
         """Add the next frames of the video."""
@@ -276,33 +266,12 @@ class _Collector:
                     self._blends.append([frame.time, frame.time])
             if frame.payload is not None:
                 self._samples.append(frame.payload)
-                if len(self._samples) > _MOST_SAMPLES:
-                    self._thin_out()
             self._end = frame.time
 
     def finish(self):
         """End the last shot."""
         if self._start is not None:
             self._close(self._end, 0)
-
-    def median_sharpness(self):
-        total = self._sharpness.sum()
-        if not total:
-            return 0.0
-        return float(np.searchsorted(np.cumsum(self._sharpness), (total + 1) // 2)) / 1000
-
-    def _thin_out(self):
-        """Keep the better of each two neighbours, which bounds the memory for very long shots."""
-        pairs = itertools.zip_longest(self._samples[::2], self._samples[1::2])
-        kept = []
-        for pair in pairs:
-            *others, best = sorted(
-                filter(None, pair), key=lambda item: (item.flaw is None, item.sharpness)
-            )
-            kept.append(best)
-            for other in others:
-                self.dropped[other.flaw or LESS_SHARP] += 1
-        self._samples = kept
 
     def _close(self, end, end_margin):
         """Choose the candidates of the shot that ends at `end`."""
@@ -320,7 +289,7 @@ class _Collector:
                 self.dropped[reason] += 1
                 continue
             usable.append(sample)
-            self._sharpness[round(sample.sharpness * 1000)] += 1
+            self.sharpness.append(round(sample.sharpness, 3))
         self._choose(usable, end)
         self._samples = []
         self._blends = [run for run in self._blends if run[1] >= end - 2 * _BLEND_MARGIN]

@@ -145,7 +145,7 @@ def scan_videos(videos, options, record, progress):
         video.scan = _scan(video, options, progress)
         seconds += time.monotonic() - began
         frames += video.scan.frames
-        record.save_scan(key, video.scan.to_json())
+        record.save_scan(key, video.scan)
     return frames, seconds
 
 

@@ -12,6 +12,8 @@ import struct
 import numpy as np
 from PIL import Image, ImageCms
 
+from animegan_tf.images.arrays import as_kind
+
 # Pillow's modes by a profile's colour space.
 _MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 # Primaries by code (ITU-T H.273): x and y of red, green and blue. Code 1 is sRGB.
@@ -36,6 +38,11 @@ _TO_D50 = np.array(
      [-0.0092430, 0.0150552, 0.7518743]]
 )  # fmt: skip
 _COMPENSATED = ImageCms.Flags.BLACKPOINTCOMPENSATION
+# Parameters that curves with fewer of them have: g, a, b, c, d, e, f.
+_DEFAULTS = (1, 1, 0, 0, 0, 0, 0)
+_REDUCED = "its colour profile has tables of colours, which are applied with 8 bits"
+# The number of rows that are converted at once.
+_ROWS = 128
 
 
 @functools.cache
@@ -77,14 +84,26 @@ def _of_codes(primaries, transfer):
     elif transfer in (_PQ, _HLG):
         signal = np.linspace(0, 1, 4096)
         light = (_light_of_pq if transfer == _PQ else _light_of_hlg)(signal) / _WHITE
-        # Linear up to half of SDR's white, compressed above.
-        shown = np.where(light < 0.5, light, 1 - 0.5 * np.exp(1 - 2 * light))
-        levels = np.rint(shown * 65535).astype(">u2")
+        levels = np.rint(_compressed(light) * 65535).astype(">u2")
         curve = b"curv\0\0\0\0" + struct.pack(">I", len(levels)) + levels.tobytes()
     if curve is None and primaries not in _PRIMARIES:
         return None
     white = (0.314, 0.351) if primaries == 11 else _D65
     return _profile(_PRIMARIES.get(primaries, _SRGB_PRIMARIES), white, curve)
+
+
+def _compressed(light):
+    """Linear light, of which 1 is SDR's white, as [0, 1]: compressed above a half."""
+    return np.where(light < 0.5, light, 1 - 0.5 * np.exp(1 - 2 * light))
+
+
+def tone_mapped(light: np.ndarray) -> np.ndarray:
+    """Linear light of sRGB's primaries, of which 1 is SDR's white, as sRGB in [0, 1].
+
+    Any shape; negative numbers and those that are not finite are black and white.
+    """
+    light = _compressed(np.maximum(np.nan_to_num(light, posinf=1e6), 0))
+    return np.where(light < 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
 
 
 def _light_of_pq(signal):
@@ -116,9 +135,7 @@ def _profile(primaries, white, curve):
             "sRGB built-in".encode("utf-16-be"), "coded colours".encode("utf-16-be")
         )
     )
-    (count,) = struct.unpack_from(">I", data, 128)
-    for entry in range(132, 132 + 12 * count, 12):
-        name, place, _ = struct.unpack_from(">4sII", data, entry)
+    for entry, name, place in _tags(data):
         if name[1:] == b"XYZ":
             column = np.rint(columns[:, b"rgb".index(name[:1])] * 65536).astype(int)
             struct.pack_into(">3i", data, place + 8, *column)
@@ -129,12 +146,100 @@ def _profile(primaries, white, curve):
     return bytes(data)
 
 
-def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bool, str | None]:
-    """(the `image` of Pillow as RGB in sRGB, whether its values changed, a note or None).
+def _tags(profile):
+    """Yield (position of the entry, name, position of the content) of a profile's tags."""
+    (count,) = struct.unpack_from(">I", profile, 128)
+    for entry in range(132, 132 + 12 * min(count, 100), 12):
+        yield entry, *struct.unpack_from(">4sI", profile, entry)
 
-    image: of mode RGB, L, CMYK or LAB. profile: bytes of its ICC profile, or None. A profile that
-    is damaged or for another colour space is ignored, with a note.
+
+def to_srgb(
+    image: Image.Image | np.ndarray, profile: bytes | None
+) -> tuple[np.ndarray, bool, str | None]:
+    """(the `image` as RGB (H, W, 3) in sRGB, whether its values changed, a note or None).
+
+    image: of Pillow, of mode RGB, L, CMYK or LAB, for uint8; or an array of uint16, (H, W) or
+    (H, W, 3), for uint16. profile: bytes of its ICC profile, or None. A profile that is damaged or
+    for another colour space is ignored, with a note; a note also says if an array was reduced to 8
+    bits, by a profile of tables.
     """
+    if isinstance(image, Image.Image):
+        rgb, changed, note = _to_srgb(image, profile)
+        return np.array(rgb), changed, note
+    # Whether the profile can be used, and changes anything, is seen by a small image.
+    small = Image.new("RGB" if image.ndim == 3 else "L", (1, 1))
+    _, changed, note = _to_srgb(small, profile)
+    rgb = np.dstack([image] * 3) if image.ndim == 2 else image
+    shaper = _shaper(profile) if changed else None
+    if shaper is not None:
+        return _convert(rgb, shaper, _shaper(srgb_profile())), True, note
+    if changed:
+        eight = Image.fromarray(as_kind(image, np.uint8))
+        rgb, note = as_kind(np.asarray(_to_srgb(eight, profile)[0]), np.uint16), _REDUCED
+    return rgb, changed, note
+
+
+def _shaper(profile):
+    """(curves of red, green and blue, matrix from their light to XYZ) of a profile, or None.
+
+    A curve is the light, 0 to 1, of each of 65536 levels. Profiles of gray have the primaries of
+    sRGB. None for profiles with tables of colours, which LittleCMS prefers.
+    """
+    tags = {name: place for _, name, place in _tags(profile)}
+    names = [b"kTRC"] * 3 if b"kTRC" in tags else [b"rTRC", b"gTRC", b"bTRC"]
+    try:
+        curves = [_curve(profile, tags[name]) for name in names]
+        if b"kTRC" in tags:
+            return curves, _shaper(srgb_profile())[1]
+        columns = [
+            struct.unpack_from(">3i", profile, tags[c + b"XYZ"] + 8) for c in (b"r", b"g", b"b")
+        ]
+    except (KeyError, ValueError, ZeroDivisionError, struct.error):
+        return None
+    has_tables = any(name[:3] in (b"A2B", b"D2B") for name in tags)
+    return None if has_tables else (curves, np.array(columns).T / 65536)
+
+
+def _curve(profile, place):
+    """The curve of a profile at `place`, see `_shaper`. Raises `ValueError` for unknown kinds."""
+    signal, kind = np.linspace(0, 1, 65536), profile[place : place + 4]
+    (count,) = struct.unpack_from(">I", profile, place + 8)
+    if kind == b"curv" and count == 1:
+        return signal ** (struct.unpack_from(">H", profile, place + 12)[0] / 256)
+    if kind == b"curv":
+        numbers = np.frombuffer(profile, ">u2", count, place + 12) / 65535 if count else [0, 1]
+        return np.interp(signal, np.linspace(0, 1, len(numbers)), numbers)
+    # Parametric: a power of a line, and below a point another line.
+    sizes = {0: 1, 1: 3, 2: 4, 3: 5, 4: 7}
+    if kind != b"para" or count >> 16 not in sizes:
+        raise ValueError("unknown curve")
+    found = struct.unpack_from(f">{sizes[count >> 16]}i", profile, place + 12)
+    g, a, b, c, d, e, f = (*(number / 65536 for number in found), *_DEFAULTS[len(found) :])
+    if count >> 16 in (1, 2):
+        c, d, e, f = 0, -b / a, c, c
+    power = np.maximum(a * signal + b, 0) ** g + e
+    return np.clip(np.where(signal >= d, power, c * signal + f), 0, 1)
+
+
+def _convert(rgb, source, target):
+    """Convert uint16 RGB (H, W, 3) between two of `_shaper`; LittleCMS does not from Pillow."""
+    matrix = (np.linalg.inv(target[1]) @ source[1]).astype(np.float32)
+    to_light = [curve.astype(np.float32) for curve in source[0]]
+    # By the root of light, whose steps are fine in the dark.
+    roots = np.linspace(0, 1, 65536) ** 2
+    to_levels = [np.rint(np.interp(roots, curve, np.arange(65536))) for curve in target[0]]
+    converted = np.empty_like(rgb)
+    for first in range(0, len(rgb), _ROWS):
+        rows = rgb[first : first + _ROWS]
+        light = np.stack([curve[rows[..., i]] for i, curve in enumerate(to_light)], axis=-1)
+        root = np.rint(np.sqrt(np.clip(light @ matrix.T, 0, 1)) * 65535).astype(np.uint16)
+        for i, levels in enumerate(to_levels):
+            converted[first : first + _ROWS, :, i] = levels[root[..., i]]
+    return converted
+
+
+def _to_srgb(image, profile):
+    """`to_srgb` for an image of Pillow, whose first value is one as well."""
     note = None
     if profile and image.mode != "LAB":
         try:
@@ -157,12 +262,19 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, boo
 
 
 def from_srgb(rgb: np.ndarray, profile: bytes) -> np.ndarray | None:
-    """Convert uint8 sRGB (H, W, 3) to another RGB profile; None for other profiles."""
+    """Convert sRGB (H, W, 3), uint8 or uint16, to another RGB profile; None for other profiles.
+
+    Profiles with tables of colours are applied with 8 bits.
+    """
     try:
         target = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if target.profile.xcolor_space.strip() != "RGB":
             return None
-        return np.asarray(_transform(_srgb(), target, "RGB").apply(Image.fromarray(rgb)))
+        shaper = _shaper(profile) if rgb.dtype == np.uint16 else None
+        if shaper is not None:
+            return _convert(rgb, _shaper(srgb_profile()), shaper)
+        eight = Image.fromarray(as_kind(rgb, np.uint8))
+        return as_kind(np.asarray(_transform(_srgb(), target, "RGB").apply(eight)), rgb.dtype)
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
 

@@ -36,12 +36,18 @@ _STARTS = (
     (b"II*\0", "tiff"),
     (b"MM\0*", "tiff"),
     (b"II+\0", "tiff"),
-    (b"MM\0+", "tiff"),
     (b"\xff\x0a", "jxl"),
     (b"\0\0\0\x0cJXL ", "jxl"),
     (b"\0\0\0\x0cjP  ", "jpeg2000"),
     (b"\xff\x4f\xff\x51", "jpeg2000"),
     (b"8BPS", "psd"),
+    (b"\x01\xda", "sgi"),
+    (b"qoif", "qoi"),
+    (b"DDS ", "dds"),
+    (b"\x59\xa6\x6a\x95", "sun"),
+    (b"P7\n", "pam"),
+    (b"#?RADIANCE\n", "hdr"),
+    (b"#?RGBE\n", "hdr"),
     (b"FUJIFILMCCD-RAW", "raw"),
     (b"IIRO", "raw"),
     (b"IIRS", "raw"),
@@ -52,6 +58,13 @@ _STARTS = (
     (b"\0MRM", "raw"),
     (b"HEAPCCDR", "raw"),
 )
+_DIB_HEADERS = tuple(bytes((size, 0, 0, 0)) for size in (40, 52, 56, 108, 124))
+# TGA has no name at its start: palette or none, kind, position, sides, depth, 0 to 8 bits of alpha.
+_TGA = (
+    rb".(\x01[\x01\x09]....[\x10\x18\x20]|\x00[\x02\x03\x0a\x0b]\x00{5})"
+    rb"....(?!\x00\x00)..(?!\x00\x00).."
+    rb"[\x08\x10\x18\x20][\x00-\x08\x10-\x18\x20-\x28\x30-\x38]"
+)
 # Image brands of the ISO base media file format. Videos have others.
 _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "avif"),
@@ -61,13 +74,22 @@ _BRANDS = {
     b"crx ": "raw",
 }
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
+# The starts of formats that are not read, for messages.
+_NOT_READ = {
+    "a BigTIFF of big-endian order": rb"MM\x00\+", "OpenEXR": rb"v/1\x01",
+    "SVG": rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*(<!DOCTYPE svg[^>]*>\s*)?<svg", "PDF": b"%PDF",
+    "PostScript": rb"%!PS|\xc5\xd0\xd3\xc6", "GIMP's XCF": b"gimp xcf",
+    "a Windows metafile": rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", "DjVu": b"AT&TFORM",
+    "FITS": b"SIMPLE  =", "JPEG XR": rb"II\xbc\x01", "JPEG-LS": rb"\xff\xd8\xff\xf7",
+    "DPX": b"SDPX|XPDS", "Apple's icons": b"icns", "HTML": rb"\s*<(!DOCTYPE\s+)?html",
+}  # fmt: skip
 
 
 def kind_of(head: bytes) -> str | None:
     """The kind of image of a file with the first bytes `head` (32, or the whole file), or None.
 
-    A key of `WRITTEN`, or "gif", "jpeg2000", "pnm", "psd", "jxl" or "raw". (Raw photos in TIFF
-    files are detected by `read`.)
+    A key of `WRITTEN`, "raw" (raw photos in TIFF files are detected by `read`), or the name of
+    another format.
     """
     for start, kind in _STARTS:
         if head.startswith(start):
@@ -80,9 +102,23 @@ def kind_of(head: bytes) -> str | None:
         return "avif" if kind == "heic" and b"avif" in head[8:HEAD] else kind
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS:
         return "bmp"
-    if re.match(rb"P[1-6]\s+[\d#]|P[fF]\s+\d", head):
+    if re.match(rb"P[1-6]\s+[\d#]", head):
         return "pnm"
-    return None
+    if re.match(rb"P[fF]\s+\d", head):
+        return "pfm"
+    if head[:4] in _DIB_HEADERS and head[12:14] == b"\1\0":  # planes
+        return "dib"
+    if re.match(rb"\x00\x00[\x01\x02]\x00[^\x00]\x00", head):  # icons and cursors
+        return "ico"
+    if re.match(rb"\n[\x00\x02-\x05]\x01[\x01\x02\x04\x08]", head):
+        return "pcx"
+    return "tga" if re.match(_TGA, head, re.DOTALL) else None
+
+
+def name_of_unread(head: bytes) -> str | None:
+    """The name of a known format that is not read, of a file with the first bytes `head`."""
+    found = (name for name, start in _NOT_READ.items() if re.match(start, head, re.DOTALL | re.I))
+    return next(found, None)
 
 
 def kind_of_suffix(suffix: str) -> str | None:

@@ -16,14 +16,14 @@ from PIL import Image, TiffImagePlugin, UnidentifiedImageError
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
-from animegan_tf.images import colours, formats, metadata, tiff
+from animegan_tf.images import colours, formats, metadata, numbers, tiff
 from animegan_tf.images.arrays import fill_transparent
 from animegan_tf.images.metadata import Metadata
 
 # Pillow's formats of photos and drawings. Others run programs (EPS) or accept any file.
 _FORMATS = (
     "JPEG", "MPO", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2000", "PPM", "PSD", "ICO",
-    "QOI", "SGI", "PCX", "SUN", "DDS", "HEIF", "JXL",
+    "QOI", "PCX", "SUN", "DDS", "HEIF", "JXL", "DIB",
 )  # fmt: skip
 # Maximum number of pixels without a check of the free memory, which takes longer than opening a
 # training image.
@@ -34,10 +34,10 @@ _RAW_PHOTOMETRICS = (32803, 34892)
 _RAW = "it is a raw photo; develop it first (to JPEG, TIFF or PNG)"
 # The start of libjpeg's warnings about data; others are about tags.
 _BROKEN = ("Corrupt JPEG", "Premature end", "Inconsistent progression", "Invalid")
-# The start of the codestream of JPEG 2000.
 # The compression in a BMP's header: runs of 4 bits.
 _RLE4 = b"\2\0\0\0"
-_CODESTREAM = b"\xff\x4f\xff\x51"
+# The bytes by which formats that are not read are known.
+_HEAD = 1024
 # The operation that turns an image upright, by its orientation in EXIF.
 _TURNS = dict(enumerate(
     (
@@ -53,7 +53,8 @@ _LOCK = threading.RLock()
 class Photo:
     """A decoded photo.
 
-    rgb: uint8 (H, W, 3), upright, in sRGB. alpha: uint8 (H, W), 255 for opaque, or None.
+    rgb: uint8 (H, W, 3), upright, in sRGB; uint16 if it was read with `deep` and the file has more
+    than 8 bits. alpha: uint8 (H, W), 255 for opaque, or None.
     plain: whether the file stores these values: upright, in sRGB.
     lossy: whether it is a lossy WebP.
     notes: sentences for the user. damage: a sentence about the damage of the file, or None.
@@ -72,19 +73,20 @@ class Photo:
         return self.rgb if self.alpha is None else fill_transparent(self.rgb, self.alpha)
 
 
-def read_photo(path: str | os.PathLike) -> Photo:
+def read_photo(path: str | os.PathLike, deep: bool = False) -> Photo:
     """Read an image file as a `Photo`, turned upright and converted to sRGB.
 
     The format is detected by content, not by name. Gray, palette and CMYK images become RGB, and
-    all samples 8 bits; floats range from 0 to 1, or to 255 if any exceeds 1. The first image of an
-    animation or of several pages is read. A JPEG with damaged data is read as far as possible, and
+    all samples 8 bits, or with `deep` 16 bits if the file has more than 8; floats range from 0 to
+    1, or to 255 if any exceeds 1. The first image of an animation or of several pages is read, and
+    the largest of an icon. A JPEG with damaged data is read as far as possible, and
     its `damage` is set. Raises `InputError` with the path for a file that is not an image, is cut
     short or is a raw photo, and `OSError` if it cannot be opened.
     """
-    return decode_photo(memory.read_bytes(path), path)
+    return decode_photo(memory.read_bytes(path), path, deep)
 
 
-def decode_photo(data: bytes, path: str | os.PathLike) -> Photo:
+def decode_photo(data: bytes, path: str | os.PathLike, deep: bool = False) -> Photo:
     """`read_photo` for the bytes of a file; `path` is its name in errors."""
     if not data:
         raise InputError(f"{path}: expected an image, received an empty file")
@@ -95,7 +97,9 @@ def decode_photo(data: bytes, path: str | os.PathLike) -> Photo:
         lines = []
         try:
             with _captured(lines) if kind == "tiff" else contextlib.nullcontext():
-                return _decoded(data, kind, path)
+                photo = _decoded(data, kind, path, deep)
+                described = replace(photo.metadata, source=metadata.digest(data))
+                return replace(photo, metadata=described)
         except InputError as error:
             if str(error).startswith(str(path)):
                 raise
@@ -116,11 +120,13 @@ def size_of(data, name):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = _open(data, name)
+            kind = formats.kind_of(data[: formats.HEAD])
+            found = numbers.size_of(data, kind)
+            image = None if found else _open(data, kind, name)
             if image is not None:
                 return image.height, image.width
-            tags = tiff.directory(data)
-        height, width = (int(tags[tag]) for tag in (257, 256))
+            tags = {} if found else tiff.directory(data)
+        height, width = found or (int(tags[tag]) for tag in (257, 256))
     except InputError:
         raise
     except Exception:  # Pillow raises all kinds for damaged files
@@ -150,31 +156,44 @@ def digest_of(path: str | os.PathLike) -> str | None:
 def source_of(path: str | os.PathLike) -> str | None:
     """The `digest_of` the photo whose output is at `path`, or None if unknown."""
     try:
-        return metadata.read_source(_open(memory.read_bytes(path), path))
+        data = memory.read_bytes(path)
+        return metadata.read_source(_open(data, formats.kind_of(data[: formats.HEAD]), path))
     except Exception:  # Pillow raises all kinds for damaged files
         return None
 
 
-def _open(data, path):
+def _open(data, kind, path):
     """The open image of Pillow, or None for an unknown format."""
-    kind = formats.kind_of(data[: formats.HEAD])
     _register(kind, path)
+    if kind == "ico":
+        data = _icon(data)
     if kind == "webp" and data[12:16] == b"VP8X":  # opening takes memory for the canvas
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
         most = memory.most_pixels() if height * width > _SMALL else _SMALL
         if height * width > most:
             raise _too_large(path, f"{height * width:,} pixels", most)
     try:
-        return _opened(data, _SMALL)
+        return _opened(data, kind, _SMALL)
     except UnidentifiedImageError:
         return None
     except Image.DecompressionBombError:
         most = memory.most_pixels()
         try:
-            return _opened(data, most)
+            return _opened(data, kind, most)
         except Image.DecompressionBombError as error:
             pixels = int(re.search(r"\d+", str(error))[0])
             raise _too_large(path, f"{pixels:,} pixels", most) from error
+
+
+def _icon(data):
+    """An icon or cursor as an icon whose list has the depths, which cursors do not have there."""
+    data = bytearray(data)
+    data[2] = 1
+    for entry in range(6, 6 + 16 * data[4], 16):
+        place = int.from_bytes(data[entry + 12 : entry + 16], "little")
+        is_bitmap = data[place : place + 1] == b"\x28"
+        data[entry + 6 : entry + 8] = data[place + 14 : place + 16] if is_bitmap else b"\x20\0"
+    return bytes(data)
 
 
 def _register(kind, path):
@@ -206,10 +225,10 @@ def _limited(most):
             Image.MAX_IMAGE_PIXELS = usual
 
 
-def _opened(data, most):
+def _opened(data, kind, most):
     """`Image.open` for images of up to `most` pixels; some formats decode or allocate here."""
     Image.init()
-    known = [name for name in _FORMATS if name in Image.OPEN]
+    known = ["TGA"] if kind == "tga" else [name for name in _FORMATS if name in Image.OPEN]
     with _limited(most):
         return Image.open(io.BytesIO(data), formats=known)
 
@@ -226,29 +245,42 @@ def _is_raw(data, tags):
     return data[8:10] == b"CR"  # Canon's
 
 
-def _decoded(data, kind, path):
+def _decoded(data, kind, path, deep):
     """The `Photo` of the bytes of a file."""
     tags = tiff.directory(data) if kind == "tiff" else {}
     if kind == "raw" or (tags and _is_raw(data, tags)):
         raise InputError(f"{path}: {_RAW}")
-    pixels, orientation, notes, number = None, None, (), 1
+    image, pixels, orientation, notes, number = None, None, None, (), 1
+    size = numbers.size_of(data, kind)
     if tiff.is_unusual(tags):
         orientation = tags.get(tiff.ORIENTATION, 1)
         _refuse_large(*(int(tags[tag]) for tag in (257, 256)), path)
         with _limited(2**62):  # since bytes are opened as pixels
-            image, *pixels = tiff.read(data, tags)
+            image, *pixels = tiff.read(data, tags, deep)
+    elif size is not None:
+        _refuse_large(*size, path)
+        image = Image.new("L", (1, 1))
     else:
-        image = _open(data, path)
+        image = _open(data, kind, path)
     if image is None:
+        name = formats.name_of_unread(data[:_HEAD])
+        if name is not None:
+            raise InputError(
+                f"{path}: it is {name}, which is not supported; convert it to PNG or JPEG first"
+            )
         raise InputError(
             f"{path}: expected an image in a format that Pillow reads (JPEG, PNG, WebP, HEIC, "
             f"AVIF, TIFF, BMP and others), received {len(data)} bytes of something else or damaged"
         )
-    if kind == "jpeg2000":
-        pixels = _deep_jpeg2000(image, data)
+    pixels = pixels or numbers.read(data, kind, image, deep)
+    if kind == "ico":
+        order = [(entry.square, entry.bpp, at) for at, entry in enumerate(image.ico.entry)]
+        image = image.ico.frame(max(order)[2])  # Pillow has the largest of the fewest colours
     elif kind == "bmp" and data[30:34] == _RLE4:  # Pillow before 13 misreads odd runs of pixels
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         pixels = None if bgr is None else (Image.fromarray(bgr[:, :, ::-1]), None)
+    elif kind == "tga" and image.mode == "RGBA" and not data[17] & 15:  # declares no alpha
+        pixels = None if image.getchannel("A").getextrema()[1] else (image.convert("RGB"), None)
     if kind in ("gif", "png", "avif", "webp"):
         number, parts = getattr(image, "n_frames", 1), "an animation of {} frames"
     elif kind == "tiff":
@@ -256,30 +288,13 @@ def _decoded(data, kind, path):
     if number > 1:
         notes = (parts.format(number) + "; only the first is used",)
     profile = colours.coded_profile(data, kind, image.info)
-    photo = photo_of(image, pixels, orientation, profile)
+    photo = photo_of(image, pixels, orientation, profile, deep)
     return replace(
         photo,
-        lossy=kind == "webp" and _is_lossy(data),
-        metadata=replace(photo.metadata, source=metadata.digest(data)),
+        lossy=kind == "webp" and re.search(rb"VP8[ L]", data)[0] == b"VP8 ",
         notes=notes + photo.notes,
         damage=_jpeg_damage(data) if kind == "jpeg" else None,
     )
-
-
-def _deep_jpeg2000(image, data):
-    """Colours and alpha of a JPEG 2000 of more than 8 bits, which Pillow converts wrongly; None for
-    others.
-    """
-    place = data.find(_CODESTREAM)
-    if image.mode not in ("RGB", "RGBA", "LA") or place < 0 or data[place + 42] & 0x7F < 8:
-        return None
-    import av
-
-    frame = av.CodecContext.create("jpeg2000", "r").decode(av.Packet(data))[0]
-    numbers = frame.to_ndarray(format="rgba64le")
-    levels = tiff.levels(numbers, 65535)
-    alpha = levels[:, :, 3].copy() if image.mode != "RGB" else None
-    return Image.fromarray(levels[:, :, :3]), alpha
 
 
 def photo_of(
@@ -287,11 +302,13 @@ def photo_of(
     pixels: tuple | None = None,
     orientation: int | None = None,
     profile: bytes | None = None,
+    deep: bool = False,
 ) -> Photo:
-    """The `Photo` of an image of Pillow: upright, in sRGB, 8 bits.
+    """The `Photo` of an image of Pillow: upright, in sRGB, 8 bits; with `deep` 16, if it has them.
 
-    pixels: colours and alpha to use instead of Pillow's. orientation: the orientation in EXIF to
-    use instead of the image's. profile: the bytes of an ICC profile, for an image without one.
+    pixels: colours and alpha to use instead of Pillow's, see `numbers.read`. orientation: the
+    orientation in EXIF to use instead of the image's. profile: the bytes of an ICC profile, for an
+    image without one.
     """
     # Loading turns a TIFF and closes its file; in other formats tags may follow the pixels.
     is_tiff = isinstance(image, TiffImagePlugin.TiffImageFile)
@@ -300,14 +317,13 @@ def photo_of(
     image.load()
     described = described or metadata.read_metadata(image)
     described = replace(described, profile=described.profile or profile)
-    opaque, alpha = pixels or _split(image)
+    opaque, alpha = pixels or _split(image, deep)
     turn = _TURNS.get(orientation or metadata.orientation(image))
     if turn is not None:
-        opaque = opaque.transpose(turn)
-        alpha = None if alpha is None else np.array(Image.fromarray(alpha).transpose(turn))
+        opaque, alpha = _turned(opaque, turn), _turned(alpha, turn)
     rgb, converted, note = colours.to_srgb(opaque, described.profile)
     return Photo(
-        np.array(rgb),
+        rgb,
         alpha,
         plain=turn is None and not was_turned and not converted,
         metadata=described,
@@ -315,14 +331,27 @@ def photo_of(
     )
 
 
-def _split(image):
-    """(the image without alpha in RGB, L, CMYK or LAB; alpha as uint8 (H, W), or None)."""
+def _turned(image, turn):
+    """An image of Pillow, or an array (H, W) or (H, W, 3), turned; None for None."""
+    if image is None or isinstance(image, Image.Image):
+        return image and image.transpose(turn)
+    planes = [image] if image.ndim == 2 else np.moveaxis(image, 2, 0)
+    planes = [np.asarray(Image.fromarray(plane).transpose(turn)) for plane in planes]
+    return planes[0].copy() if image.ndim == 2 else np.dstack(planes)
+
+
+def _split(image, deep):
+    """(the image without alpha in RGB, L, CMYK or LAB; alpha as uint8 (H, W), or None).
+
+    With `deep` an image of more than 8 bits is an array of uint16.
+    """
     clear = image.info.get("transparency")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        numbers = np.asarray(image)
-        alpha = None if clear is None else np.where(numbers == clear, 0, 255).astype(np.uint8)
-        white = tiff.white_of_floats(numbers) if image.mode == "F" else 65535
-        return Image.fromarray(tiff.levels(numbers, white)), alpha
+        stored = np.asarray(image)
+        alpha = None if clear is None else np.where(stored == clear, 0, 255).astype(np.uint8)
+        white = tiff.white_of_floats(stored) if image.mode == "F" else 65535
+        shown = tiff.levels(stored, white, deep)
+        return shown if deep else Image.fromarray(shown), alpha
     if clear is not None and not image.has_transparency_data:
         clear = None
     if clear is not None or image.mode in ("LA", "PA", "La", "RGBA", "RGBa"):
@@ -333,17 +362,6 @@ def _split(image):
     if image.mode in ("L", "RGB", "CMYK", "LAB"):
         return image, None
     return image.convert("L" if image.mode == "1" else "RGB"), None
-
-
-def _is_lossy(data):
-    """Whether the first image of a WebP is lossy."""
-    place = 12
-    while place + 8 <= len(data):
-        name, size = data[place : place + 4], int.from_bytes(data[place + 4 : place + 8], "little")
-        if name in (b"VP8 ", b"VP8L"):
-            return name == b"VP8 "
-        place += 8 + size + size % 2
-    return False
 
 
 def _jpeg_damage(data):

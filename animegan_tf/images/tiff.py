@@ -60,11 +60,12 @@ def is_unusual(tags):
 
 
 def read(
-    data: bytes, tags: plugin.ImageFileDirectory_v2
-) -> tuple[Image.Image, Image.Image, np.ndarray | None]:
+    data: bytes, tags: plugin.ImageFileDirectory_v2, deep: bool = False
+) -> tuple[Image.Image, Image.Image | np.ndarray, np.ndarray | None]:
     """(an image with the file's tags, an image of its colours, alpha or None).
 
-    Colours have 8 bits, in mode L, RGB or CMYK; alpha is uint8 (H, W). Neither is turned upright.
+    Colours have 8 bits, in mode L, RGB or CMYK; with `deep` those of L and RGB are an array of
+    uint16, (H, W) or (H, W, 3). Alpha is uint8 (H, W). Neither is turned upright.
     Raises `InputError` for unsupported samples, and any exception for damaged files.
     """
     photometric, extra = tags[plugin.PHOTOMETRIC_INTERPRETATION], tags.get(plugin.EXTRASAMPLES)
@@ -83,16 +84,20 @@ def read(
             weight = np.maximum(samples[:, :, count, None] / np.float32(white), np.float32(1e-6))
             colours = np.minimum(colours / weight, white)
         alpha = levels(samples[:, :, count], white)
-    colours = levels(colours, white)
-    return described, Image.fromarray(colours[:, :, 0] if count == 1 else colours, mode), alpha
+    deep = deep and mode != "CMYK"
+    colours = levels(colours, white, deep)
+    colours = colours[:, :, 0] if count == 1 else colours
+    return described, colours if deep else Image.fromarray(colours, mode), alpha
 
 
-def levels(numbers: np.ndarray, white: int) -> np.ndarray:
-    """Convert numbers from 0 to `white`, of any type, to uint8."""
-    if numbers.dtype in (np.uint8, np.uint16):
-        table = (np.arange(white + 1, dtype=np.uint32) * 255 + white // 2) // white
-        return np.take(table.astype(np.uint8), numbers, mode="clip")
-    return np.rint(np.clip(numbers * (255 / white), 0, 255)).astype(np.uint8)
+def levels(numbers: np.ndarray, white: int, deep: bool = False) -> np.ndarray:
+    """Convert numbers from 0 to `white`, of any type, to uint8, or with `deep` to uint16."""
+    kind = np.uint16 if deep else np.uint8
+    most = np.iinfo(kind).max
+    if numbers.dtype.kind == "u" and numbers.dtype.itemsize <= 2:
+        table = (np.arange(white + 1, dtype=np.uint64) * most + white // 2) // white
+        return np.take(table.astype(kind), numbers, mode="clip")
+    return np.rint(np.clip(numbers * (most / white), 0, most)).astype(kind)
 
 
 def white_of_floats(numbers):

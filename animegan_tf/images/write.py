@@ -45,7 +45,7 @@ def write_photo(
 
     rgb: uint8, or uint16 for PNG and TIFF. alpha: uint8.
     metadata: that of the photo; with it, the file also gets the profile of sRGB.
-    profile: bytes of an RGB ICC profile to convert `rgb` to, instead of sRGB; for uint8 only.
+    profile: bytes of an RGB ICC profile to convert `rgb` to, instead of sRGB.
     quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
     lossless: whether a WebP without a `quality` is lossless.
 
@@ -84,8 +84,6 @@ def encode_photo(
     """
     height, width = rgb.shape[:2]
     options = {}
-    if profile is not None and rgb.dtype != np.uint8:
-        raise InputError("profile: expected None for 16 bits, received a profile")
     if metadata is not None:
         rgb, profile = _coloured(rgb, profile)
         options = _metadata_options(kind, metadata, profile, height, width)

@@ -1,4 +1,4 @@
-"""A convolution with gradients that are fast on a CPU.
+"""A convolution with gradients that are fast on a CPU without oneDNN.
 
 For AnimeGANv2's 7x7 convolution at full size, TensorFlow's gradients take 3.3 (inputs) and 5.6
 (kernel) times as long as the forward pass. Computed as a convolution (inputs) and as matrix
@@ -8,10 +8,12 @@ products (kernel), they take 1 and 1.9 times as long.
 import keras
 import tensorflow as tf
 
+from animegan_tf import onednn
+
 
 @keras.saving.register_keras_serializable(package="animegan_tf")
 class Conv2D(keras.layers.Conv2D):
-    """`keras.layers.Conv2D` with faster gradients on a CPU."""
+    """`keras.layers.Conv2D` with faster gradients on a CPU without oneDNN."""
 
     def convolution_op(self, inputs, kernel):
         plain = (
@@ -19,8 +21,9 @@ class Conv2D(keras.layers.Conv2D):
             and self.data_format == "channels_last"
             and (self.padding == "valid" or all(size % 2 for size in self.kernel_size))
         )
-        # cuDNN is faster on a GPU; and sums over a whole image need float32.
-        if not plain or inputs.dtype != tf.float32 or tf.config.list_physical_devices("GPU"):
+        # cuDNN and oneDNN are as fast, in less memory; and sums over a whole image need float32.
+        own = plain and inputs.dtype == tf.float32 and not onednn.is_on()
+        if not own or tf.config.list_physical_devices("GPU"):
             return super().convolution_op(inputs, kernel)
         return convolve(inputs, tf.convert_to_tensor(kernel), self.padding.upper())
 

@@ -1,13 +1,14 @@
 """VGG weights on disk, read without trusting them: `vgg19.npy`, Keras' `.h5`, and plain `.npz`.
 
 The published `vgg16.npy` and `vgg19.npy` are pickles, {"conv1_1": [kernel HWIO, bias], ...} in a
-.npy. Nothing of a pickle is run here: a small interpreter knows the few operations that such a
-file needs, and the three names that it calls. `.npz` holds the arrays "conv1_1/kernel" and
-"conv1_1/bias". Shapes are compared before numbers are read. Needs no TensorFlow.
+.npy. Classes of this module replace the few names that such a file calls; others are refused.
+`.npz` holds the arrays "conv1_1/kernel" and "conv1_1/bias". Shapes are compared before numbers are
+read. Needs no TensorFlow.
 """
 
 import math
 import mmap
+import pickle
 import pickletools
 import types
 import zipfile
@@ -21,11 +22,11 @@ from animegan_tf.errors import InputError
 BLOCKS = {"vgg19": (2, 2, 4, 4), "vgg16": (2, 2, 3, 3)}
 FILTERS = (64, 128, 256, 512)
 _LEAVES = ("kernel", "bias")
-# What the readers raise for files that are cut, damaged or something else.
+# The exceptions of the readers for files that are truncated, damaged or of another kind.
 _DAMAGE = (
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError),
     *(EOFError, OSError, RuntimeError, NotImplementedError, MemoryError, SyntaxError),
-    zipfile.BadZipFile,
+    *(pickle.PickleError, zipfile.BadZipFile),
 )
 
 
@@ -54,13 +55,13 @@ SHAPES = _layer_shapes()
 def read(weights):
     """The file's layers as {"conv1_1": [kernel, bias], ...}, float arrays.
 
-    Where a shape is not the expected one, what stands for the array may have its `shape` alone.
-    Raises `InputError` for what is no such file.
+    An array of another shape than expected may be replaced by an object with only its `shape`.
+    Raises `InputError` for other files.
     """
     path = Path(weights)
     if not path.is_file():
         raise InputError(
-            f"weights: expected 'imagenet', a .npy, .npz or a Keras .h5 file, received "
+            f"features: expected 'imagenet', a .npy, .npz or a Keras .h5 file, received "
             f"{str(path)!r}, which is not a file"
         )
     kinds = {
@@ -70,13 +71,13 @@ def read(weights):
         ".hdf5": (_read_h5, "a readable HDF5 file"),
     }
     if path.suffix not in kinds:
-        raise InputError(f"weights: expected a .npy, .npz or .h5 file, received {str(path)!r}")
+        raise InputError(f"features: expected a .npy, .npz or .h5 file, received {str(path)!r}")
     reader, kind = kinds[path.suffix]
     try:
         return reader(path)
     except _DAMAGE as error:
         reason = str(error)[:200] or type(error).__name__
-        raise InputError(f"weights: {str(path)!r} is not {kind}: {reason}") from error
+        raise InputError(f"features: {str(path)!r} is not {kind}: {reason}") from error
 
 
 def write_npz(weights, output):
@@ -101,7 +102,9 @@ def write_npz(weights, output):
 
 def check_fit(values, source, depth):
     """Raise `InputError` naming every layer of `depth` that `values` lacks or has misshapen."""
-    problems = []
+    # Every layer of VGG16 is in a VGG19 file under the same name, and would give other features.
+    vgg19 = depth == "vgg16" and "conv3_4" in values
+    problems = ["it is a VGG19 (it has conv3_4)"] if vgg19 else []
     for name in conv_names(depth):
         expected = list(SHAPES[name])
         if name not in values:
@@ -111,7 +114,7 @@ def check_fit(values, source, depth):
         if received != expected:
             problems.append(f"{name} has shapes {received} where {expected} are expected")
     if problems:
-        raise InputError(f"weights: {str(source)!r} does not fit {depth}: " + "; ".join(problems))
+        raise InputError(f"features: {str(source)!r} does not fit {depth}: " + "; ".join(problems))
 
 
 def _header(file):
@@ -132,185 +135,120 @@ def _read_npy(path):
         shape, _, dtype = _header(data)
         if shape != () or dtype.kind != "O":
             raise ValueError(f"an array of {dtype} with shape {shape}")
-        values = _Pickle(data).load()
-    if isinstance(values, _Array):
-        values = values.value
+        start = data.tell()
+        for count, (operation, argument, _) in enumerate(pickletools.genops(data)):
+            # The unpickler allocates as many places as the largest number of a memo.
+            memo = argument if operation.name in ("PUT", "LONG_BINPUT") else 0
+            if max(count, memo) > _MOST_OPERATIONS:
+                raise ValueError("it is longer than a weights file")
+        data.seek(start)
+        values = _objects(_Unpickler(data, encoding="latin1").load())
     if not isinstance(values, dict):
         raise ValueError(f"it holds a {type(values).__name__}, not a dict")
-    return {name: _pair(value) for name, value in values.items()}
+    if not all(isinstance(name, str) for name in values):
+        raise ValueError("its layers have no names")
+    return {name: _pair(name, _objects(value)) for name, value in values.items()}
 
 
-def _pair(value):
-    if isinstance(value, _Array) and isinstance(value.value, list):
-        value = value.value
-    if not isinstance(value, list | tuple):
-        return []
-    return [part.value if isinstance(part, _Array) else None for part in value]
+def _objects(value):
+    """The contents of an array of objects; other values as they are."""
+    return value.objects() if isinstance(value, _Array) else value
+
+
+def _pair(name, parts):
+    parts = parts if isinstance(parts, list | tuple) else []
+    shapes = SHAPES.get(name, ())
+    return [
+        part.numbers() if isinstance(part, _Array) and part.shape in shapes else part
+        for part in parts
+    ]
 
 
 class _Dtype:
-    """A dtype in the making: "f4", "O8"; and its order of bytes once it has been told."""
+    """Replaces `numpy.dtype`: its `name`, such as "f4" or "O8", and byte `order`."""
 
     def __init__(self, name, *_):
         if not isinstance(name, str) or name not in ("f2", "f4", "f8", "O", "O4", "O8"):
             raise ValueError(f"a dtype {name!r} is not part of a weights file")
         self.name, self.order = name, "="
 
-    def build(self, state, spend):
-        del spend
+    def __setstate__(self, state):
         order, *rest = state[1:5]
         if order not in ("<", ">", "=", "|") or rest != [None, None, None]:
             raise ValueError("a dtype with fields is not part of a weights file")
-        self.order = order
+        self.order = order.replace("|", "=")
 
 
 class _Array:
-    """An array in the making; its `value` is a float array, or a list or one object of others."""
+    """Replaces `numpy.ndarray`; the numbers are only read if its `shape` is the expected one."""
 
     def __init__(self, kind, shape, code):
         if (kind, shape) != (_Array, (0,)) or code not in ("b", b"b"):
             raise ValueError("only arrays are part of a weights file")
-        self.value = None
+        self.shape = None
 
-    def build(self, state, spend):
-        _, shape, dtype, columns_first, data = state
+    def __setstate__(self, state):
+        _, shape, self._dtype, self._columns_first, self._data = state
         sides = all(type(side) is int and side >= 0 for side in shape)
-        if not isinstance(dtype, _Dtype) or not isinstance(shape, tuple) or not sides:
+        if not isinstance(self._dtype, _Dtype) or not isinstance(shape, tuple) or not sides:
             raise ValueError("an array of unknown shape or dtype")
-        if dtype.name.startswith("O"):
-            if not isinstance(data, list) or len(data) != math.prod(shape) or len(shape) > 1:
+        length = len(self._data)
+        if self._dtype.name.startswith("O"):
+            if not isinstance(self._data, list) or length != math.prod(shape) or len(shape) > 1:
                 raise ValueError("an array of objects that is no list of them")
-            self.value = data if shape else data[0]
-            return
-        # Byte strings of Python 2 are read as text.
-        data = _encode(data, "latin1", spend=spend) if isinstance(data, str) else data
-        kind = np.dtype(dtype.order.replace("|", "=") + dtype.name)
-        if not isinstance(data, bytes) or len(data) != math.prod(shape) * kind.itemsize:
+        elif length != math.prod(shape) * int(self._dtype.name[1]):
             raise ValueError(f"an array of shape {shape} with other than its bytes")
-        order = "F" if columns_first else "C"
-        self.value = np.frombuffer(data, kind).reshape(shape, order=order)
+        self.shape = shape
+
+    def objects(self):
+        """The list, or the single object, of an array of objects."""
+        if self.shape is None or not self._dtype.name.startswith("O"):
+            raise ValueError("it holds an array of numbers, not a dict")
+        return self._data if self.shape else self._data[0]
+
+    def numbers(self):
+        """The NumPy array."""
+        # Byte strings of Python 2 are read as text.
+        data = self._data.encode("latin1") if isinstance(self._data, str) else self._data
+        numbers = np.frombuffer(data, self._dtype.order + self._dtype.name)
+        return numbers.reshape(self.shape, order="F" if self._columns_first else "C")
 
 
-def _encode(text, encoding, *, spend):
-    """`_codecs.encode` as pickles of byte strings call it."""
-    if encoding != "latin1":
-        raise ValueError(f"encoding {encoding!r} is not part of a weights file")
-    spend(len(text))
-    return text.encode("latin1")
+class _Encode:
+    """Replaces `_codecs.encode`, by which protocol 2 stores bytes; the text is not copied."""
+
+    __slots__ = ()
+
+    def __call__(self, text, encoding):
+        if not isinstance(text, str) or encoding != "latin1":
+            raise ValueError(f"encoding {encoding!r} is not part of a weights file")
+        return text
 
 
 # A VGG19 with all its layers has about a thousand.
 _MOST_OPERATIONS = 10_000
-# NumPy 2 keeps it elsewhere than NumPy 1, both in private modules.
+# NumPy 1 and 2 name different private modules.
 _NAMES = {
-    "numpy ndarray": _Array,
-    "numpy dtype": _Dtype,
-    "numpy.core.multiarray _reconstruct": _Array,
-    "numpy._core.multiarray _reconstruct": _Array,
-    "_codecs encode": _encode,
+    "numpy.ndarray": _Array,
+    "numpy.dtype": _Dtype,
+    "numpy.core.multiarray._reconstruct": _Array,
+    "numpy._core.multiarray._reconstruct": _Array,
+    "_codecs.encode": _Encode(),
 }
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-_VALUES = (
-    *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
-    *("BINSTRING", "SHORT_BINSTRING", "BINUNICODE", "SHORT_BINUNICODE"),
-    *("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"),
-)
 
 
-class _Pickle:
-    """Reads dicts, lists, tuples, texts, numbers and arrays; calls nothing that a file names."""
+class _Unpickler(pickle.Unpickler):
+    """Calls only the replacements of `_NAMES`."""
 
-    def __init__(self, data):
-        self._data, self._left = data, len(data)
-        self._stack, self._marks, self._memo = [], [], {}
-
-    def load(self):
-        """The object of the pickle that `data` goes on with, `_Array` for arrays."""
-        for count, (operation, argument, _) in enumerate(pickletools.genops(self._data)):
-            if count > _MOST_OPERATIONS:
-                raise ValueError("it is longer than a weights file")
-            self._do(operation.name, argument)
-        return self._stack.pop()
-
-    def _spend(self, count):
-        """No file is made into more bytes than it has, however often it names them."""
-        self._left -= count
-        if self._left < 0:
-            raise ValueError("it takes more memory than a weights file")
-
-    def _since_mark(self):
-        at = self._marks.pop()
-        taken, self._stack[at:] = self._stack[at:], []
-        return taken
-
-    def _do(self, name, argument):
-        stack = self._stack
-        if name in _VALUES:
-            stack.append(argument)
-        elif name in _CONSTANTS:
-            stack.append(_CONSTANTS[name])
-        elif name in ("BINPUT", "LONG_BINPUT", "MEMOIZE"):
-            self._memo[len(self._memo) if argument is None else argument] = stack[-1]
-        elif name in ("BINGET", "LONG_BINGET"):
-            stack.append(self._memo[argument])
-        elif name == "MARK":
-            self._marks.append(len(stack))
-        elif name in ("EMPTY_LIST", "EMPTY_DICT"):
-            stack.append([] if name == "EMPTY_LIST" else {})
-        elif name in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"):
-            parts = self._since_mark() if name == "TUPLE" else self._last(int(name[-1]))
-            stack.append(tuple(parts))
-        elif name in ("APPEND", "APPENDS"):
-            parts = self._since_mark() if name == "APPENDS" else self._last(1)
-            self._top(list).extend(parts)
-        elif name in ("SETITEM", "SETITEMS"):
-            parts = self._since_mark() if name == "SETITEMS" else self._last(2)
-            self._top(dict).update(self._named(parts))
-        elif name in ("GLOBAL", "STACK_GLOBAL"):
-            named = argument if name == "GLOBAL" else " ".join(self._last(2))
-            if named not in _NAMES:
-                raise ValueError(f"{named.replace(' ', '.')} is not part of a weights file")
-            stack.append(_NAMES[named])
-        elif name in ("REDUCE", "BUILD"):
-            self._make(name)
-        elif name not in ("PROTO", "FRAME", "STOP"):
-            raise ValueError(f"the operation {name} is not part of a weights file")
-
-    def _last(self, count):
-        if len(self._stack) < count:
-            raise ValueError("it is damaged")
-        taken, self._stack[-count:] = self._stack[-count:], []
-        return taken
-
-    def _top(self, kind):
-        if not isinstance(self._stack[-1], kind):
-            raise ValueError("it is damaged")
-        return self._stack[-1]
-
-    def _named(self, parts):
-        names = parts[::2]
-        if not all(isinstance(name, str) for name in names):
-            raise ValueError("its layers have no names")
-        return zip(names, parts[1::2], strict=True)
-
-    def _make(self, name):
-        argument = self._last(1)[0]
-        if not isinstance(argument, tuple):
-            raise ValueError("it is damaged")
-        if name == "BUILD":
-            self._top((_Array, _Dtype)).build(argument, self._spend)
-            return
-        made = self._last(1)[0]
-        if made is _encode:
-            self._stack.append(_encode(*argument, spend=self._spend))
-        elif made in (_Array, _Dtype):
-            self._stack.append(made(*argument))
-        else:
-            raise ValueError("it calls what is no function")
+    def find_class(self, module, name):
+        """The replacement of a name in the file. Raises `ValueError` for unknown names."""
+        if f"{module}.{name}" not in _NAMES:
+            raise ValueError(f"{module}.{name} is not part of a weights file")
+        return _NAMES[f"{module}.{name}"]
 
 
 def _stated(shape):
-    """Stands for an array of another shape, which is not read."""
+    """Replaces an array of another shape, which is not read."""
     return types.SimpleNamespace(shape=shape)
 
 

@@ -36,7 +36,7 @@ def build_feature_extractor(weights, depth="vgg19"):
     """Return the frozen feature extractor as a `keras.Model` named `features_<depth>`.
 
     `weights` is "imagenet" (Keras downloads VGG19 or VGG16), the path of a `vgg19.npy` or
-    `vgg16.npy`, of a `.npz` made of one, or of a Keras `.h5`, or "random" (seeded; for trials of
+    `vgg16.npy`, of a converted `.npz`, or of a Keras `.h5`, or "random" (seeded; for trials of
     the code, it teaches nothing). `depth` is "vgg19" (conv4_4) or "vgg16" (conv4_3).
     (N, H, W, 3) float32 RGB in [-1, 1] to (N, H/8, W/8, 512). Raises `InputError` naming every
     layer that the file lacks or has in another shape; further layers are ignored.
@@ -47,7 +47,7 @@ def build_feature_extractor(weights, depth="vgg19"):
         model = _build(depth, seed=0)
     else:
         values = _download(depth) if weights == "imagenet" else feature_files.read(weights)
-        _check(values, weights, depth)
+        feature_files.check_fit(values, weights, depth)
         model = _build(depth)
         for name in conv_names(depth):
             layer = model.get_layer(name)
@@ -78,22 +78,13 @@ def _build(depth, seed=None):
     return keras.Model(image, features, name=f"features_{depth}")
 
 
-def _check(values, source, depth):
-    feature_files.check_fit(values, source, depth)
-    # Every layer of VGG16 is in a VGG19 file under the same name, and would give other features.
-    if depth == "vgg16" and "conv3_4" in values:
-        raise InputError(
-            f"weights: {str(source)!r} does not fit vgg16: it is a VGG19 (it has conv3_4)"
-        )
-
-
 def _download(depth):
     application = {"vgg19": keras.applications.VGG19, "vgg16": keras.applications.VGG16}[depth]
     try:
         model = application(weights="imagenet", include_top=False)
     except Exception as error:
         raise InputError(
-            f"weights: 'imagenet' could not be downloaded by Keras ({error}); pass the path of a "
+            f"features: 'imagenet' could not be downloaded by Keras ({error}); pass the path of a "
             f"{depth}.npy or a Keras .h5 instead"
         ) from error
     return {

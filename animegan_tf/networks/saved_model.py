@@ -1,7 +1,7 @@
 """SavedModels on disk: written, and checked before TensorFlow loads them.
 
-A SavedModel is a program: its operators can read and write files and open connections, some of them
-as soon as it is loaded.
+A SavedModel is a program: its operators can read and write files and open connections, some as soon
+as it is loaded.
 """
 
 import re
@@ -14,12 +14,12 @@ from tensorflow.python.framework import op_def_registry
 from animegan_tf.errors import InputError
 from animegan_tf.networks import checkpoint_index
 
-# Of the operators that TensorFlow calls stateful, those that reach nothing outside of the graph.
+# Stateful operators, in TensorFlow's terms, that access nothing outside of the graph.
 _HARMLESS = frozenset((
     "Assert", "AssignVariableOp", "Case", "DisableCopyOnRead", "If", "Placeholder",
     "ReadVariableOp", "StatefulPartitionedCall", "VarHandleOp", "VarIsInitializedOp", "While",
 ))  # fmt: skip
-# Others that read files, or pass the names of files on.
+# Other operators that read files or take file names.
 _READS = re.compile("File|Dataset|Snapshot|Proto|VocabRemapping|TPU|Risc|PyFunc|Remote|Rpc")
 
 
@@ -33,9 +33,9 @@ def save(module, folder, signatures, options=None):
 
 
 def check(folder):
-    """Raise `InputError` unless the SavedModel in `folder` consists of operators that only compute.
+    """Raise `InputError` if the SavedModel in `folder` has operators that do more than compute.
 
-    Its variables are checked as those of any other checkpoint.
+    Its variables are checked like those of other checkpoints.
     """
     folder = Path(folder)
     try:
@@ -46,7 +46,7 @@ def check(folder):
         if len(graphs) != 1 or not graphs[0].HasField("object_graph_def"):
             raise ValueError("it is not of TensorFlow 2")
         refused = _refused(graphs[0])
-    except Exception as error:  # protobuf has a class of its own in each version
+    except Exception as error:  # protobuf's exceptions depend on its version
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise InputError(f"checkpoint: {folder} is not a readable SavedModel: {reason}") from error
     if refused:
@@ -60,7 +60,7 @@ def check(folder):
 
 
 def _refused(graph):
-    """The names of operators that are not accepted in what loading or calling may run."""
+    """The names of refused operators in the functions that loading or a call may run."""
     functions = {f.signature.name: f for f in graph.graph_def.library.function}
     # Not those that save and restore variables, which TensorFlow 2 does not run.
     waiting, seen, refused = list(graph.object_graph_def.concrete_functions), set(), set()

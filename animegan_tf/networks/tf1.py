@@ -174,18 +174,15 @@ def find_arch(path: str | os.PathLike) -> str:
     """
     prefix, reader = _open(path)
     shapes = reader.get_variable_to_shape_map()
-    fewest = None
-    for arch in SIZE_MULTIPLES:
-        named = variables(build_generator(arch))
-        lacking = sum(list(shapes.get(n, ())) != list(v.shape) for n, v in named.items())
-        if not lacking:
-            return arch
-        share = lacking / len(named)
-        if fewest is None or share < fewest[0]:
-            fewest = (share, arch, named)
-    _, arch, named = fewest
+    named = {arch: variables(build_generator(arch)) for arch in SIZE_MULTIPLES}
+
+    def misfit(arch):
+        wrong = (list(shapes.get(n, ())) != list(v.shape) for n, v in named[arch].items())
+        return sum(wrong) / len(named[arch])
+
+    nearest = min(named, key=misfit)
     try:
-        _check(named, shapes, prefix)
+        _check(named[nearest], shapes, prefix)
     except InputError as error:
-        raise InputError(f"{error} (nearest: {arch})") from None
-    raise InputError(f"path: {prefix!r} holds no known generator")
+        raise InputError(f"{error} (nearest: {nearest})") from None
+    return nearest

@@ -30,6 +30,7 @@ def stylize_paths(
     progress: bool = False,
     video: VideoOptions | None = None,
     photo: PhotoOptions | None = None,
+    shard: str | None = None,
 ) -> Report:
     """Stylise photos, videos and folders of them into `output_dir`; returns a `Report`.
 
@@ -45,6 +46,8 @@ def stylize_paths(
     progress: show a bar, and failures as they happen, on the standard error stream.
     video: options for videos, and GIFs and WebPs with several frames.
     photo: options for photos.
+    shard: such as "3/64": process only this part of the inputs, chosen by a hash of the outputs'
+        names, so that 64 runs with the same other arguments process everything once.
 
     A photo or video that cannot be read or processed, or is damaged, is reported in `failed` and
     the others continue. Raises `InputError` before any work for missing inputs, folders without
@@ -52,7 +55,7 @@ def stylize_paths(
     written.
     """
     video, photo = (video or VideoOptions()).check(), (photo or PhotoOptions()).check()
-    chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive}
+    chosen = {"compare": compare, "overwrite": overwrite, "recursive": recursive, "shard": shard}
     plan = jobs.plan(inputs, output_dir, **chosen, video=video, photo=photo)
     todo, failed = plan.todo, list(plan.failed)
     if progress:
@@ -107,7 +110,8 @@ def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None,
     dataclasses.replace(options, format=kind).check()
     bar = tqdm(total=1, unit="photo", leave=False, disable=None if progress else True)
     with bar, steps.shown(name, bar) if progress else contextlib.nullcontext():
-        source, named = images.decode_photo(data, name), name if progress else None
+        source = images.decode_photo(data, name, options.bits == 16)
+        named = name if progress else None
         rgb, alpha, chosen = _output(stylizer, source, options, compare, kind, named)
         if progress and source.damage:
             jobs.show(name, f"damaged ({source.damage})")
@@ -118,7 +122,7 @@ def stylize_bytes(stylizer, data, name, kind=None, *, compare=False, photo=None,
 def _photo(stylizer, job, options, compare, progress, written):
     """Process a photo. Raises `InputError` for damage, after writing the readable part."""
     try:
-        photo = images.read_photo(job.photo)
+        photo = images.read_photo(job.photo, options.bits == 16)
     except OSError as error:  # must not end the run
         raise InputError(f"{job.photo}: {error.strerror or error}") from error
     kind, name = formats.kind_of_suffix(job.result.suffix), job.photo if progress else None
@@ -156,8 +160,7 @@ def _output(stylizer, photo, options, compare, kind, name):
 
 def _film(stylizer, job, options, compare, overwrite, progress, written):
     """Process a video; returns the signal that stopped it. Raises `InputError` for damage."""
-    container = job.result.suffix.lower().removeprefix(".").replace("m4v", "mp4")
-    options = dataclasses.replace(options, container=container).check()
+    options = options.for_output(job.result)
     report = film.run(
         job.photo, job.result, lambda: stylizer, options, compare, overwrite, progress
     )

@@ -11,7 +11,7 @@ from animegan_tf.stylize.frames import FrameStylizer
 from animegan_tf.stylize.journal import Journal, partial_path, record_path, unfinished
 from animegan_tf.stylize.making import Making
 from animegan_tf.stylize.options import VideoOptions
-from animegan_tf.video.codecs import ANIMATIONS, CONTAINERS
+from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.source import open_source
 
 
@@ -40,20 +40,10 @@ def stylize_video(
     cannot be read, is encrypted or completely damaged; `OSError` if the output cannot be written,
     for instance on a full disk; the frames so far are then kept for `resume`.
     """
-    output = pathlib.Path(output)
-    suffix = output.suffix.lower().removeprefix(".")
-    container = "mp4" if suffix == "m4v" else suffix
-    if container not in (*CONTAINERS, *ANIMATIONS):
-        known = ", ".join(f".{name}" for name in (*CONTAINERS, *ANIMATIONS))
-        raise InputError(f"output: expected a file with one of {known}, received {output}")
     unknown = set(options) - {field.name for field in dataclasses.fields(VideoOptions)}
     if unknown:
         raise InputError(f"options: expected those of VideoOptions, received {min(unknown)}")
-    if options.get("container", container) != container:
-        raise InputError(
-            f"container: expected {container} for {output.name}, received {options['container']}"
-        )
-    checked = VideoOptions(**{**options, "container": container}).check()
+    checked = VideoOptions(**options).for_output(output)
 
     def make():
         from animegan_tf.stylize.stylizer import Stylizer
@@ -63,10 +53,12 @@ def stylize_video(
     return run(video, output, make, checked, compare, overwrite, progress)
 
 
-def run(video, output, make, options, compare=False, overwrite=False, progress=False):
+def run(video, output, make, options, compare=False, overwrite=False, progress=False, begin=None):
     """`stylize_video` with checked `VideoOptions`; `output` has a suffix of their container.
 
     make: a function that returns the stylizer; called after all checks.
+    begin: instead, a function of the opened source and of the `Journal` of an interrupted run, or
+        None, that returns a `Making`.
     """
     output = pathlib.Path(output)
     if not os.path.exists(video):
@@ -74,7 +66,7 @@ def run(video, output, make, options, compare=False, overwrite=False, progress=F
     if output.exists() and os.path.samefile(video, output):
         raise InputError(f"output: {output} is the source, which is never replaced")
     with _alone(output):
-        return _run_alone(video, output, make, options, compare, overwrite, progress)
+        return _run_alone(video, output, make, options, compare, overwrite, progress, begin)
 
 
 @contextlib.contextmanager
@@ -100,7 +92,7 @@ def _alone(output):
                     folder.rmdir()
 
 
-def _run_alone(video, output, make, options, compare, overwrite, progress):
+def _run_alone(video, output, make, options, compare, overwrite, progress, begin):
     old = _interrupted(output, options, overwrite)
     keep_hdr, square = options.hdr == "keep", options.container in ANIMATIONS
     with open_source(video, square, keep_hdr, options.deinterlace) as source:
@@ -110,6 +102,8 @@ def _run_alone(video, output, make, options, compare, overwrite, progress):
                 f"start: expected less than the {facts.duration:g} seconds of {video}, received "
                 f"{float(options.start):g}"
             )
+        if begin is not None:
+            return begin(source, old).run(progress)
         frames = facts.expected_frames(options.start or 0, options.end)
         stylizer = FrameStylizer(make(), options.stabilize, options.engine, frames)
         making = Making(source, output, stylizer, options, compare, old)

@@ -10,7 +10,6 @@ import numpy as np
 
 from animegan_tf import images
 from animegan_tf.stylize import flicker
-from animegan_tf.stylize.engines.fastest import FastestNetwork
 from animegan_tf.stylize.flicker import decoded, encoded
 from animegan_tf.stylize.threads import Stopwatch
 
@@ -39,22 +38,6 @@ class Prepared:
     state: dict | None
 
 
-class PlainNetwork:
-    """A stylizer's network, which processes each frame independently."""
-
-    # Part of the protocol; not used.
-    memory = None
-
-    def __init__(self, stylizer, engine):
-        self._stylizer, self._engine = stylizer, engine
-        self.one_by_one = engine.on_litert
-
-    def __call__(self, batch, rates):
-        del rates
-        self._engine.refuse_too_large(*batch.shape[1:3])
-        return self._stylizer.network(batch, self._engine)
-
-
 class FrameStylizer:
     """A stylizer for the frames of a video in order.
 
@@ -64,47 +47,26 @@ class FrameStylizer:
         watch: the `Stopwatch` of the network, or of the plain function.
     """
 
-    def __init__(self, stylizer, stabilize=True, engine="keras", frames=None):
+    def __init__(self, stylizer, stabilize=True, engine="auto", frames=None):
         """stylizer: a `Stylizer`, or a function from uint8 RGB to uint8 RGB. engine: one of
         `animegan_tf.stylize.options.ENGINES`. frames: their number, None for endless.
         """
         self._stylizer = stylizer
         self.batches = hasattr(stylizer, "prepare")
-        # Only the Keras model gives access to the statistics of the norms.
-        self.stabilize = stabilize and self.batches and stylizer.engine.has_model
+        # Exports give no access to the statistics of their norms.
+        self.stabilize = stabilize and self.batches and stylizer.engine.stabilizes
         self._max_side = stylizer.max_side if self.batches else None
-        self._network = self._make_network(engine, frames) if self.batches else None
+        self._network = None
+        if self.batches:
+            self._network = stylizer.engine.frames(self.stabilize, frames, engine)
         self.watch = self._network.watch if self.batches else Stopwatch()
         self._shots, self._still = flicker.Shots(), flicker.Still()
         self._brightness = flicker.Brightness()
 
-    def _make_network(self, engine, frames):
-        own = self._stylizer.engine
-        # An engine that already uses LiteRT is used for frames too, without another conversion.
-        by_litert = engine != "keras" and own.on_litert and not self.stabilize
-        if by_litert or not own.has_model:
-            return FastestNetwork(lambda: PlainNetwork(self._stylizer, own), None, "keras")
-
-        def make_keras():
-            if not self.stabilize:
-                # An `AutoEngine` would switch in the middle of a video.
-                return PlainNetwork(self._stylizer, getattr(own, "keras", own))
-            from animegan_tf.stylize.stable import StableNetwork
-
-            return StableNetwork(own.model)
-
-        def make_litert(height, width):
-            from animegan_tf.stylize.stable import stable_litert
-
-            return stable_litert(own.model, height, width)
-
-        cache = own if hasattr(own, "kept_for_frames") else None
-        return FastestNetwork(make_keras, make_litert, engine, frames, cache=cache)
-
     @property
     def note(self):
-        """A sentence about the choice of the engine, or None."""
-        return getattr(self._network, "note", None)
+        """What runs the network, or None."""
+        return self._network.note if self.batches else None
 
     def identity(self):
         """The identity of the stylizer and its options, as JSON values."""
@@ -148,7 +110,8 @@ class FrameStylizer:
             with self.watch:
                 return [self._stylizer(frame.photo) for frame in prepared]
         batch = np.concatenate([frame.batch for frame in prepared])
-        outputs = self._network(batch, [frame.rate for frame in prepared])
+        rates = [frame.rate for frame in prepared]
+        outputs = self._stylizer.network(batch, lambda batch: self._network(batch, rates))
         last = prepared[-1]
         if last.state is not None and self.stabilize:
             memory = self._network.memory
@@ -176,10 +139,17 @@ class FrameStylizer:
         return self.finish(prepared, self.infer([prepared])[0], compare)
 
     def _match(self, result, prepared):
+        if prepared.rate >= 1:  # exactly: nothing of the shot before, not even its rounding
+            self._brightness = flicker.Brightness()
         scale = images.brightness_scale(result, prepared.photo)
         if self.stabilize and scale:
             scale = self._brightness.scale(scale, prepared.rate)
         return result if scale is None else images.scale_levels(result, scale)
+
+    def restart(self, shots):
+        """Begin at a frame whose rate is 1; `shots` is the `flicker.Shots.state` before it."""
+        self._still = flicker.Still()
+        self._shots.restore(shots)
 
     def warm_up(self, rgb, time):
         """Process an earlier frame, to restore parts that are not in the state."""

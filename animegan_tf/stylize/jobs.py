@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import glob
+import hashlib
 import itertools
 import os
 import re
@@ -62,11 +63,20 @@ class Plan:
 
 
 def plan(
-    inputs, output, *, compare=False, overwrite=False, recursive=False, video=None, photo=None
+    inputs,
+    output,
+    *,
+    compare=False,
+    overwrite=False,
+    recursive=False,
+    video=None,
+    photo=None,
+    shard=None,
 ):
     """The `Plan` for the arguments of `animegan_tf.stylize_paths`.
 
-    Without `video`, folders are searched for photos only. Raises `InputError` for missing inputs,
+    Without `video`, folders are searched for photos only. `todo` is empty if there is nothing to do
+    for the `shard`. Raises `InputError` for missing inputs,
     folders without photos, and outputs that would replace one of the photos.
     """
     inputs, options = _expanded(inputs), photo or PhotoOptions()
@@ -83,13 +93,32 @@ def plan(
         if jobs[0].film == (output.suffix.lower() in formats.RESULT_SUFFIXES):
             kind = "a video's" if jobs[0].film else "a photo's"
             raise InputError(f"output: expected {kind} suffix for {path}, received {output}")
+        if jobs[0].film:
+            video.for_output(output)
     else:
         jobs = _jobs(photos, output, compare, video, options)
     _refuse_replacing_photos(jobs)
+    if shard is not None:
+        number, count = parse_shard(shard)
+        jobs = [job for job in jobs if _shard_of(job.result.relative_to(output), count) == number]
     todo = [job for job in jobs if overwrite or _to_do(job)]
     waiting = {job.result for job in todo}
     skipped = tuple(job.result for job in jobs if job.result not in waiting)
     return Plan(todo, skipped, tuple(found.failed), found.notes())
+
+
+def parse_shard(text):
+    """(number from 1 on, count) of a shard like "3/64". Raises `InputError` for others."""
+    found = re.fullmatch(r"(\d{1,9})/(\d{1,9})", str(text))
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise InputError(f"shard: expected 1/N to N/N, such as 3/64, received {text}")
+    return int(found[1]), int(found[2])
+
+
+def _shard_of(name, count):
+    """The number of an output's shard, 1 to `count`: by its name alone, on every machine."""
+    digest = hashlib.sha256(os.fsencode(name.as_posix())).digest()
+    return int.from_bytes(digest[:8], "big") % count + 1
 
 
 def _to_do(job):

@@ -243,10 +243,7 @@ class Making:
         if self._done:
             base = Fraction(self._old.job["base"])
         self._base = base
-        spec = Spec(
-            self._codec, self._crf, *size, facts.aspect, facts.rate or Fraction(25), facts.tick,
-            facts.colours,
-        )  # fmt: skip
+        spec = Spec.of(self._codec, self._crf, size, facts)
         end = None if self._end is None else facts.origin + self._end
         job = {**self._job(), "base": str(base), "size": list(size)}
         self._journal = Journal(self._record, job, self._partial_name())
@@ -383,6 +380,10 @@ class Making:
             "continues from its last whole segment"
         )
 
+    def _has_more(self):
+        """Whether a run could continue from more than the new file."""
+        return bool(self._done)
+
     def _give_up(self):
         """Close all files; remove them if no run could continue from them."""
         if self._journal is None:
@@ -391,7 +392,7 @@ class Making:
         if self._writer is not None:
             self._writer.abandon()
             frames = self._writer.frames
-        begun = frames > 0 or self._done
+        begun = frames > 0 or self._has_more()
         if self._recorded and not begun:
             self._record.unlink(missing_ok=True)
         if not (self._recorded and begun):

@@ -11,7 +11,8 @@ from animegan_tf.video.codecs import ANIMATIONS, CODECS, CONTAINERS, default_cod
 from animegan_tf.video.timecode import DEINTERLACE, parse_time
 
 # The inference engines; "auto" chooses.
-ENGINES = ("auto", "keras", "litert")
+ENGINES = ("auto", "keras", "litert", "openvino")
+PRECISIONS = ("auto", "float32", "bfloat16")
 # Short side, in pixels, at which larger photos are processed.
 DRAW_SIDE = 720
 # The training size of the networks; outputs of smaller images are blotchy.
@@ -73,7 +74,7 @@ class PhotoOptions:
         False,
         "Write outputs in the photos' own colour profile, such as Display P3, instead of sRGB.",
     )
-    # 8 or 16. With 16 the network's output is not rounded to 8 bits in between.
+    # 8 or 16. With 16 all bits of the photos are read, and nothing is rounded to 8 in between.
     bits: int = option(8)
 
     def check(self):
@@ -84,8 +85,6 @@ class PhotoOptions:
         if self.bits == 16 and self.format not in (None, *formats.DEEP):
             deep = " and ".join(formats.DEEP)
             raise InputError(f"bits: expected 8, or 16 for {deep}, received 16 for {self.format}")
-        if self.bits == 16 and self.keep_profile:
-            raise InputError("keep_profile: expected 8 bits with it, received 16")
         return self
 
 
@@ -127,7 +126,9 @@ class VideoOptions:
     )
     deinterlace: str = option(
         "auto",
-        "auto: frames marked as interlaced; on: all frames, for videos without such marks.",
+        "auto: frames marked as interlaced; on: all frames, for videos without such marks; "
+        "telecine: films of 24 frames per second whose fields were repeated for 30, which are "
+        "restored.",
         choices=DEINTERLACE,
     )
     bits: int = option(
@@ -138,10 +139,9 @@ class VideoOptions:
     resume: bool = option(False, "Continue interrupted videos.")
     engine: str = option(
         "auto",
-        "Inference engine. litert is faster on most CPUs, but needs more memory and some seconds "
-        "to start. auto, without a GPU, starts with Keras and switches to the faster one after 20 "
-        "seconds of work on photos, or for videos that take more than a minute. It caches the "
-        "converted network for the next run.",
+        "Inference engine. auto measures the installed ones on the first photos or frames, uses "
+        "the fastest, and remembers it for this processor; with a GPU it uses Keras. litert and "
+        "openvino need no TensorFlow once a network is converted, but more memory than keras.",
         choices=ENGINES,
     )
 
@@ -199,6 +199,22 @@ class VideoOptions:
         # An animation with an explicit codec, or a codec that only Matroska supports.
         supported = CODECS[self.codec].containers
         return "mp4" if container in ANIMATIONS and "mp4" in supported else supported[-1]
+
+    def for_output(self, path):
+        """The options with the container that the suffix of the output `path` names.
+
+        Raises `InputError` for other suffixes, and for a container or codec that does not fit.
+        """
+        path = pathlib.Path(path)
+        container = _KEPT.get(path.suffix.lower())
+        if container is None:
+            known = ", ".join(_KEPT)
+            raise InputError(f"output: expected a file with one of {known}, received {path}")
+        if self.container not in (None, container):
+            raise InputError(
+                f"container: expected {container} for {path.name}, received {self.container}"
+            )
+        return dataclasses.replace(self, container=container).check()
 
     def codec_for(self, container):
         """(name, `Codec`, crf) for a container; for animations those of the intermediate file."""

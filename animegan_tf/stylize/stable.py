@@ -14,14 +14,15 @@ import tensorflow as tf
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
-from animegan_tf.networks import metadata
+from animegan_tf.networks import description, metadata
 from animegan_tf.networks.generator import properties
 from animegan_tf.networks.layers import LayerNorm2D
 from animegan_tf.networks.portable import PortableLayerNorm2D, portable_generator
 from animegan_tf.networks.tflite import convert_function, with_constants
 from animegan_tf.stylize.engines import strips
-from animegan_tf.stylize.engines.litert import refuse_large_for_litert
+from animegan_tf.stylize.engines.base import FrameNetwork, weights_digest
 from animegan_tf.stylize.guided import LIMITS
+from animegan_tf.stylize.threads import Stopwatch
 
 
 class BlendedStatistics:
@@ -120,7 +121,7 @@ class _Traced:
 _TRACED = weakref.WeakKeyDictionary()
 
 
-class StableNetwork:
+class StableNetwork(FrameNetwork):
     """A `FrameNetwork` with smoothed statistics: a copy of a generator.
 
     Outputs do not depend on how frames are grouped into batches. With rates of 1 it equals the
@@ -134,7 +135,7 @@ class StableNetwork:
         self._traced = _TRACED[model]
         self._traced.take_weights()
         self.memory = dict(self._traced.empty)
-        self._generator, self._taken = model, 0
+        self._generator, self._taken, self.watch = model, 0, Stopwatch()
         self._on_gpu = bool(tf.config.list_physical_devices("GPU"))
 
     def __call__(self, batch, rates):
@@ -144,14 +145,15 @@ class StableNetwork:
         self._refuse_too_large(*batch.shape[:3])
         mix, carry = mixing(rates)
         try:
-            result, after = self._traced.run(batch, mix, carry, self.memory)
+            with self.watch:
+                result, after = self._traced.run(batch, mix, carry, self.memory)
+                result = result.numpy()
         except tf.errors.ResourceExhaustedError as error:
             count, height, width, _ = batch.shape
             raise MemoryError(
                 f"{count} frame(s) of {width}x{height} are too large for this device's memory; "
                 f"{LIMITS}"
             ) from error
-        result = result.numpy()
         if not np.isfinite(result).all():
             raise InputError("checkpoint: the outputs of its network are not finite")
         self.memory = {name: value.numpy() for name, value in after.items()}
@@ -188,11 +190,11 @@ def mixing(rates):
     return mix.astype(np.float32), carry.astype(np.float32)
 
 
-# --- LiteRT ---
+# --- conversion ---
 
 
 class _VectorAverages:
-    """`_Averages` for LiteRT: of one frame at a time, and all averages are in one vector."""
+    """`_Averages` for conversions: of one frame at a time, and all averages are in one vector."""
 
     def __init__(self):
         self.places, self.count = {}, 0
@@ -215,36 +217,35 @@ class _VectorAverages:
         return tf.concat([self._after[name] for name in self.places], 0)
 
 
-def stable_litert(model, height, width):
-    """Convert a generator of `build_generator` to a `StableLiteRT` for frames of one size.
+def converted(model, runtime="litert", mode="none"):
+    """A generator of `build_generator` as the file (bytes) of a `ConvertedEngine`.
 
-    height, width: multiples of the generator's `size_multiple`. Takes some seconds. Raises
-    `InputError` for frames that do not fit into memory.
+    runtime: "litert" or "openvino". mode: "float16" to store LiteRT's weights in that form. Takes
+    some seconds.
     """
-    from animegan_tf.stylize.stable_litert import StableLiteRT
-
-    facts = properties(model)
-    refuse_large_for_litert(facts["arch"], height, width)
     averages = _VectorAverages()
+    for name, count in _averages_of(model).items():
+        averages.add(name, count)
+    own = properties(model) | {"weights": weights_digest(model), "averages": averages.places}
+    if runtime == "openvino":
+        from animegan_tf.stylize.engines import openvino
+
+        return openvino.build(*description.describe(model), own)
 
     def make_norm(layer):
         norm = _PortableNorm(layer.epsilon, layer.per_channel, name=layer.name)
         norm.averages = averages
         return norm
 
-    for name, count in _averages_of(model).items():
-        averages.add(name, count)
-    run = with_constants(portable_generator(model, height, width, make_norm=make_norm))
+    run = with_constants(portable_generator(model, make_norm=make_norm))
 
     def stylize(images, rate, memory):
         averages.begin(rate, memory)
-        result = run(images)
-        return {"images": result, "memory": averages.after()}
+        return {"images": run(images), "memory": averages.after()}
 
     specs = [
-        tf.TensorSpec((1, height, width, 3), tf.float32, "images"),
+        tf.TensorSpec((1, None, None, 3), tf.float32, "images"),
         tf.TensorSpec((1,), tf.float32, "rate"),
         tf.TensorSpec((averages.count,), tf.float32, "memory"),
     ]
-    facts |= {"size": [height, width], "averages": averages.places}
-    return StableLiteRT(metadata.add_own(convert_function(stylize, specs), facts))
+    return metadata.add_own(convert_function(stylize, specs, mode), own)

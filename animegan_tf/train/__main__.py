@@ -112,7 +112,9 @@ def _apply_recipe():
     """Set the flags of --recipe that the command line does not set."""
     if FLAGS.recipe is None:
         return
-    for name, value in {**vars(RECIPES[FLAGS.recipe]), **_RECIPE_FLAGS[FLAGS.recipe]}.items():
+    # Published in float32.
+    values = {"mixed_precision": "none", **vars(RECIPES[FLAGS.recipe])}
+    for name, value in {**values, **_RECIPE_FLAGS[FLAGS.recipe]}.items():
         if not FLAGS[name].present:
             numbers = isinstance(value, tuple)
             FLAGS[name].value = [f"{number:g}" for number in value] if numbers else value
@@ -159,6 +161,21 @@ def _run_config():
     return RunConfig(recipe=recipe, data=data, **cli.read_fields(RunConfig))
 
 
+def _settle_precision(flags_file):
+    """Replace "none", and "auto" in a run that has begun, which keeps its precision."""
+    if FLAGS.mixed_precision == "auto" and _has_begun(flags_file):
+        lines = flags_file.read_text("utf-8", errors="surrogateescape").splitlines()
+        recorded = (line.partition("=") for line in lines)
+        values = {name: value for name, _, value in recorded}
+        FLAGS.mixed_precision = values.get("--mixed_precision", "float32")
+    elif FLAGS.mixed_precision == "none":
+        FLAGS.mixed_precision = "float32"
+
+
+def _has_begun(flags_file):
+    return flags_file.exists() and any(flags_file.parent.glob("checkpoints/*.index"))
+
+
 def _recorded(names):
     """The flags that describe the run as {name: flagfile line}."""
     recorded = sorted(set(names) - _NOT_RECORDED)
@@ -181,7 +198,7 @@ def _refuse_changes(now, path, allowed):
 
     A run without a checkpoint has nothing to lose and may start with any flags.
     """
-    if not path.exists() or not any(path.parent.glob("checkpoints/*.index")):
+    if not _has_begun(path):
         return
     before = path.read_text("utf-8", errors="surrogateescape").splitlines()
     old = {_flag_name(line): line for line in before}
@@ -232,6 +249,8 @@ def main(argv, names=()):
 
     cli.refuse_arguments(argv)
     _apply_recipe()
+    if FLAGS.run_dir is not None:
+        _settle_precision(Path(FLAGS.run_dir) / training.FLAGS_FILE)
     config = _run_config()
     recorded = _recorded(names)
     flags_file = Path(config.run_dir) / training.FLAGS_FILE

@@ -46,7 +46,12 @@ class RunConfig:
         "Devices to use; auto: all GPUs, and all workers of TF_CONFIG.",
         choices=STRATEGIES,
     )
-    mixed_precision: str = option("float32", "Type of the convolutions.", choices=PRECISIONS)
+    mixed_precision: str = option(
+        "auto",
+        "Type of the convolutions; auto: bfloat16 where the device computes faster in it, else "
+        "float32; none: float32.",
+        choices=PRECISIONS,
+    )
     jit_compile: bool = option(False, "Compile the steps with XLA.")
     deterministic: bool = option(False, "Repeat a run to the bit; slower on a GPU.")
     scale_lr: bool = option(False, "Multiply the learning rates by the number of replicas.")

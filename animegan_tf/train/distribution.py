@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 
-from animegan_tf import memory
+from animegan_tf import memory, onednn
 from animegan_tf.errors import InputError
 
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
@@ -74,6 +74,25 @@ def make_strategy(name):
             [device.name for device in tf.config.list_logical_devices(kind)]
         )
     return tf.distribute.get_strategy()
+
+
+def resolve_precision(name, jit_compile=False):
+    """The compute type of `name`, one of `recipes.PRECISIONS`, on the devices of this process.
+
+    "auto" is "bfloat16" on GPUs of compute capability 8 or more, and on processors with bfloat16
+    instructions if oneDNN is on, which alone uses them; else "float32".
+    """
+    import tensorflow as tf
+
+    if name != "auto":
+        return "float32" if name == "none" else name
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+        fast = all(detail.get("compute_capability", (0, 0)) >= (8, 0) for detail in details)
+    else:
+        fast = not jit_compile and onednn.is_on() and onednn.has_bfloat16()
+    return "bfloat16" if fast else "float32"
 
 
 def describe_devices():

@@ -7,6 +7,7 @@ loop; only the chief writes files.
 """
 
 import contextlib
+import dataclasses
 import functools
 import math
 import time
@@ -43,7 +44,7 @@ CONSTANT_STEPS = 10
 
 
 @contextlib.contextmanager
-def _precision(name):
+def compute_type(name):
     """Build layers and optimisers with this compute type; variables stay float32."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name if name == "float32" else f"mixed_{name}")
@@ -62,7 +63,7 @@ def build_model(config, replicas=1):
     if config.scale_lr:
         recipe = distribution.scale_rates(recipe, replicas)
     keras.utils.set_random_seed(config.seed)
-    with _precision(config.mixed_precision):
+    with compute_type(distribution.resolve_precision(config.mixed_precision, config.jit_compile)):
         return _build(config, recipe)
 
 
@@ -301,17 +302,24 @@ def run(plan, worker=Worker(), progress=True, flags_text=""):  # noqa: B008, a f
     `Stopped` after SIGTERM or Ctrl-C (the last step is saved then), and `InputError` if the
     configuration does not fit the devices or the checkpoints.
     """
-    config, say = plan.config, tqdm.write if worker.is_chief else (lambda text: None)
-    if config.deterministic:
+    wanted, jit_compile = plan.config.mixed_precision, plan.config.jit_compile
+    say = tqdm.write if worker.is_chief else (lambda text: None)
+    if plan.config.deterministic:
         tf.config.experimental.enable_op_determinism()
     if worker.count > 1:
         print(f"waiting for the other {worker.count - 1} worker(s)", flush=True)
-    strategy = distribution.make_strategy(config.strategy)
+    strategy = distribution.make_strategy(plan.config.strategy)
+    precision = distribution.resolve_precision(wanted, jit_compile)
+    config = dataclasses.replace(plan.config, mixed_precision=precision)
+    plan = dataclasses.replace(plan, config=config)
+    # Recorded, so that the run keeps it on other devices.
+    flags_text = flags_text.replace("--mixed_precision=auto\n", f"--mixed_precision={precision}\n")
     replicas = strategy.num_replicas_in_sync
     distribution.check_batch(config.recipe.batch_size, replicas)
     Path(config.run_dir).mkdir(parents=True, exist_ok=True)
     devices = distribution.describe_devices()
-    say(f"{replicas} replica(s), {config.mixed_precision}, on {devices}")
+    chosen = f"{precision} (chosen for this device)" if wanted == "auto" else precision
+    say(f"{replicas} replica(s), {chosen}, on {devices}")
     say(
         estimates.describe_memory(
             config, replicas, memory.available() if "CPU" in devices else None

@@ -171,10 +171,8 @@ def prepare(plan, worker=Worker()):  # noqa: B008, a frozen value
     print("waiting for the first worker to smooth the frames", flush=True)
     left, since = None, time.monotonic()
     while missing := missing_smooth(data.style_dir, data.smooth_path):
-        # They are written to a temporary folder and moved at the end.
-        written = sum(1 for _ in data.smooth_path.parent.glob(".smooth-*/**/*.png"))
-        if (len(missing), written) != left:
-            left, since = (len(missing), written), time.monotonic()
+        if len(missing) != left:
+            left, since = len(missing), time.monotonic()
         elif time.monotonic() - since > PATIENCE:
             raise TrainingError(
                 f"the first worker has smoothed no frame for {PATIENCE:.0f} s; if it has ended, "

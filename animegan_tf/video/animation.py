@@ -89,7 +89,7 @@ def _palette(video):
     """The best 256 colours for the whole video, as an FFmpeg frame."""
     graph = None
     for frame, _, _ in _frames(video):
-        graph = graph or chain(frame, "palettegen", "reserve_transparent=0")
+        graph = graph or chain(frame, ("palettegen", "reserve_transparent=0"))
         graph.push(frame)
     graph.push(None)
     return graph.pull()

@@ -176,7 +176,7 @@ class VideoFile:
         # AVI has no PTS: frame n in output order has the n-th DTS.
         reordered = self.container.format.name == "avi" and self.stream.codec_context.has_b_frames
         self._places = collections.deque() if reordered else None
-        if reordered:
+        if reordered or self._deinterlace == "telecine":
             self.clean_times = False
 
     def _begin_reading(self):
@@ -234,6 +234,12 @@ class VideoFile:
         height = max(1, round(decoded.height * max(1, 1 / aspect)))
         width = max(1, round(decoded.width * max(1, aspect)))
         check_size(self.path, height, width)
+        rate = frame_rate(stream)
+        if self._deinterlace == "telecine":
+            if rate is None:
+                raise InputError(f"deinterlace: expected a frame rate for telecine in {self.path}")
+            rate *= Fraction(4, 5)
+            self.count = None
         if orientation.transposed:
             height, width = width, height
         self._converter = Converter(height, width, orientation, self._tone(decoded))
@@ -241,7 +247,7 @@ class VideoFile:
             path=self.path,
             height=height,
             width=width,
-            frame_rate=frame_rate(stream),
+            frame_rate=rate,
             duration=self.declared_duration()[0],
             interlaced=self._deinterlace == "on" or decoded.interlaced_frame,
             hdr=tonemap.is_hdr(decoded),
@@ -274,6 +280,10 @@ class VideoFile:
     def declared_duration(self):
         """(declared seconds or None, tolerance for `cut_short`)."""
         stream = self.stream
+        # Matroska's durations count from 0, not from the first frame.
+        begin = Fraction(0)
+        if self.container.format.name.startswith("matroska"):
+            begin = max(begin, (stream.start_time or 0) * self.time_base)
         if stream.duration:
             return float(stream.duration * stream.time_base), _MISSING
         known = []
@@ -282,11 +292,12 @@ class VideoFile:
             known.append(stream.frames / rate)
         tag = stream.metadata.get("DURATION", "")  # Matroska
         if re.fullmatch(r"\d+:\d\d:\d\d(\.\d+)?", tag):
-            known.append(parse_time("DURATION", tag))
-        if known:
+            known.append(parse_time("DURATION", tag) - begin)
+        if known and max(known) > 0:
             return float(max(known)), _MISSING
         if self.container.duration:
-            return self.container.duration / av.time_base, _MISSING_OF_CONTAINER
+            length = self.container.duration / av.time_base - float(begin)
+            return max(0.0, length) or None, _MISSING_OF_CONTAINER
         return None, 0
 
     def cut_short(self, declared, tolerance):
@@ -389,4 +400,5 @@ class VideoFile:
         self.clean_times = False
         if self.last is None:
             return Fraction(0)
-        return self.last + (1 / self.info.frame_rate if self.info.frame_rate else _STEP)
+        rate = frame_rate(self.stream)
+        return self.last + (1 / rate if rate else _STEP)

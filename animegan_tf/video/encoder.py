@@ -39,6 +39,12 @@ class Spec:
     tick: Fraction
     colours: Colours
 
+    @classmethod
+    def of(cls, codec, crf, size, facts):
+        """For frames of `size` (height, width) of a source with these `source.Facts`."""
+        rate = facts.rate or Fraction(25)
+        return cls(codec, crf, *size, facts.aspect, rate, facts.tick, facts.colours)
+
     @property
     def coded_size(self):
         """(height, width) in the file: most codecs have 4:2:0 and even sides."""

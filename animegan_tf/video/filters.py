@@ -4,20 +4,26 @@ import av
 from av.filter import Graph
 
 
-def chain(frame, name, options):
-    """A graph of one filter for FFmpeg frames like `frame`."""
+def chain(frame, *filters, rate=None):
+    """A graph of filters, pairs of a name and options, for FFmpeg frames like `frame`.
+
+    rate: the frame rate, for filters that need one.
+    """
     graph = Graph()
-    graph.link_nodes(
-        add_buffer(graph, frame), graph.add(name, options), graph.add("buffersink")
-    ).configure()
+    steps = [graph.add(name, options) for name, options in filters]
+    graph.link_nodes(add_buffer(graph, frame, rate), *steps, graph.add("buffersink")).configure()
     return graph
 
 
-def add_buffer(graph, frame):
+def add_buffer(graph, frame, rate=None):
     """Add the input of a graph for FFmpeg frames like `frame`."""
-    return graph.add_buffer(
-        width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
-    )
+    options = {
+        "video_size": f"{frame.width}x{frame.height}",
+        "pix_fmt": frame.format.name,
+        "time_base": frame.time_base,
+        **({"frame_rate": rate} if rate else {}),
+    }
+    return graph.add("buffer", ":".join(f"{name}={value}" for name, value in options.items()))
 
 
 def pull_all(graph):

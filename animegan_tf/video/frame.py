@@ -5,6 +5,7 @@ The conventions are those of `animegan_tf.video.reader`.
 
 import collections
 import dataclasses
+import itertools
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from animegan_tf.video.filters import chain, pull_all
 # resolution (the defaults are up to 2 levels too dark with 10 bits).
 _AREA = 0x20
 PRECISE = 0x4 | 0x40000 | 0x2000 | 0x4000
+# Match the fields of a frame, interpolate where that failed, drop the repeated frame of five.
+_PULLDOWN = (("fieldmatch", ""), ("yadif", "deint=interlaced"), ("decimate", ""))
 _BT709, _UNSPECIFIED = 1, 2
 _LIMITED = 1
 # Table from limited to full range.
@@ -139,6 +142,33 @@ class Frame:
         return self._converter.array(self.decoded, height, width, kind, _AREA, threads=1)
 
 
+def deinterlaced(frames, choice, rate=None):
+    """The `Frame`s deinterlaced; `choice` is one of `timecode.DEINTERLACE`.
+
+    "telecine" undoes the 3:2 pulldown of films: four frames remain of five. It needs the frame
+    `rate` of the video.
+    """
+    if choice == "off":
+        return frames
+    if choice == "telecine":
+        return _without_pulldown(frames, rate)
+    return Deinterlacer(choice == "on").run(frames)
+
+
+def _without_pulldown(frames, rate):
+    graph = converter = None
+    for frame in itertools.chain(frames, [None]):
+        if frame is not None:
+            decoded, converter = frame.decoded, frame._converter
+            decoded.pts = round(frame.time / decoded.time_base)
+            graph = graph or chain(decoded, *_PULLDOWN, rate=rate)
+        elif graph is None:
+            return
+        graph.push(frame and decoded)
+        for film in pull_all(graph):
+            yield Frame(film, converter, film.pts * film.time_base, False, film.is_corrupt, False)
+
+
 class Deinterlacer:
     """Interpolates the lines of the second field of interlaced frames with FFmpeg's yadif.
 
@@ -162,7 +192,7 @@ class Deinterlacer:
                     yield frame
                     continue
                 which = f"mode=send_frame:deint={self._which}"
-                self._graph = chain(decoded, "yadif", which)
+                self._graph = chain(decoded, ("yadif", which))
                 self._kind = kind
             self._waiting.append(frame)
             self._graph.push(decoded)

@@ -14,8 +14,8 @@ FFmpeg decodes, through PyAV. Conventions:
 
 from fractions import Fraction
 
-from animegan_tf.video.container import VideoFile, VideoInfo
-from animegan_tf.video.frame import Deinterlacer
+from animegan_tf.video.container import VideoFile, VideoInfo, frame_rate
+from animegan_tf.video.frame import Deinterlacer, deinterlaced
 from animegan_tf.video.seek import Key, Seeker
 from animegan_tf.video.timecode import timecode
 
@@ -41,7 +41,8 @@ class VideoReader(VideoFile):
 
         Args:
             path: the file.
-            deinterlace: "auto" (frames that are marked as interlaced), "on" (all) or "off".
+            deinterlace: "auto" (frames that are marked as interlaced), "on" (all), "off", or
+                "telecine" (see `frame.deinterlaced`), which always reads from the beginning.
             threads: FFmpeg's threads for decoding: "AUTO" for several, "NONE" for the caller's.
             keep_hdr: do not tone-map HDR.
 
@@ -65,13 +66,13 @@ class VideoReader(VideoFile):
         Seeks to the keyframe before `start` if timestamps are reliable after a seek; otherwise all
         frames before it are decoded. `as_stored` does not deinterlace, which is faster.
         """
-        deinterlace = self._deinterlace != "off" and not as_stored
-        first = start - _LEAD if deinterlace and self.info.interlaced else start
+        deinterlace = "off" if as_stored else self._deinterlace
+        lead = _LEAD if self.info.interlaced and deinterlace != "off" else 0
+        # The frames that are dropped depend on those before.
+        first = 0 if deinterlace == "telecine" else start - lead
         frames = self._from(first) if first > 0 else self._from_beginning()
         frames = (frame for frame in frames if frame.time >= first)
-        if deinterlace:
-            frames = Deinterlacer(self._deinterlace == "on").run(frames)
-        for frame in frames:
+        for frame in deinterlaced(frames, deinterlace, frame_rate(self.stream)):
             if end is not None and frame.time >= end:
                 break
             if frame.time >= start:

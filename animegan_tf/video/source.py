@@ -72,6 +72,7 @@ class Facts:
         tone_mapped: whether the frames are mapped from HDR to SDR.
         apple: whether the metadata have Apple's names (place, make and model of a phone).
         count: number of frames according to the file's index, or None.
+        pixels: FFmpeg's name of the stored pixel format.
     """
 
     path: pathlib.Path
@@ -87,6 +88,7 @@ class Facts:
     tone_mapped: bool = False
     apple: bool = False
     count: int | None = None
+    pixels: str = "rgb24"
 
     def expected_frames(self, start, end):
         """The approximate number of frames between two times; None if unknown."""
@@ -143,6 +145,8 @@ class VideoSource:
         first = min([origin, *starts])
         if container.format.name != "mpegts":
             first = max(Fraction(0), first)
+        if deinterlace == "telecine":
+            tick /= 4  # five frames become four
         if orientation.transposed:
             height, width, aspect = width, height, 1 / aspect
         if square_pixels:
@@ -168,6 +172,7 @@ class VideoSource:
             apple=any(name.startswith("com.apple.") for name in container.metadata),
             tone_mapped=tone is not None,
             count=self._reader.count,
+            pixels=info.pixel_format,
         )
 
     @property
@@ -325,7 +330,9 @@ def _has_alpha(decoded):
 
 def _notes(info, tone, deinterlace):
     notes = []
-    if info.interlaced and deinterlace != "off":
+    if deinterlace == "telecine":
+        notes.append(f"telecine: {float(info.frame_rate):.5g} frames per second")
+    elif info.interlaced and deinterlace != "off":
         notes.append("interlaced: deinterlaced, a frame for each frame")
     if info.hdr:
         kept = "HDR: not tone-mapped, written in 8 bits with the source's colour tags"

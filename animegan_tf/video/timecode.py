@@ -11,7 +11,7 @@ VIDEO_SUFFIXES = (
     ".mxf", ".nut", ".ogm", ".ogv", ".qt", ".rm", ".rmvb", ".tod", ".ts", ".vob", ".webm", ".wmv",
     ".y4m",
 )  # fmt: skip
-DEINTERLACE = ("auto", "on", "off")
+DEINTERLACE = ("auto", "on", "off", "telecine")
 
 
 def timecode(time) -> str:

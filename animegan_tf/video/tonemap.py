@@ -156,7 +156,7 @@ class ToneMapper:
                 file.write(_cube(*self._table))
             # Backslashes escape special characters in FFmpeg's options.
             name = path.replace("\\", "/").replace(":", "\\\\:")
-            return chain(frame, "lut3d", f"file={name}:interp=tetrahedral")
+            return chain(frame, ("lut3d", f"file={name}:interp=tetrahedral"))
         finally:
             os.unlink(path)
 

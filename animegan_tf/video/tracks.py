@@ -109,7 +109,7 @@ class Copies:
     def _attach(self, stream):
         """Add a cover image, which is an attachment in Matroska."""
         if self._output.format.name != "matroska":
-            self._drop(stream, "only mkv supports it")
+            self._drop(stream, "covers are kept in mkv only")
             return
         name, kind = _IMAGES.get(stream.codec_context.name, ("", ""))
         name = stream.metadata.get("filename", name)

@@ -125,6 +125,18 @@ def test_the_check_finds_what_it_finds_in_the_folders(config, whole):
     assert mean == check.style_mean_bgr(config)
 
 
+@pytest.mark.parametrize("length", [0, 1, 100, 127, 128, 20_000, 3_000_000])
+def test_records_are_what_tensorflow_serialises(length):
+    values = {"image/filename": "é.png".encode(), "image/encoded": b"x" * length}
+    features = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        for name, value in values.items()
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    expected = example.SerializeToString(deterministic=True)
+    assert tfrecord_writer._example("é.png", b"x" * length) == expected
+
+
 def test_sample_photos_are_those_of_val(config, whole):
     for count in (1, 9):
         expected = sources.sample_photos(config, count)
@@ -137,11 +149,11 @@ def test_sample_photos_are_those_of_val(config, whole):
 def test_a_run_that_was_stopped_goes_on(config, whole, tmp_path, monkeypatch):
     output, real, written = tmp_path / "s", tfrecord_writer._write_shard, []
 
-    def stopped(folder, shard):
+    def stopped(folder, shard, paths):
         if len(written) == 2:
             raise OSError("the disk is full")
-        written.append(shard.file)
-        return real(folder, shard)
+        written.append(shard["file"])
+        return real(folder, shard, paths)
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="the disk is full"):
         patch.setattr(tfrecord_writer, "_write_shard", stopped)

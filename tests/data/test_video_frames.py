@@ -171,19 +171,32 @@ def test_a_frame_is_the_same_whatever_was_read_before(config, order):
         np.testing.assert_array_equal(frames.color(number), expected[number])
 
 
-def test_readers_and_memory_are_bounded(config):
-    cache = PictureCache(20_000)
+def test_readers_and_memory_are_bounded(config, monkeypatch):
+    cache, open_now, most = PictureCache(20_000), [], 0
+
+    class Counted(VideoReader):
+        def __enter__(self):
+            nonlocal most
+            open_now.append(self)
+            most = max(most, len(open_now))
+            return self
+
+        def __exit__(self, *_):
+            open_now.remove(self)
+            self.close()
+
     frames = sources.open_videos(config, cache)
+    monkeypatch.setattr(video_frames, "VideoReader", Counted)
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(20) as threads:
         found = list(threads.map(frames.color, [*range(len(frames))] * 3))
     assert all((found[n] == found[n + len(frames)]).all() for n in range(len(frames)))
-    assert len(frames._readers._idle) == frames._readers._open <= video_frames._READERS
+    assert most <= video_frames._READERS and frames._read.cache_info().currsize <= 16
     assert 10_000 < sum(one.nbytes for one in cache._pictures.values()) <= 20_000
 
 
-def test_readers_go_on_where_they_are(config, monkeypatch):
+def test_the_frames_of_a_keyframe_are_read_together(config, monkeypatch):
     """Reading in the order of an epoch seeks once for each group."""
     frames = sources.open_videos(config)
     sought, real = [], VideoReader.frames_from
@@ -198,9 +211,17 @@ def test_readers_go_on_where_they_are(config, monkeypatch):
     assert len(sought) == len(frames.index.groups) < len(frames)
 
 
+def test_long_groups_are_read_in_parts(config, monkeypatch):
+    whole = sources.open_videos(config)
+    monkeypatch.setattr(video_frames, "_TOGETHER", 1)
+    parts = sources.open_videos(config)
+    for number in range(len(whole)):
+        np.testing.assert_array_equal(parts.color(number), whole.color(number))
+
+
 def test_interleave():
     assert video_frames.interleave([[1, 2, 3], [4], [5, 6], [7, 8]], 2).tolist() == [
-        *(1, 4, 2, 5, 3, 6, 7, 8)
+        *(1, 4, 2, 3, 5, 7, 6, 8)
     ]
     assert video_frames.interleave([[1], [2]], 5).tolist() == [1, 2]
 

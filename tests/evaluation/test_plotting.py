@@ -6,78 +6,76 @@ import json
 import numpy as np
 import pytest
 
-from animegan_tf import plotting
 from animegan_tf.errors import InputError
-from animegan_tf.evaluation import curves
+from animegan_tf.evaluation import curves, plotting
 
 
-def axes_of(*curves, **options):
-    """The axes of a chart of one panel."""
-    panel = plotting.Panel("t", "c", curves, **options)
-    (axes,) = plotting.figure("title", "", [panel]).axes
+def axes_of(y):
+    """The axes of the chart of a run with these values of one term."""
+    lines = [line(step, init=value) for step, value in enumerate(y, 1)]
+    (axes,) = curves.figure(lines, "run").axes
     return axes
 
 
-def curve(x, y, smooth=True, name=""):
-    x, y = np.asarray(x, float), np.asarray(y, float)
-    return plotting.Curve(x, y, y if smooth else None, name)
-
-
-def test_the_y_axis_shows_all_values_and_references_with_a_margin():
-    axes = axes_of(curve([0, 1], [0, 10], smooth=False), references=((5, "five"),))
-    assert axes.get_ylim() == pytest.approx((-0.6, 10.6))
-    values = [line.get_ydata() for line in axes.lines]
-    assert [list(one) for one in values] == [[0, 10], [5, 5]]
-    assert [text.get_text() for text in axes.texts] == ["five"]
-    axes = axes_of(curve([0, 1], [100, 110]), references=((105, ""),))
-    assert axes.get_ylim() == pytest.approx((99.4, 110.6))
-
-
 def test_values_over_decades_get_a_log_scale():
-    x = np.arange(300)
-    y = 10 ** (x / 100)
-    assert axes_of(curve(x, y)).get_yscale() == "log"
-    assert axes_of(curve(x, y), log=False).get_yscale() == "linear"
-    assert axes_of(curve(x, y - 1)).get_yscale() == "linear"
+    y = 10 ** (np.arange(300) / 100)
+    assert axes_of(y).get_yscale() == "log"
+    assert axes_of(y - 1).get_yscale() == "linear"
+    axes = plotting.figure("t", "s", {"a": "b"}).axes[0]
+    axes.plot(y)
+    plotting.fit(axes, y, log=False)
+    assert axes.get_yscale() == "linear"
+
+
+def test_the_y_axis_shows_the_values_with_a_margin():
+    axes = plotting.figure("t", "s", {"a": "b"}).axes[0]
+    axes.plot([0, 1], [-50, 50])
+    plotting.fit(axes, [0, 10, 5])
+    assert axes.get_ylim() == pytest.approx((-0.6, 10.6))
 
 
 def test_a_steep_beginning_does_not_flatten_the_rest():
     y = np.full(100, 5.0)
     y[:3], y[3:] = 1000, 5 + np.arange(97) % 2
-    bottom, top = axes_of(curve(range(100), y)).get_ylim()
+    bottom, top = axes_of(y).get_ylim()
     assert 4 < bottom < 5 < 6 < top < 7
 
 
 @pytest.mark.parametrize("value", [0.0, -3.0, 7.0, 1e-9, 2e-5])
 def test_one_value_is_drawn_in_the_middle(value):
-    for one in (curve([4], [value], smooth=False), curve([4, 5], [value, value * (1 + 1e-12)])):
-        bottom, top = axes_of(one).get_ylim()
+    for y in ([value], [value, value * (1 + 1e-12)]):
+        bottom, top = axes_of(y).get_ylim()
         assert (bottom + top) / 2 == pytest.approx(value, rel=1e-9)
         assert bottom < value < top
 
 
-def test_curves_of_several_names_have_several_colours():
-    curves = [curve([0, 1], [level, level], name=str(level)) for level in (1.0, 2.0, 1.5, 1.0)]
-    axes = axes_of(*curves)
-    assert [line.get_color() for line in axes.lines[1::2]] == ["C0", "C1", "C2", "C0"]
-    assert [text.get_text() for text in axes.get_legend().texts] == ["1.0", "2.0", "1.5"]
+def test_terms_of_one_chart_have_several_colours():
+    lines = [line(1, d_real=1.0), line(2, d_real=1.0)]
+    lines += [line(step, "adversarial", d_real=1.0, d_gray=2.0) for step in (3, 4)]
+    (axes,) = curves.figure(lines, "run").axes
+    assert [drawn.get_color() for drawn in axes.lines[1::2]] == ["C0", "C0", "C1"]
+    assert [text.get_text() for text in axes.get_legend().texts] == ["real", "gray"]
 
 
-def test_stretches_are_named_where_there_is_room():
-    bands = ((0, 50, "first"), (50, 90, "second"), (90, 100, "third"))
-    axes = axes_of(curve([0, 100], [1, 2]), bands=bands)
-    assert [text.get_text().strip() for text in axes.texts] == ["first", "second"]
+def test_phases_are_named_where_there_is_room():
+    names = ["initialize"] * 50 + ["discriminate"] * 40 + ["adversarial"] * 10
+    lines = [line(step, phase, init=1.0) for step, phase in enumerate(names, 1)]
+    (axes,) = curves.figure(lines, "run").axes
+    shown = [text.get_text().strip() for text in axes.texts]
+    assert shown == ["initialisation", "discriminator only"]
     assert len({patch.get_facecolor() for patch in axes.patches}) == 2
 
 
-def test_panels_stand_in_rows_of_three():
-    panel = plotting.Panel("t", "of $5 or $6", (curve([0, 1], [0, 1]),))
-    shapes = [plotting.draw("t", "s", [panel] * count).shape for count in (1, 2, 3, 4)]
+def test_charts_stand_in_rows_of_three():
+    sheets = [
+        plotting.figure("t", "s", {str(number): "of $5 or $6" for number in range(count)})
+        for count in (1, 2, 3, 4)
+    ]
+    shapes = [plotting.pixels(sheet).shape for sheet in sheets]
     assert [shape[1:] for shape in shapes] == [(500, 3), (1000, 3), (1500, 3), (1500, 3)]
     assert shapes[0][0] == shapes[2][0] < shapes[3][0]
-    assert len(plotting.figure("t", "s", [panel] * 4).axes) == 4
     with pytest.raises(InputError, match="panels: expected at least one, received none"):
-        plotting.draw("t", "s", [])
+        plotting.figure("t", "s", {})
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
@@ -139,18 +137,12 @@ def test_phases():
     assert curves.phases(steps) == [(1, 2, "initialize"), (3, 5, "adversarial")]
 
 
-def drawn_panels(monkeypatch, lines, subtitle=""):
-    """The panels of `draw_run`; `subtitle` is how the text above them begins."""
-    drawn = []
-
-    def draw(title, text, panels):
-        assert title == "run"
-        assert text.startswith(subtitle)
-        drawn.extend(panels)
-
-    monkeypatch.setattr(plotting, "draw", draw)
-    curves.draw_run(lines, "run")
-    return drawn
+def charts(lines):
+    """{title: [y of each phase and term]} of the chart of a run."""
+    return {
+        axes.get_title(loc="left"): [drawn.get_ydata() for drawn in axes.lines[::2]]
+        for axes in curves.figure(lines, "run").axes
+    }
 
 
 @pytest.mark.parametrize("phase", ["initialize", "adversarial", "another"])
@@ -159,37 +151,32 @@ def test_a_run_of_one_phase_is_drawn(phase):
     assert curves.draw_run(lines, "run").shape[1] == 2 * plotting.PANEL_WIDTH
 
 
-def test_each_term_gets_a_panel_over_the_steps_that_have_it(monkeypatch):
+def test_each_term_gets_a_panel_over_the_steps_that_have_it():
     first = [line(step, init=10.0, content=4.0) for step in range(1, 51)]
     second = [line(step, "adversarial", content=2.0) for step in range(51, 101)]
     for one in second[::2]:
         one["d"] = 1.0  # with --training_rate=2 every other step has it
     second[7]["content"] = float("nan")
-    drawn = drawn_panels(monkeypatch, first + second)
-    values = {panel.title: [set(one.y) for one in panel.curves] for panel in drawn}
+    drawn = charts(first + second)
+    values = {title: [set(y) for y in terms] for title, terms in drawn.items()}
     assert values == {"init": [{10.0}], "content": [{4.0}, {2.0}], "d": [{1.0}]}
-    assert [len(panel.curves[-1].x) for panel in drawn] == [50, 49, 25]
+    assert [len(terms[-1]) for terms in drawn.values()] == [50, 49, 25]
 
 
-def test_known_terms_come_first_and_what_belongs_together_shares_a_panel(monkeypatch):
+def test_known_terms_come_first_and_what_belongs_together_shares_a_panel():
     values = {"odd": 1, "d_gray": 0.1, "d": 5.0, "d_real": 0.9, "content": 2.0}
-    drawn = drawn_panels(
-        monkeypatch,
-        [line(step, "adversarial", **values) for step in (1, 2)],
-        "up to step 2, epoch 1, adversarial phase.",
-    )
-    assert [panel.title for panel in drawn] == ["content", "d", "d output", "odd"]
-    shared = {curve.name: curve.y.tolist() for curve in drawn[2].curves}
-    assert shared == {"real": [0.9, 0.9], "gray": [0.1, 0.1]}
-    assert drawn[3].caption == "Recorded by the run; no description available."
+    lines = [line(step, "adversarial", **values) for step in (1, 2)]
+    drawn = charts(lines)
+    assert list(drawn) == ["content", "d", "d output", "odd"]
+    assert [list(y) for y in drawn["d output"]] == [[0.9, 0.9], [0.1, 0.1]]
+    sheet = curves.figure(lines, "run")
+    assert sheet.get_suptitle().startswith("run\nup to step 2, epoch 1, adversarial phase.")
+    caption = sheet.axes[3].get_xlabel()
+    assert caption == "Recorded by the run; no description available."
 
 
 def test_every_known_term_has_a_caption_that_fits():
-    panels = [
-        plotting.Panel(name, caption, (curve([0, 1], [1, 2]),))
-        for name, caption in curves.CAPTIONS.items()
-    ]
-    figure = plotting.figure("t", "s", panels)
+    figure = plotting.figure("t", "s", curves.CAPTIONS)
     figure.canvas.draw()
     for axes in figure.axes:
         place, plot = axes.xaxis.label.get_window_extent(), axes.get_window_extent()

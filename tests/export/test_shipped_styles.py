@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 
+import huggingface_hub
 import numpy as np
 import pytest
 from places import ROOT
@@ -10,6 +11,8 @@ from places import ROOT
 import animegan_tf
 from animegan_tf import images, styles
 from animegan_tf.networks import weights
+from animegan_tf.stylize.engines import base
+from animegan_tf.stylize.engines.converted import ConvertedEngine
 
 FOLDERS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/generator.weights.h5"))
 # How much more colourful than the photo; this one mutes greens.
@@ -24,6 +27,14 @@ def test_one_is_shipped_and_is_the_default():
 def test_the_file_is_the_one_described(folder):
     digest = hashlib.sha256((folder / "generator.weights.h5").read_bytes()).hexdigest()
     assert digest in (folder / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_its_readme_is_a_model_card(folder):
+    card = huggingface_hub.ModelCard.load(folder / "README.md").data
+    credited = "CC BY 4.0" in (folder / "README.md").read_text("utf-8")
+    assert card.license == ("cc-by-4.0" if credited else "apache-2.0")
+    assert (card.library_name, card.pipeline_tag) == ("keras", "image-to-image")
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -53,3 +64,30 @@ def test_the_picture_is_neither_gray_nor_off(folder):
     assert spread[1] > COLOURS.get(folder.name, 1.2) * spread[0]
     # Clearly another picture.
     assert np.abs(after - before).mean() > 4
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in styles.SHIPPED if styles.SHIPPED[name].converted_from]
+)
+def test_the_network_beside_the_weights_is_theirs(name, tmp_path):
+    file = styles.locate(name)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    network = styles.shipped_network(file, digest)
+    assert network.stat().st_size <= 1.01 * file.stat().st_size
+    engine = ConvertedEngine(network.read_bytes())
+    model = weights.load_generator(file)
+    assert engine.identity() == base.weights_digest(model)
+    assert engine.arch == styles.SHIPPED[name].arch
+    assert (engine.match_brightness, engine.multiple) == (False, 4 if engine.arch == "v2" else 8)
+    batch = np.random.default_rng(0).uniform(-1, 1, (1, 64, 96, 3)).astype(np.float32)
+    np.testing.assert_allclose(engine(batch), model(batch), atol=1e-4)
+    # Not for weights that were changed, or for a folder of the same name elsewhere.
+    assert styles.shipped_network(file, "0" * 64) is None
+    copy = shutil.copytree(file.parent, tmp_path / name)
+    assert styles.shipped_network(copy / file.name, digest) is None
+
+
+def test_the_slim_requirements_are_those_of_the_package():
+    text = (ROOT / "setup.py").read_text("utf-8")
+    for line in (ROOT / "requirements-slim.txt").read_text("utf-8").splitlines():
+        assert line.startswith("#") or f'"{line}"' in text

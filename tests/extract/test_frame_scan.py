@@ -1,6 +1,6 @@
 """The first look at a film: shots, parts, samples; and frames found again by it."""
 
-import json
+import dataclasses
 
 import cv2
 import films
@@ -9,6 +9,7 @@ import pytest
 
 from animegan_tf.extract import quality, writer
 from animegan_tf.extract import scan as frame_scan
+from animegan_tf.extract.record import Record
 from animegan_tf.video.reader import VideoReader
 
 
@@ -44,11 +45,12 @@ def test_start_and_end(four_shots):
     assert all(1.5 <= one.time < 4.5 for one in found.candidates)
 
 
-def test_a_scan_survives_json(four_shots):
+def test_a_scan_survives_json(four_shots, tmp_path):
     found = scan(four_shots)
-    assert frame_scan.Scan.from_json(json.loads(json.dumps(found.to_json()))) == found
-    many = frame_scan.Scan.from_json({**found.to_json(), "keyframes": None})
-    assert many.keyframes is None
+    record = Record(tmp_path / "style")
+    for kept in (found, dataclasses.replace(found, keyframes=None)):
+        record.save_scan(["a"], kept)
+        assert frame_scan.Scan.from_json(record.load_scan(["a"])) == kept
 
 
 def test_the_sharpest_of_a_part_is_its_candidate(tmp_path):
@@ -57,14 +59,6 @@ def test_the_sharpest_of_a_part_is_its_candidate(tmp_path):
     (only,) = scan(path, per_shot=1, every=0).candidates
     assert 0.75 <= only.time < 1
     assert only.sampled == 7
-
-
-def test_samples_of_a_very_long_shot_are_thinned_out(monkeypatch, four_shots):
-    whole = scan(four_shots, per_shot=1, every=0)
-    monkeypatch.setattr(frame_scan, "_MOST_SAMPLES", 4)
-    thinned = scan(four_shots, per_shot=1, every=0)
-    assert sum(thinned.dropped.values()) + len(thinned.candidates) == thinned.samples == 24
-    assert [one.hash for one in thinned.candidates] == [one.hash for one in whole.candidates]
 
 
 def test_interlaced_films_are_measured_by_one_field(tmp_path):

@@ -75,6 +75,8 @@ class Negative:
     def note(self):
         return None
 
+    drawn_by = note
+
     def __call__(self, rgb):
         return 255 - rgb
 

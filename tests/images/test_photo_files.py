@@ -4,16 +4,16 @@ import io
 import json
 import struct
 import sys
-from fractions import Fraction
 
-import av
 import cv2
 import numpy as np
 import pillow_heif
 import pytest
+from encoders import jpeg2000
 from pictures import noise, ramps
-from PIL import Image, ImageCms
+from PIL import Image
 from places import TESTS
+from profiles import P3, PROPHOTO
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
@@ -68,28 +68,6 @@ def test_webp_with_the_header_of_jpeg_before_its_exif():
     exif[0x0112] = 6
     data = encoded(Image.new("RGB", (8, 4)), "WEBP", exif=b"Exif\0\0" + exif.tobytes()[6:])
     assert images.decode_photo(data, "a.webp").rgb.shape == (8, 4, 3)
-
-
-def profile_of(red, green, blue):
-    """A profile of other primaries (x, y) with the curve of sRGB: sRGB's, with columns replaced."""
-    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    count = int.from_bytes(data[128:132], "big")
-    for entry in range(132, 132 + 12 * count, 12):
-        name, place = (
-            bytes(data[entry : entry + 4]),
-            int.from_bytes(data[entry + 4 : entry + 8], "big"),
-        )
-        column = {b"rXYZ": red, b"gXYZ": green, b"bXYZ": blue}.get(name)
-        if column:
-            data[place + 8 : place + 20] = struct.pack(">3i", *(round(n * 65536) for n in column))
-    return bytes(data)
-
-
-# Display P3 and ProPhoto RGB, adapted to D50.
-P3 = profile_of(
-    (0.51512, 0.2412, -0.00105), (0.29198, 0.69225, 0.04189), (0.1571, 0.06657, 0.78407)
-)
-PROPHOTO = profile_of((0.79767, 0.28804, 0), (0.13519, 0.71188, 0), (0.03134, 0.00009, 0.8251))
 
 
 def test_colours_of_wide_profiles_in_every_format():
@@ -167,16 +145,6 @@ def test_run_length_encoded_bitmaps_of_any_width(width):
             data += b"\0\0"
         photo = images.decode_photo(rle_bitmap(bits, width, 3, data + b"\0\1", palette), "a.bmp")
         np.testing.assert_array_equal(photo.rgb, np.array(palette)[rows])
-
-
-def jpeg2000(pixels, kind, **options):
-    """Encoded by FFmpeg, as Pillow writes no colours of more than 8 bits."""
-    frame = av.VideoFrame.from_ndarray(pixels, format=kind)
-    frame.pts = 0
-    encoder = av.CodecContext.create("jpeg2000", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, kind
-    encoder.time_base, encoder.options = Fraction(1), {"pred": "dwt53", **options}
-    return b"".join(map(bytes, (*encoder.encode(frame), *encoder.encode(None))))
 
 
 @pytest.mark.parametrize("format", ["jp2", "j2k"])

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from animegan_tf import onednn
 from animegan_tf.networks.convolution import Conv2D, convolve
 
 
@@ -36,7 +37,8 @@ def test_gradients_are_tensorflows(size, padding):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_sizes_found_at_run_time(jit_compile):
+def test_sizes_found_at_run_time(jit_compile, monkeypatch):
+    monkeypatch.setattr(onednn, "is_on", lambda: False)
     layer = Conv2D(4, 3, use_bias=False)
     layer.build((None, None, None, 2))
 
@@ -56,6 +58,7 @@ def test_sizes_found_at_run_time(jit_compile):
 @pytest.mark.parametrize(
     "options",
     [
+        {},
         {"strides": 2},
         {"dilation_rate": 2},
         {"groups": 2},
@@ -63,7 +66,9 @@ def test_sizes_found_at_run_time(jit_compile):
         {"kernel_size": 4},
     ],
 )
-def test_other_convolutions_are_keras_own(options):
+def test_other_convolutions_are_keras_own(options, monkeypatch):
+    """And every convolution where oneDNN runs."""
+    monkeypatch.setattr(onednn, "is_on", lambda: not options)
     arguments = {"filters": 4, "kernel_size": 3, "padding": "same", **options}
     ours, plain = Conv2D(**arguments), keras.layers.Conv2D(**arguments)
     photo = np.random.default_rng(0).normal(size=(1, 8, 8, 2)).astype(np.float32)

@@ -131,10 +131,10 @@ def test_a_damaged_checkpoint_changes_nothing(golden, tmp_path):
     (
         # TensorFlow ends the process on these when the checksums are right.
         (lambda index: index.replace(b"\x08\x01\x12", b"\x08\x63\x12"), "99"),
-        (lambda index: index.replace(b"\x08\x07\x12", b"\x08\x08\x12"), "other than its bytes"),
+        (lambda index: index.replace(b"\x08\x07\x12", b"\x08\x08\x12"), "another size than"),
         (lambda index: index.replace(b"\x12\x02\x08\x07", b"\x12\x02\xff\xff"), "pars|Wire"),
         (lambda index: index.replace(b"weights", b"\xff\xfeights"), "utf-8"),
-        (lambda index: index[:-8] + bytes(8), "last bytes"),
+        (lambda index: index[:-8] + bytes(8), "the footer"),
         (lambda index: index[:60], "."),
         (lambda index: bytes(len(index) - 48) + index[-48:], "."),
     ),
@@ -155,7 +155,7 @@ def test_a_checkpoint_whose_data_are_cut(golden, tmp_path):
     prefix = write_checkpoint(tmp_path / "cut", _values(golden, "lite"))
     with (tmp_path / "cut.data-00000-of-00001").open("r+b") as file:
         file.truncate(1000)
-    with pytest.raises(animegan_tf.InputError, match=r"readable checkpoint: .* behind the end"):
+    with pytest.raises(animegan_tf.InputError, match=r"readable checkpoint: .* beyond the end"):
         tf1.find_arch(prefix)
 
 

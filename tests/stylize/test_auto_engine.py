@@ -1,9 +1,10 @@
-"""Photos by Keras at first, then by LiteRT, which is kept for the next time."""
+"""Keras at first, then the converted network, which is kept for the next time."""
 
 import os
 import subprocess
 import sys
 
+import av
 import films
 import numpy as np
 import pytest
@@ -14,33 +15,43 @@ from toys import toy_generator
 from animegan_tf import images, memory, storage, styles
 from animegan_tf.errors import InputError
 from animegan_tf.networks import weights
-from animegan_tf.stylize import engines
-from animegan_tf.stylize.engines import auto
+from animegan_tf.stylize import engines, stable
+from animegan_tf.stylize.engines import auto, runtimes, store
 from animegan_tf.stylize.engines.auto import AutoEngine
+from animegan_tf.stylize.engines.choice import Choice
+from animegan_tf.stylize.engines.store import Store
 from animegan_tf.stylize.frames import FrameStylizer
 from animegan_tf.stylize.stylizer import Stylizer
 
 PHOTO = noise(256, 264)
+_FIDELITY = Choice.fidelity
 
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    """A weights file that loads as the toy network; converted after the first photo."""
+    """A weights file that loads as the toy network; LiteRT is tried after the first photo."""
     monkeypatch.setattr(storage, "user_cache", lambda: tmp_path / "cache")
     monkeypatch.setattr(weights, "load_generator", lambda path: toy_generator("lite"))
-    monkeypatch.setattr(auto, "_WORTH_SECONDS", 0.0)
-    monkeypatch.setattr(auto, "_equal_and_faster", lambda litert, keras: True)
+    monkeypatch.setattr(auto, "installed", lambda name: name != "openvino")
     monkeypatch.setattr(auto, "gpu_in_sight", lambda: False)
+    monkeypatch.setattr(Choice, "fidelity", lambda *_: 99.0)
+    monkeypatch.setattr(Choice, "pick", lambda self, size, pixels, starts: _next(self, starts))
     path = tmp_path / "toy.weights.h5"
     path.write_bytes(b"toy")
     return path
+
+
+def _next(choice, starts):
+    """What starts first, then LiteRT."""
+    choice.picked = getattr(choice, "picked", 0) + 1
+    return "litert" if choice.picked > 1 and "litert" in starts else next(iter(starts))
 
 
 @pytest.fixture
 def used(monkeypatch):
     """The names of the engines that are called, in order."""
     made = []
-    for engine in (engines.KerasEngine, engines.LiteRTEngine):
+    for engine in (engines.KerasEngine, engines.ConvertedEngine):
 
         def call(self, batch, engine=engine, real=engine.__call__):
             made.append(engine.__name__)
@@ -53,7 +64,7 @@ def used(monkeypatch):
 def test_keras_first_then_litert(file, used, monkeypatch):
     stylizer = Stylizer(file)
     results = [stylizer(PHOTO).astype(int) for _ in range(3)]
-    assert used == ["KerasEngine", "LiteRTEngine", "LiteRTEngine"]
+    assert used == ["KerasEngine", "ConvertedEngine", "ConvertedEngine"]
     assert np.abs(results[0] - results[1]).max() <= 1
     np.testing.assert_array_equal(results[1], results[2])
 
@@ -62,17 +73,8 @@ def test_keras_first_then_litert(file, used, monkeypatch):
     assert not engines.needs_tensorflow(file)
     again = Stylizer(file)
     np.testing.assert_array_equal(again(PHOTO), results[2])
-    assert used[3:] == ["LiteRTEngine"]
+    assert used[3:] == ["ConvertedEngine"]
     assert again.engine.multiple == stylizer.engine.multiple
-
-
-def test_no_conversion_for_little_work(file, used, monkeypatch):
-    monkeypatch.setattr(auto, "_WORTH_SECONDS", 60.0)
-    stylizer = Stylizer(file)
-    for _ in range(3):
-        stylizer(PHOTO)
-    assert set(used) == {"KerasEngine"}
-    assert engines.needs_tensorflow(file)
 
 
 @pytest.mark.parametrize("options", ({"engine": "keras"}, {"strip_memory": 1.0}))
@@ -91,12 +93,12 @@ def test_photos_too_large_for_litert(file, used, monkeypatch):
     held = 1500 * batch.shape[1] * batch.shape[2]
     monkeypatch.setattr(memory, "available", lambda: held)
     engine(batch)
-    assert used == ["KerasEngine", "LiteRTEngine", "LiteRTEngine"]
+    assert used == ["KerasEngine", "ConvertedEngine", "ConvertedEngine"]
     monkeypatch.setattr(engine.keras, "refuse_too_large", lambda *size: used.append(size))
     monkeypatch.setattr(engine.keras, "_strips", lambda *size, count: None)
-    released = []
-    real = engine._litert.release
-    monkeypatch.setattr(engine._litert, "release", lambda: released.append(1) or real())
+    released, litert = [], engine._engines["litert"]
+    real = litert.release
+    monkeypatch.setattr(litert, "release", lambda: released.append(1) or real())
     engine.refuse_too_large(512, 512)
     engine(np.zeros((1, 512, 512, 3), np.float32))
     assert used[3:] == [(512, 512), "KerasEngine"]
@@ -108,7 +110,7 @@ def test_photos_too_large_for_litert(file, used, monkeypatch):
     engine(batch)
     monkeypatch.setattr(memory, "available", lambda: None)
     engine(batch)
-    assert used[6:] == ["LiteRTEngine", "LiteRTEngine"]
+    assert used[6:] == ["ConvertedEngine", "ConvertedEngine"]
 
 
 def test_litert_that_runs_out_of_memory(file, used, monkeypatch):
@@ -116,33 +118,25 @@ def test_litert_that_runs_out_of_memory(file, used, monkeypatch):
     batch = images.to_network(PHOTO)[None]
     engine(batch)
 
-    def fail(self, shape):
+    def fail(self, *_):
         raise MemoryError("too large")
 
-    engine._settled, engine._litert = True, auto._load(_made())
-    monkeypatch.setattr(engines.LiteRTEngine, "_prepare", fail)
-    engine(batch)
-    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
+    monkeypatch.setattr(runtimes.LiteRT, "__call__", fail)
+    np.testing.assert_array_equal(engine(batch), engine.keras(batch))
+    assert used == ["KerasEngine", "ConvertedEngine", "KerasEngine", "KerasEngine"]
 
 
-def _made():
-    from animegan_tf.networks import metadata, tflite
-
-    made = tflite.convert(toy_generator("lite"))
-    return metadata.add_own(made, {"arch": "lite", "multiple": 1})
-
-
-@pytest.mark.parametrize("damage", (b"", b"no TFLite file", _made()[:2000]))
+@pytest.mark.parametrize("damage", (b"", b"no TFLite file", b"x" * 32 + b"no TFLite file"))
 def test_a_damaged_file_is_made_anew(file, used, damage):
-    kept = auto.kept_file(file)
+    kept = Store(file).path("litert")
     storage.write_bytes(kept, damage)
     stylizer = Stylizer(file)
     stylizer(PHOTO)
     stylizer(PHOTO)
-    assert used == ["KerasEngine", "LiteRTEngine"]
+    assert used == ["KerasEngine", "ConvertedEngine"]
     assert kept.read_bytes() != damage
     Stylizer(file)(PHOTO)
-    assert used[2:] == ["LiteRTEngine"]
+    assert used[2:] == ["ConvertedEngine"]
 
 
 @pytest.mark.parametrize("kind", ("changed", "another user's", "pipe"))
@@ -150,7 +144,7 @@ def test_a_file_that_is_not_what_was_kept_is_made_anew(file, used, monkeypatch, 
     stylizer = Stylizer(file)
     stylizer(PHOTO)
     stylizer(PHOTO)
-    kept = auto.kept_file(file)
+    kept = Store(file).path("litert")
     if kind == "changed":
         content = bytearray(kept.read_bytes())
         content[len(content) // 2] ^= 1
@@ -161,7 +155,7 @@ def test_a_file_that_is_not_what_was_kept_is_made_anew(file, used, monkeypatch, 
     else:
         monkeypatch.setattr(os, "getuid", lambda: 12345)
     Stylizer(file)(PHOTO)
-    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
+    assert used == ["KerasEngine", "ConvertedEngine", "KerasEngine"]
 
 
 def test_other_weights_are_another_network(file, used):
@@ -170,19 +164,22 @@ def test_other_weights_are_another_network(file, used):
     stylizer(PHOTO)
     file.write_bytes(b"trained further")
     Stylizer(file)(PHOTO)
-    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
+    assert used == ["KerasEngine", "ConvertedEngine", "KerasEngine"]
 
 
-def test_the_last_used_are_kept(tmp_path):
-    folder = tmp_path / "litert"
-    for number in range(auto._KEPT + 3):
-        auto._keep(folder / f"{number}.tflite", b"made")
+def test_the_last_used_are_kept(file):
+    for number in range(store._KEPT + 3):
+        file.write_bytes(str(number).encode())
+        Store(file).keep("litert", b"made")
         # Files of one moment would be of one age.
+        folder = Store(file).path("litert").parent
         for path in folder.iterdir():
             time = path.stat().st_mtime - 10
             os.utime(path, (time, time))
-    names = {int(path.stem) for path in folder.iterdir()}
-    assert names == set(range(3, auto._KEPT + 3))
+    assert Store(file).load("litert") == b"made"
+    assert len(list(folder.iterdir())) == store._KEPT
+    file.write_bytes(b"0")
+    assert Store(file).load("litert") is None
 
 
 def test_weights_that_are_replaced_while_they_are_used(file, used):
@@ -191,7 +188,7 @@ def test_weights_that_are_replaced_while_they_are_used(file, used):
     stylizer(PHOTO)
     file.write_bytes(b"trained further")
     stylizer(PHOTO)
-    assert used == ["KerasEngine", "LiteRTEngine"]
+    assert used == ["KerasEngine", "ConvertedEngine"]
     assert engines.needs_tensorflow(file)
 
     Stylizer(file)(PHOTO)
@@ -209,11 +206,11 @@ def test_a_cache_that_cannot_be_written(file, used, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(auto, "_keep", fail)
+    monkeypatch.setattr(storage, "write_bytes", fail)
     stylizer = Stylizer(file)
     stylizer(PHOTO)
     stylizer(PHOTO)
-    assert used == ["KerasEngine", "LiteRTEngine"]
+    assert used == ["KerasEngine", "ConvertedEngine"]
 
 
 def test_no_home_folder(file, monkeypatch):
@@ -227,12 +224,10 @@ def test_no_home_folder(file, monkeypatch):
 
 
 def test_a_conversion_that_fails_leaves_keras(file, used, monkeypatch):
-    from animegan_tf.networks import tflite
-
     def fail(*_):
         raise RuntimeError("no converter here")
 
-    monkeypatch.setattr(tflite, "convert", fail)
+    monkeypatch.setattr(stable, "converted", fail)
     stylizer = Stylizer(file)
     for _ in range(3):
         stylizer(PHOTO)
@@ -240,24 +235,39 @@ def test_a_conversion_that_fails_leaves_keras(file, used, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("slower", "change", "expected"),
-    ((0.05, 0.0, True), (0.0, 0.0, False), (0.05, 0.01, False), (0.05, float("nan"), False)),
+    ("change", "expected"),
+    ((0.0, "ConvertedEngine"), (0.01, "KerasEngine"), (float("nan"), "KerasEngine")),
 )
-def test_only_an_equal_and_faster_network_is_used(slower, change, expected, monkeypatch):
-    """On a clock that the engines move themselves."""
-    now = [0.0]
-    monkeypatch.setattr(auto.time, "perf_counter", lambda: now[0])
+def test_an_engine_with_other_outputs_is_left_out(file, used, monkeypatch, change, expected):
+    """Its first output is compared, and not used."""
+    monkeypatch.setattr(Choice, "fidelity", _FIDELITY)
+    real = runtimes.LiteRT.__call__
 
-    def takes(seconds, change=0.0):
-        def call(batch):
-            now[0] += seconds
-            return batch + change
+    def call(self, *inputs):
+        output, after = real(self, *inputs)
+        return output + change, after
 
-        return call
+    monkeypatch.setattr(runtimes.LiteRT, "__call__", call)
+    engine = AutoEngine(file)
+    batch = images.to_network(PHOTO)[None]
+    outputs = [engine(batch) for _ in range(3)]
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    assert used == ["KerasEngine", "ConvertedEngine", "KerasEngine", expected]
+    assert engine.note() == ("LiteRT" if expected == "ConvertedEngine" else "Keras") + ", float32"
 
-    litert, keras = takes(0.02, change), takes(0.01 + slower)
-    litert.fits = lambda *size: True
-    assert auto._equal_and_faster(litert, keras) is expected
+
+@pytest.mark.parametrize(("decibels", "expected"), ((45.0, True), (44.9, False)))
+def test_bfloat16_only_where_it_cannot_be_seen(file, monkeypatch, decibels, expected):
+    monkeypatch.setattr(auto, "installed", lambda name: True)
+    monkeypatch.setattr(auto, "has_bfloat16", lambda: True)
+    known = {"openvino bfloat16": decibels}
+    monkeypatch.setattr(Choice, "fidelity", lambda self, size, name: known.get(name, 99.0))
+    names = AutoEngine(file, precision="auto")._starts((256, 256))
+    assert ("openvino bfloat16" in names) is expected
+    assert "openvino bfloat16" not in AutoEngine(file)._starts((256, 256))
+    (file.parent / styles.SOURCE).write_text("{}")
+    published = Stylizer(file).engine._starts((256, 256))
+    assert {"keras", "litert", "openvino"} == set(published)
 
 
 def test_a_gpu_is_left_to_keras(file, used, monkeypatch):
@@ -267,7 +277,7 @@ def test_a_gpu_is_left_to_keras(file, used, monkeypatch):
     monkeypatch.setattr(auto, "gpu_in_sight", lambda: True)
     assert engines.needs_tensorflow(file)
     Stylizer(file)(PHOTO)
-    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
+    assert used == ["KerasEngine", "ConvertedEngine", "KerasEngine"]
 
 
 def test_signs_of_a_gpu(tmp_path, monkeypatch):
@@ -281,56 +291,33 @@ def test_signs_of_a_gpu(tmp_path, monkeypatch):
     assert auto.gpu_in_sight()
 
 
-def test_frames_stay_with_keras(file, used):
-    """A film chooses by measuring its own frames."""
-    stylizer = Stylizer(file)
-    stylizer(PHOTO)
-    stylizer(PHOTO)
-    frames = FrameStylizer(stylizer, stabilize=False)
-    frames.infer([frames.prepare(PHOTO, 0)])
-    assert used == ["KerasEngine", "LiteRTEngine", "KerasEngine"]
-    assert frames.identity() == FrameStylizer(Stylizer(file, engine="keras")).identity()
-
-
-def test_frames_as_photos_use_what_is_kept(file, used, monkeypatch):
-    stylizer = Stylizer(file)
-    stylizer(PHOTO)
-    expected = stylizer(PHOTO)
-    known = FrameStylizer(Stylizer(file, engine="keras")).identity()
+@pytest.mark.parametrize("stabilize", (True, False))
+def test_frames_change_engines_and_go_on(file, used, monkeypatch, stabilize):
+    """The averages are handed over, and what is cached serves the next video, of any size."""
+    expected = FrameStylizer(Stylizer(file, engine="keras"), stabilize)
+    frames = FrameStylizer(Stylizer(file), stabilize)
+    assert frames.identity() == expected.identity()
+    for number in range(3):
+        photo = noise(256, 264, seed=number)
+        difference = np.abs(frames(photo, number).astype(int) - expected(photo, number))
+        assert difference.max() <= 2
+        assert frames.note == ("LiteRT, float32" if number else "Keras, float32")
     monkeypatch.setattr(weights, "load_generator", None)
-    frames = FrameStylizer(Stylizer(file), stabilize=False, engine="auto")
-    prepared = frames.prepare(PHOTO, 0)
-    np.testing.assert_array_equal(frames.finish(prepared, *frames.infer([prepared])), expected)
-    assert used == ["KerasEngine", "LiteRTEngine", "LiteRTEngine"]
-    assert frames.identity() == known
+    again = FrameStylizer(Stylizer(file), stabilize)
+    again(noise(264, 256), 0)
+    assert (again.note, again.identity()) == ("LiteRT, float32", expected.identity())
 
 
-def test_a_film_uses_what_an_earlier_one_kept(file, monkeypatch):
-    """Its size alone; with stabilised frames, and without Keras where photos have theirs too."""
-    stylizer = Stylizer(file)
-    stylizer(PHOTO)
-    stylizer(PHOTO)
-    shape = stylizer.prepare(PHOTO).shape[1:3]
-    first = FrameStylizer(stylizer, engine="litert")
-    prepared = [first.prepare(PHOTO, 0)]
-    expected = first.infer(prepared)
-    stylizer.engine.keep_for_frames(first._network._network)
+_MISSING = """
+import sys
 
-    monkeypatch.setattr(weights, "load_generator", None)
-    again = Stylizer(file)
-    assert again.engine.kept_for_frames(shape[0], shape[1] + 8) is None
-    frames = FrameStylizer(again, engine="auto")
-    np.testing.assert_array_equal(frames.infer([frames.prepare(PHOTO, 0)]), expected)
-    assert frames.identity() == first.identity()
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("tensorflow", "keras", "openvino", "h5py", "tensorboard"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-    monkeypatch.setattr(memory, "available", lambda: 1500 * shape[0] * shape[1])
-    assert again.engine.kept_for_frames(*shape) is None
-    monkeypatch.setattr(memory, "available", lambda: None)
-    kept = again.engine._file_for_frames(*shape)
-    storage.write_bytes(kept, _made())
-    assert again.engine.kept_for_frames(*shape) is None
-
-
+sys.meta_path.insert(0, Missing())
+"""
 _WITHOUT_TENSORFLOW = """
 import sys
 from animegan_tf.stylize import __main__ as stylize
@@ -344,29 +331,25 @@ finally:
 """
 
 
-def test_the_next_command_needs_no_tensorflow(tmp_path, monkeypatch):
-    """With a real network: the first process converts, the second finds it, for films too."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(auto, "_WORTH_SECONDS", 0.0)
-    monkeypatch.setattr(auto, "gpu_in_sight", lambda: False)
-    monkeypatch.setattr(auto, "_equal_and_faster", lambda litert, keras: True)
-    stylizer = Stylizer(style="thequestion-lite")
-    first, second = stylizer(PHOTO), stylizer(PHOTO)
-    assert auto.kept_file(styles.locate("thequestion-lite")).is_file()
-    assert np.abs(first.astype(int) - second).max() <= 1
-    frames = FrameStylizer(stylizer, engine="litert")
-    frames.infer([frames.prepare(PHOTO, 0)])
-    stylizer.engine.keep_for_frames(frames._network._network)
+@pytest.mark.parametrize("missing", (False, True))
+def test_a_new_installation_needs_no_tensorflow(tmp_path, missing):
+    """For photos and videos of a shipped style; also where TensorFlow is not installed."""
     images.write_photo(tmp_path / "photo.png", PHOTO)
-    film = films.write_film(tmp_path / "film.mkv", [PHOTO, PHOTO[::-1]], codec="ffv1")
+    film = films.write_film(tmp_path / "film.mkv", [PHOTO, PHOTO[::-1], PHOTO], codec="ffv1")
     inputs = [tmp_path / "photo.png", film, f"--output={tmp_path / 'out'}"]
     done = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TENSORFLOW, *inputs],
+        [sys.executable, "-c", (_MISSING if missing else "") + _WITHOUT_TENSORFLOW, *inputs],
         capture_output=True,
         text=True,
         cwd=ROOT,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+    assert "drawn by LiteRT, float32" in done.stderr
     assert "WARNING" not in done.stderr
-    np.testing.assert_array_equal(images.read_photo(tmp_path / "out/photo.png").rgb, second)
+    keras = Stylizer(style="thequestion-lite", engine="keras")
+    output = images.read_photo(tmp_path / "out/photo.png").rgb
+    assert np.abs(output.astype(int) - keras(PHOTO)).max() <= 1
+    with av.open(str(tmp_path / "out/film.mkv")) as video:
+        assert len(list(video.decode(video=0))) == 3

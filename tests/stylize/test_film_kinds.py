@@ -249,6 +249,28 @@ def test_deinterlacing_can_be_chosen(tmp_path, marked, choice, combs):
     assert (report.frames, bool(report.notes)) == (6, not combs)
 
 
+def test_films_whose_fields_were_repeated_are_restored(tmp_path):
+    moments = shifting(24, 96, 128)
+    fields = [[(0, 0), (1, 1), (1, 2), (2, 3), (3, 3)][n % 5] for n in range(30)]
+    frames = [moments[4 * (n // 5) + top].copy() for n, (top, _) in enumerate(fields)]
+    for n, (_, bottom) in enumerate(fields):
+        frames[n][1::2] = moments[4 * (n // 5) + bottom][1::2]
+    film = tmp_path / "a.avi"
+    write_film(film, frames, codec="ffv1", rate=30, pixels="yuv444p")
+    options = {"deinterlace": "telecine", "codec": "ffv1"}
+    report = animegan_tf.stylize_video(film, tmp_path / "b.mkv", same, **options)
+    result = look(report.path)
+    assert (report.frames, report.notes) == (24, ("telecine: 24 frames per second",))
+    steps = np.diff([float(time) for time in result.times])
+    np.testing.assert_allclose(steps, 1 / 24, atol=0.002)
+    assert max(mean_errors(moments, result.pictures)) < 1
+
+    options["start"] = "0.5"
+    part = animegan_tf.stylize_video(film, tmp_path / "c.mkv", same, **options)
+    assert part.frames == 12
+    assert max(mean_errors(moments[12:], look(part.path).pictures)) < 1
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "m4v", "mov"])
 def test_the_index_comes_first(tmp_path, suffix):
     film = write_sound_film(tmp_path / "a.mkv", shifting(30), sounds=("aac",), subtitle="subrip")

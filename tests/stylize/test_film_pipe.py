@@ -1,6 +1,7 @@
 """Raw frames between two programs."""
 
 import io
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -22,7 +23,8 @@ def _raw(path, pixels="yuv420p", count=6, size=(48, 65), **options):
 
 def _run(data, stylizer=same, **options):
     target = io.BytesIO()
-    count = pipe.run(lambda: stylizer, io.BytesIO(data), target, VideoOptions(**options).check())
+    source = io.BytesIO(data) if isinstance(data, bytes) else data
+    count = pipe.run(lambda: stylizer, source, target, VideoOptions(**options).check())
     return count, target.getvalue()
 
 
@@ -77,3 +79,35 @@ def test_interlaced_frames_are_deinterlaced_where_that_is_asked_for(tmp_path):
         out.write_bytes(_run(film.read_bytes(), deinterlace=choice)[1])
         lines = look(out).pictures[2].astype(int)[8:40]
         assert (np.abs(lines[1:] - lines[:-1]).max() > 100) == combs
+
+
+@pytest.mark.parametrize("raw", [True, False])
+def test_a_part(tmp_path, raw):
+    film = _raw(tmp_path) if raw else write_film(tmp_path / "a.mp4", shifting(6), rate=30)
+    data = film.read_bytes() if raw else film
+    count, data = _run(data, start="0.05", end="0.15")
+    out = tmp_path / "b.y4m"
+    out.write_bytes(data)
+    source, result = look(film), look(out)
+    assert count == len(result.times) == 3
+    assert max(mean_errors(source.pictures[2:5], result.pictures)) < 3
+
+
+def test_a_film_s_frames_have_its_average_rate(tmp_path):
+    frames, times = (
+        shifting(5),
+        [0, Fraction(1, 10), Fraction(1, 5), Fraction(1, 2), Fraction(3, 5)],
+    )
+    film = write_film(tmp_path / "a.mkv", frames, times=times)
+    out = tmp_path / "b.y4m"
+    out.write_bytes(_run(film)[1])
+    result = look(out)
+    spaced = [float(time) * float(result.rate) for time in result.times]
+    np.testing.assert_allclose(spaced, range(len(spaced)), atol=0.01)
+    assert float(result.times[-1] + 1 / result.rate) == pytest.approx(0.7, abs=0.12)
+
+
+@pytest.mark.parametrize("option", [{"codec": "hevc"}, {"container": "mkv"}, {"resume": True}])
+def test_options_without_use(option):
+    with pytest.raises(InputError, match=f"{min(option)}: expected none with raw frames"):
+        _run(b"", **option)

@@ -77,6 +77,16 @@ def test_a_film_trimmed_without_encoding(tmp_path):
         assert abs(opened.facts.expected_frames(0, None) - len(result.times)) <= 1
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "mp4"])
+def test_a_clock_that_begins_late(tmp_path, suffix):
+    times = [3600 + Fraction(n, 25) for n in range(12)]
+    film = write_film(tmp_path / f"a.{suffix}", shifting(12), rate=25, times=times)
+    report = animegan_tf.stylize_video(film, tmp_path / "b.mp4", same)
+    assert (report.frames, report.problems) == (12, ())
+    with open_source(film) as opened:
+        assert abs(opened.facts.expected_frames(0, None) - 12) <= 1
+
+
 def test_a_clock_that_wraps_soon(tmp_path):
     """MPEG's clock has 33 bits; FFmpeg has what is before the wrap at negative times."""
     film = tmp_path / "a.ts"

@@ -59,7 +59,7 @@ def test_covers_and_fonts(tmp_path, suffix, start):
 
     report = animegan_tf.stylize_video(film, tmp_path / "b.mp4", same, start=start)
     assert _kinds(report.path) == [("video", None), ("audio", None)]
-    assert report.notes[0] == "cover track 2: left out: only mkv supports it"
+    assert report.notes[0] == "cover track 2: left out: covers are kept in mkv only"
     assert len(report.notes) == len(others) + 1
 
 

@@ -9,10 +9,11 @@ import pytest
 from pictures import files_in, jpeg, make_negative, negative, network, noise, photos_in, ramps
 from PIL import Image, ImageCms
 from places import TESTS
+from profiles import P3
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
-from animegan_tf.images import formats, metadata
+from animegan_tf.images import colours, formats, metadata
 from animegan_tf.stylize.batch import stylize_paths
 from animegan_tf.stylize.options import PHOTO_FORMATS, PhotoOptions
 from animegan_tf.stylize.stylizer import Stylizer
@@ -250,10 +251,27 @@ def test_16_bits_of_enlarged_and_compared_photos(tmp_path):
     assert len(np.unique(made)) > 1000
 
 
+@pytest.mark.parametrize("profile", [None, P3])
+def test_all_16_bits_of_a_photo_reach_the_network(tmp_path, profile):
+    """The network gives the photo, whose shades are between those of 8 bits."""
+    shades = np.linspace(20000, 21000, 280 * 256).reshape(280, 256).astype(np.uint16)
+    photo = np.dstack([shades, shades[::-1], shades[:, ::-1]])
+    told = images.Metadata(profile=profile)
+    images.write_photo(tmp_path / "a.png", photo, metadata=told, profile=profile)
+    stored = cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)
+    stylizer = Stylizer(network(), match_brightness=False)
+    options = PhotoOptions(bits=16, keep_profile=True)
+    (path,) = stylize_paths(stylizer, tmp_path / "a.png", tmp_path / "o", photo=options).written
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    assert len(np.unique(pixels)) > 800
+    np.testing.assert_allclose(pixels, stored, atol=3)
+    assert images.read_photo(path).metadata.profile == (profile or colours.srgb_profile())
+
+
 def test_16_bits_where_there_are_none(tmp_path):
     photos_in(tmp_path, "a.png")
     options = PhotoOptions(bits=16)
-    for wrong in ({"format": "jpeg"}, {"bits": 12}, {"keep_profile": True}):
+    for wrong in ({"format": "jpeg"}, {"bits": 12}):
         with pytest.raises(InputError, match="expected 8"):
             dataclasses.replace(options, **wrong).check()
     with pytest.raises(InputError, match="bits: expected 8, or 16 for png and tiff"):

@@ -1,8 +1,10 @@
 """Films among photos: folders, names, the command line."""
 
 import errno
+import io
 import signal
 import sys
+import types
 
 import av
 import commands
@@ -217,6 +219,45 @@ def test_mistakes(run, mixed, tmp_path, arguments, message):
     assert status == 1
     assert message in printed.err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("x.avi", [], "output: expected a file with one of .mp4, .m4v, .mov, .mkv, .webm, .gif, "),
+        ("x.ts", [], "output: expected a file with one of .mp4"),
+        ("x.webm", ["--codec=h264"], "container: expected one of mp4, mov, mkv for the codec h264"),
+        ("x.mkv", ["--container=mp4"], "container: expected mkv for x.mkv, received mp4"),
+        ("-", ["--codec=hevc"], "codec: expected none with raw frames"),
+    ],
+)
+def test_outputs_that_cannot_be(run, mixed, tmp_path, name, options, message):
+    film, output = mixed / "film.mpg", name if name == "-" else tmp_path / name
+    status, printed = run(film, f"--output={output}", *options)
+    assert status == 1
+    assert message in printed.err
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_raw_frames_of_a_film(run, mixed, tmp_path, monkeypatch):
+    received = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", types.SimpleNamespace(buffer=received, flush=lambda: None))
+    status, _ = run(mixed / "film.mpg", "--output=-", "--end=0.1", "--nostabilize")
+    assert status == 0
+    (tmp_path / "x.y4m").write_bytes(received.getvalue())
+    assert len(look(tmp_path / "x.y4m").times) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["auto", "litert"])
+def test_libraries_print_nothing(tmp_path, engine):
+    films = [write_film(tmp_path / f"{n}.avi", shifting(2, 64 + 16 * n, 80)) for n in range(6)]
+    options = ["--style=thequestion-lite", f"--engine={engine}", f"--output={tmp_path / 'out'}"]
+    call = [*films[: 6 if engine == "auto" else 1], *options]
+    ended = commands.run_alone("-m", "animegan_tf.stylize", *call)
+    assert ended.returncode == 0
+    lines = [line for line in ended.stderr.splitlines() if line != "loading TensorFlow"]
+    assert all(line.startswith(str(tmp_path)) for line in lines), ended.stderr
 
 
 def test_a_camera_without_a_display(run, monkeypatch):

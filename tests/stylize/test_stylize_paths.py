@@ -371,3 +371,30 @@ def test_numbers_stay_when_photos_are_added(tmp_path):
     first = stylize_paths(make_negative, photos / "z/IMG.png", out, photo=webp)
     second = stylize_paths(make_negative, photos / "z", out, photo=webp)
     assert (second.written, second.skipped) == ((out / "IMG-2.webp",), (out / "IMG.webp",))
+
+
+def test_shards_share_the_work(tmp_path):
+    names = [f"{folder}/{number}.png" for folder in "ab" for number in range(10)]
+    for number, name in enumerate(names):
+        images.write_photo(tmp_path / "in" / name, noise(6, 9, seed=number))
+    shards = []
+    for number in (1, 2, 3):
+        options = {"recursive": True, "shard": f"{number}/3"}
+        report = stylize_paths(make_negative, tmp_path / "in", tmp_path / "out", **options)
+        assert not report.skipped
+        shards.append(files_in(tmp_path / "out"))
+    assert 0 < len(shards[0]) < len(shards[1]) < len(shards[2]) == 20
+    # The same on every machine and with every version.
+    assert [name for name in shards[0] if name.startswith("a/")] == [
+        "a/1.png",
+        "a/2.png",
+        "a/7.png",
+    ]
+    report = stylize_paths(not_needed, tmp_path / "in", tmp_path / "out", **options)
+    assert not report.written
+
+
+@pytest.mark.parametrize("shard", ("0/3", "4/3", "3", "1/0", "a/3", "1/3/5"))
+def test_a_shard_is_one_of_its_count(tmp_path, noise_photos, shard):
+    with pytest.raises(InputError, match=f"shard: expected 1/N to N/N, .* received {shard}"):
+        stylize_paths(not_needed, noise_photos, tmp_path / "out", shard=shard)

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 from benchmarks import training
 from toys import toy_features, toy_generator
@@ -35,3 +36,16 @@ def test_both_steps_do_the_same(monkeypatch):
             strict=True,
         ):
             np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+@pytest.mark.parametrize("bfloat16", (False, True))
+def test_the_step_in_pytorch_updates_both_networks(tmp_path, bfloat16):
+    torch = pytest.importorskip("torch")
+    from benchmarks import description, torch_step
+    from benchmarks.inference import DESCRIPTION
+
+    description.save(animegan_tf.build_generator("v2"), tmp_path / DESCRIPTION)
+    task = torch_step.torch_step(tmp_path, 32, 1, torch.get_num_threads(), bfloat16)
+    losses = [(task(), task.answer)[1] for _ in range(2)]
+    assert np.isfinite(losses).all()
+    assert all(first != second for first, second in zip(*losses, strict=True))

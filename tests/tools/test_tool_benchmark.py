@@ -100,7 +100,8 @@ def test_training_and_data(tmp_path, toys):
         suite=("training", "data"), arch="lite", train_sizes=(32,), train_batches=(2,)
     )
     training, data = called_once(settings, tmp_path)
-    assert list(training) == ["adversarial as published", "adversarial", "initialization"]
+    names = ["adversarial as published", "adversarial", "initialization", "adversarial, bfloat16"]
+    assert list(training) == names
     assert list(data) == ["training step", "pipeline"]
     assert all(seconds > 0 for seconds, _ in (*training.values(), *data.values()))
 

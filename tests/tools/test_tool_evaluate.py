@@ -76,7 +76,7 @@ def test_a_run_with_a_broken_epoch(inputs, tmp_path):
     assert written["settings"]["flat_windows"] > 0
     assert [row["label"] for row in written["rows"]] == list(rows)
     grid = cv2.imread(str(tmp_path / "out" / "grid.png"))
-    assert grid.shape[1] == 4 * 260  # the photo and three generators
+    assert grid.shape[1] == 4 * 256  # the photo and three generators
     assert cv2.imread(str(tmp_path / "out" / "epochs.png")).shape[1] == 1500
 
 

@@ -30,6 +30,12 @@ def test_memory_is_within_a_fifth(arch, size, batch, measured):
     assert estimates.memory_gb(recipe) == pytest.approx(measured, rel=0.2)
 
 
+@pytest.mark.parametrize(("size", "measured"), ((128, 1.46), (256, 2.71)))
+def test_memory_in_bfloat16(size, measured):
+    recipe = dataclasses.replace(animegan_tf.recipe("hayao"), image_size=size, batch_size=2)
+    assert estimates.memory_gb(recipe, precision="bfloat16") == pytest.approx(measured, rel=0.1)
+
+
 def test_too_little_memory_is_said_before_the_first_step():
     config = types.SimpleNamespace(recipe=animegan_tf.recipe("hayao"), mixed_precision="float32")
     said = estimates.describe_memory(config, 1, available=8e9)

@@ -8,8 +8,9 @@ import tensorflow as tf
 from toys import assign_seeded, toy_features, toy_generator
 
 import animegan_tf
+from animegan_tf import onednn
 from animegan_tf.networks import tf1
-from animegan_tf.train import loop
+from animegan_tf.train import distribution, loop
 
 SHAPE = (2, 32, 32, 3)
 # Relative, of the losses of one step: bfloat16 has 8 bits of fraction, float16 has 11.
@@ -27,7 +28,7 @@ def _batch():
 
 def _model(precision):
     keras.utils.set_random_seed(0)
-    with loop._precision(precision):
+    with loop.compute_type(precision):
         features = toy_features(None, None)
         discriminator = animegan_tf.build_discriminator(channels=8, depth=2)
         recipe = animegan_tf.recipe("lite")
@@ -94,7 +95,7 @@ def test_bfloat16_needs_no_scaling():
 
 @pytest.mark.parametrize("precision", BOUNDS)
 def test_variables_and_results_stay_float32(precision):
-    with loop._precision(precision):
+    with loop.compute_type(precision):
         model = animegan_tf.build_generator("lite")
         discriminator = animegan_tf.build_discriminator(channels=8, depth=2)
     assert {v.dtype for v in (*model.weights, *discriminator.weights)} == {"float32"}
@@ -104,7 +105,7 @@ def test_variables_and_results_stay_float32(precision):
 
 
 def test_spectral_norm_is_computed_in_float32():
-    with loop._precision("bfloat16"):
+    with loop.compute_type("bfloat16"):
         reduced = animegan_tf.build_discriminator(channels=8, depth=2)
     full = animegan_tf.build_discriminator(channels=8, depth=2)
     for model in (full, reduced):
@@ -116,10 +117,38 @@ def test_spectral_norm_is_computed_in_float32():
 
 
 def test_bfloat16_picture_is_near(golden):
-    with loop._precision("bfloat16"):
+    with loop.compute_type("bfloat16"):
         model = animegan_tf.build_generator("lite")
     assign_seeded(model)
     result = np.asarray(model(seeded.image("generator_input", (2, 64, 96, 3))))
     difference = result - golden["lite"]["generator/output"]
     # Of a range of 2: random weights amplify rounding more than trained ones.
     assert np.abs(difference).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("on", "bfloat16", "jit_compile", "chosen"),
+    (
+        (True, True, False, "bfloat16"),
+        (False, True, False, "float32"),
+        (True, False, False, "float32"),
+        (True, True, True, "float32"),
+    ),
+)
+def test_auto_on_a_processor(monkeypatch, on, bfloat16, jit_compile, chosen):
+    monkeypatch.setattr(onednn, "is_on", lambda: on)
+    monkeypatch.setattr(onednn, "has_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+    assert distribution.resolve_precision("auto", jit_compile) == chosen
+    assert distribution.resolve_precision("none") == "float32"
+    assert distribution.resolve_precision("float16") == "float16"
+
+
+@pytest.mark.parametrize(
+    ("capability", "chosen"), (((8, 0), "bfloat16"), ((7, 5), "float32"), (None, "float32"))
+)
+def test_auto_on_a_gpu(monkeypatch, capability, chosen):
+    details = {} if capability is None else {"compute_capability": capability}
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda gpu: details)
+    assert distribution.resolve_precision("auto") == chosen

@@ -18,7 +18,9 @@ def config(toys, tmp_path):
         animegan_tf.recipe("lite"), discriminator_channels=2, discriminator_depth=1, image_size=32
     )
     data = DataConfig(tmp_path, "s", image_size=32)
-    return training.RunConfig(str(tmp_path / "run"), recipe, data, features="random")
+    return training.RunConfig(
+        str(tmp_path / "run"), recipe, data, features="random", mixed_precision="none"
+    )
 
 
 def _saved(config, *steps, keep=3):

@@ -11,6 +11,8 @@ import films
 import pytest
 from commands import ROOT, call, run_alone
 
+from animegan_tf.train import distribution
+
 TRAIN, STYLIZE = "animegan_tf/train/__main__.py", "animegan_tf/stylize/__main__.py"
 
 
@@ -52,6 +54,21 @@ def test_a_run_is_extended_only_when_said(toys, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "resuming after step 12 of 16" in done.stdout
     assert "cache_style_gram" not in flags.read_text()
+
+
+def test_a_run_keeps_the_precision_that_was_chosen(toys, tmp_path, monkeypatch):
+    """On another device too; and "none" is what the recipe says of a float32 run."""
+    run_dir, auto = tmp_path / "run", "--mixed_precision=auto"
+    monkeypatch.setattr(distribution.onednn, "is_on", lambda: True)
+    monkeypatch.setattr(distribution.onednn, "has_bfloat16", lambda: True)
+    first = call(TRAIN, *smoke(run_dir, auto), folder=ROOT)
+    assert "1 replica(s), bfloat16 (chosen for this device)" in first.stdout, first.stderr
+    assert "--mixed_precision=bfloat16\n" in (run_dir / "flags.txt").read_text("utf-8")
+    monkeypatch.setattr(distribution.onednn, "has_bfloat16", lambda: False)
+    again = call(TRAIN, *smoke(run_dir, auto), folder=ROOT)
+    assert "1 replica(s), bfloat16, on" in again.stdout, again.stderr
+    refused = call(TRAIN, *smoke(run_dir), folder=ROOT)
+    assert "--mixed_precision=bfloat16 then, --mixed_precision=float32 now" in refused.stderr
 
 
 @pytest.mark.slow

@@ -52,6 +52,7 @@ def _config(data_dir, run_dir, **changes):
     )
     data = DataConfig(data_dir, synthetic.STYLE, image_size=SIZE, batch_size=2)
     defaults = {"samples": 2, "save_every": 2, "features": "random"}
+    defaults["mixed_precision"] = "none"
     return training.RunConfig(str(run_dir), recipe, data, **{**defaults, **changes})
 
 

@@ -362,7 +362,7 @@ def test_tags_whose_encoding_pyav_does_not_ask_for(tmp_path, monkeypatch):
 
 def test_deinterlace_is_checked(tmp_path):
     assert refusal(tmp_path, deinterlace="yes") == (
-        "deinterlace: expected one of auto, on, off, received 'yes'"
+        "deinterlace: expected one of auto, on, off, telecine, received 'yes'"
     )
 
 

@@ -7,7 +7,7 @@ from animegan_tf import memory
 from animegan_tf.errors import InputError
 from animegan_tf.recipes import SIZE_MULTIPLES
 from animegan_tf.validation import check_choice, check_seconds, check_whole
-from benchmarks import inference
+from benchmarks import cluster, inference
 from benchmarks.contest import Case, Task, missing_modules, run_once
 
 ENGINES = (
@@ -34,6 +34,8 @@ _FACTORIES = {
 _GENERATOR = "animegan_tf.networks:build_generator"
 _PHASES = ("adversarial", "initialization")
 _PUBLISHED = "adversarial as published"
+# PyTorch's step is of this generator.
+_TORCH_ARCH = "v2"
 _BATCHES_OF_DATA = 20
 _FRAME_SIDE = 256
 _COMMANDS = {
@@ -129,7 +131,7 @@ def cases(settings, folder):
 
 def needs_files(settings):
     """Whether `prepare` has something to do."""
-    return bool({"inference", "startup"} & set(settings.suite))
+    return bool({"inference", "startup", "training"} & set(settings.suite))
 
 
 def prepare(settings, folder):
@@ -139,6 +141,8 @@ def prepare(settings, folder):
     engines = _engines(settings) if "inference" in settings.suite else []
     if "startup" in settings.suite:
         engines = [*engines, "litert"]
+    if "training" in settings.suite:
+        engines = [*engines, "pytorch"]
     options = {
         "generator": settings.generator,
         "arch": settings.arch,
@@ -199,7 +203,6 @@ def _trained(settings):
 
 
 def _training(settings, folder):
-    del folder
     return [
         Case(
             "training",
@@ -208,12 +211,30 @@ def _training(settings, folder):
             {
                 _PUBLISHED: _step(settings, side, batch, "published_step"),
                 **{phase: _step(settings, side, batch, phase=phase) for phase in _PHASES},
+                "adversarial, bfloat16": _step(
+                    settings, side, batch, phase="adversarial", precision="bfloat16"
+                ),
+                **_torch_steps(settings, folder, side, batch),
             },
             items=batch,
             unit="image",
         )
         for side, batch in _trained(settings)
     ]
+
+
+def _torch_steps(settings, folder, side, batch):
+    """The same step in PyTorch, of v2 alone."""
+    if settings.arch != _TORCH_ARCH:
+        return {}
+    options = {"folder": folder, "side": side, "batch": batch, "threads": settings.threads}
+    factory, needs = "benchmarks.torch_step:torch_step", _REQUIRES["pytorch"]
+    return {
+        f"pytorch{', bfloat16' if bfloat16 else ''}": Task(
+            factory, {**options, "bfloat16": bfloat16}, needs
+        )
+        for bfloat16 in (False, True)
+    }
 
 
 def _data(settings, folder):
@@ -282,4 +303,5 @@ SUITES = {
     "smoothing": _smoothing,
     "extraction": _extraction,
     "startup": _startup,
+    "cluster": cluster.cases,
 }

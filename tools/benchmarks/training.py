@@ -9,13 +9,15 @@ import tensorflow as tf
 import animegan_tf
 from animegan_tf import losses
 from animegan_tf.networks.convolution import Conv2D
+from animegan_tf.train import loop
 from animegan_tf.train.animegan import BATCH_KEYS
 from benchmarks.worker import Timed
 
 
-def training_step(phase, **options):
+def training_step(phase, precision="float32", **options):
     """One update of `phase`, compiled as a run's loop does it; options: those of `_make`."""
-    model, pictures = _make(**options)
+    with loop.compute_type(precision):
+        model, pictures = _make(**options)
     step = model.initialize_step if phase == "initialization" else model.adversarial_step
     return _timed(tf.function(step, autograph=False), pictures)
 

@@ -1,52 +1,36 @@
-"""The default engine: starts with Keras, switches to LiteRT after about 20 s of work.
+"""The engine of a weights file: Keras, LiteRT or OpenVINO, by measurement on the work itself.
 
-The network is then converted for LiteRT, which is faster on most CPUs. The converted file is stored
-in the user's cache, so that the next run starts with it immediately, without TensorFlow. Networks
-for video frames are cached in the same way. With a GPU, only Keras is used.
+A converted network, shipped with the style or cached, starts without TensorFlow. Otherwise Keras
+starts, and the network is converted once that is worth it. With a GPU, only Keras is used.
 """
 
 import contextlib
-import hashlib
 import importlib.metadata
-import os
-import struct
-import time
 from pathlib import Path
 
 import numpy as np
 
-from animegan_tf import memory, storage
 from animegan_tf.errors import InputError
-from animegan_tf.stylize.engines.base import median_seconds
+from animegan_tf.stylize.engines.choice import Choice
+from animegan_tf.stylize.engines.converted import NOT_READABLE, ConvertedEngine
 from animegan_tf.stylize.engines.keras import KerasEngine
-from animegan_tf.stylize.engines.litert import (
-    TFLITE_SUFFIX,
-    LiteRTEngine,
-    refuse_large_for_litert,
-)
+from animegan_tf.stylize.engines.runtimes import RUNTIMES, has_bfloat16, installed
+from animegan_tf.stylize.engines.store import Store
+from animegan_tf.stylize.threads import Stopwatch
 
-# Conversion and comparison take about half of this on two cores.
-_WORTH_SECONDS = 20.0
-# Number of cached files; each is as large as its weights.
-_KEPT = 16
-# Part of their names, to be increased when the conversion changes.
-_FORMAT = 4
-# Length of the SHA-256 that precedes the network in a cached file.
-_DIGEST = 32
-# Maximum share of free memory for LiteRT if it was not requested.
+# Seconds until an engine is ready, and those of a conversion.
+_STARTS = {"litert": 0.2, "openvino": 1.5, "keras": 6.0}
+_CONVERSIONS = {"litert": 15.0, "openvino": 2.0, "keras": 0.0}
+# The lowest PSNR in dB of an engine's outputs from those of another: of float32, which differ by
+# rounding, and of bfloat16, which cannot be seen.
+_LEAST_FIDELITY = {"": 60.0, "bfloat16": 45.0}
+# Maximum share of the free memory for runtimes that were not requested.
 _MEMORY_SHARE = 0.5
-_TRIED_SIDE, _ROUNDS, _TOLERANCE = 256, 2, 1e-3
-_NOT_READABLE = (InputError, OSError, KeyError, ValueError, RuntimeError, struct.error)
 _GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 _GPU_PACKAGE = "tensorflow-metal"
-
-
-def is_ready(file):
-    """Whether `AutoEngine(file)` starts without TensorFlow."""
-    if gpu_in_sight():
-        return False
-    kept = kept_file(file)
-    return kept is not None and kept.is_file()
+# The expected number of frames of a stream without an end.
+_ENDLESS = 10_000
+_NAMES = {"litert": "LiteRT", "openvino": "OpenVINO", "keras": "Keras"}
 
 
 def gpu_in_sight():
@@ -58,196 +42,229 @@ def gpu_in_sight():
     return False
 
 
-def kept_file(file):
-    """The path of the cached conversion of `file`, or None for a user without a home folder."""
-    digest = hashlib.sha256(memory.read_bytes(file)).hexdigest()
-    with contextlib.suppress(RuntimeError):
-        return storage.user_cache() / "litert" / f"{digest[:32]}-{_FORMAT}{TFLITE_SUFFIX}"
-    return None
+def is_ready(file, engine="auto"):
+    """Whether `AutoEngine(file)` starts without TensorFlow."""
+    if engine == "auto" and gpu_in_sight():
+        return False
+    store = Store(file)
+    runtimes = RUNTIMES if engine == "auto" else (engine,)
+    return any(installed(name) and store.load(name) is not None for name in runtimes)
 
 
 class AutoEngine:
-    """`KerasEngine` or `LiteRTEngine` for the weights file `file`.
+    """The engines of the weights file `file`, which take turns until the fastest is known.
 
-    `quietly` is a function that returns a context manager, used while TensorFlow or LiteRT is
-    loaded after the constructor; a command line can hide their messages. Raises `InputError` for a
-    file without a generator.
+    engine: one of `options.ENGINES`. precision: one of `options.PRECISIONS`; with "auto", bfloat16
+    is used where it is faster and its outputs are at least 45 dB from float32.
+    `quietly` is a function that returns a context manager, used while libraries are loaded after
+    the constructor; a command line can hide their messages. Raises `InputError` for a file without
+    a generator, and for a missing library.
     """
 
     size = None
-    has_model = True
+    stabilizes = True
 
-    def __init__(self, file, quietly=contextlib.nullcontext):
-        self._file = Path(file)
-        self._quietly = quietly
-        self._keras = self._litert = None
-        self._seconds = 0.0
-        # The path depends on the contents, since a training run may replace the file at any time.
-        self._kept = kept_file(file)
-        if self._kept is not None and not gpu_in_sight():
-            self._litert = _load_kept(self._kept)
-        if self._litert is None:
-            self._keras = self._load_keras()
-        self._settled = self._litert is not None or self._keras.on_gpu
+    def __init__(self, file, quietly=contextlib.nullcontext, engine="auto", precision="float32"):
+        self._file, self._quietly, self._precision = Path(file), quietly, precision
+        self._store, self._pixels, self.choice, self.used = Store(file), 0, None, None
+        self._engines, self._networks, self._failed = {}, {}, set()
+        self._requested, self._kinds = engine, [engine]
+        if engine == "auto":
+            self._kinds = ["keras"] if gpu_in_sight() else [*RUNTIMES, "keras"]
+        self._kinds = [kind for kind in self._kinds if installed(kind)]
+        # Whether an image that does not fit into memory is an error.
+        self._fixed = engine != "auto" or "keras" not in self._kinds
+        for runtime in set(self._kinds) & set(RUNTIMES):
+            self._networks[runtime] = self._store.load(runtime)
+        first = next(iter(self._starts((0, 0))), None)
+        if first is None:
+            raise InputError(f"engine: expected an installed one, received {engine}")
+        self._first = self._engine(first)
+        self.multiple, self.match_brightness = self._first.multiple, self._first.match_brightness
+        self.choice = Choice(self._first.arch, self._first.identity())
 
-    def _load_keras(self):
-        from animegan_tf.networks.weights import load_generator
+    # --- engines by name: "litert", "openvino bfloat16" ---
 
-        return KerasEngine(load_generator(self._file))
+    def _engine(self, name):
+        """The engine of that name, started on first use."""
+        if name not in self._engines:
+            kind, _, precision = name.partition(" ")
+            with self._quietly():
+                self._engines[name] = self._start(kind, precision or "float32")
+        return self._engines[name]
+
+    def _start(self, kind, precision):
+        if kind == "keras":
+            if not self._store.unchanged():
+                raise InputError(f"checkpoint: {self._file} has changed since it was first read")
+            if not installed("keras"):
+                raise InputError(f"checkpoint: {self._file} needs TensorFlow, which is missing")
+            from animegan_tf.networks.weights import load_generator
+
+            other = next((e for n, e in self._engines.items() if n.startswith("keras")), None)
+            model = load_generator(self._file) if other is None else other.model
+            started = KerasEngine(model, precision=precision)
+            if started.on_gpu and self._requested == "auto":
+                self._kinds = ["keras"]
+            return started
+        network = self._networks.get(kind)
+        if network is None:
+            from animegan_tf.stylize.stable import converted
+
+            network = self._networks[kind] = converted(self.model, kind)
+            self._store.keep(kind, network)
+        return ConvertedEngine(network, kind, precision)
+
+    @property
+    def converts(self):
+        """Whether a converted network may be used, which processes one image at a time."""
+        return self._kinds != ["keras"]
 
     @property
     def keras(self):
-        """The `KerasEngine`, loaded on first use."""
-        if self._keras is None:
-            if not self._unchanged():
-                raise InputError(f"checkpoint: {self._file} has changed since it was first read")
-            with self._quietly():
-                self._keras = self._load_keras()
-        return self._keras
-
-    def _unchanged(self):
-        with contextlib.suppress(OSError):
-            return kept_file(self._file) == self._kept
-        return False
+        """The `KerasEngine` in float32, loaded on first use."""
+        return self._engine("keras")
 
     @property
     def model(self):
         """The Keras model, loaded on first use."""
         return self.keras.model
 
-    @property
-    def multiple(self):
-        return (self._litert or self._keras).multiple
-
-    @property
-    def match_brightness(self):
-        return (self._litert or self._keras).match_brightness
-
     def identity(self):
-        return (self._litert or self.keras).identity()
+        return self._first.identity()
 
-    @property
-    def on_litert(self):
-        """Whether LiteRT is used for images that fit into memory with it."""
-        return self._litert is not None
+    def note(self):
+        """The engine of the last image and its precision, such as "LiteRT, float32"."""
+        if self.used is None:
+            return None
+        kind, _, precision = self.used.partition(" ")
+        return f"{_NAMES[kind]}, {precision or 'float32'}"
+
+    def _starts(self, size):
+        """{engine: seconds until it is ready} for those that can run an image, sorted by them."""
+        found = {}
+        loaded = any(name.startswith("keras") for name in self._engines)
+        for name in [name for kind in self._kinds for name in self._precisions(kind)]:
+            kind = name.split()[0]
+            started = name in self._engines or (kind == "keras" and loaded)
+            seconds = 0.0 if started else _STARTS[kind]
+            if kind != "keras" and self._networks[kind] is None:
+                seconds += _CONVERSIONS[kind] + (0.0 if loaded else _STARTS["keras"])
+            if name not in self._failed and self._faithful(name, size) and self._fits(name, size):
+                found[name] = seconds
+        return dict(sorted(found.items(), key=lambda item: item[1]))
+
+    def _precisions(self, kind):
+        reduced = f"{kind} bfloat16"
+        if self._precision == "bfloat16":
+            return [] if kind == "litert" else [reduced]
+        both = self._precision == "auto" and kind == "openvino" and has_bfloat16()
+        return [kind, reduced] if both else [kind]
+
+    def _faithful(self, name, size):
+        """Whether the outputs of an engine are as close to the others' as it was measured."""
+        known = None if self.choice is None else self.choice.fidelity(size, name)
+        return known is None or known >= _LEAST_FIDELITY[name.partition(" ")[2]]
+
+    def _fits(self, name, size):
+        engine = self._engines.get(name)
+        if self._fixed or not isinstance(engine, ConvertedEngine):
+            return True
+        if engine.fits(*size, _MEMORY_SHARE):
+            return True
+        engine.release()  # others need that memory
+        return False
+
+    # --- photos ---
 
     def refuse_too_large(self, height, width):
-        if not self._use_litert(height, width):
-            self.keras.refuse_too_large(height, width)
+        name = next(iter(self._starts((height, width))), "keras")
+        self._engine(name).refuse_too_large(height, width)
 
-    def _use_litert(self, height, width):
-        if self._litert is None:
-            return False
-        if not self._litert.fits(height, width, _MEMORY_SHARE):
-            self._litert.release()  # Keras needs that memory
-            return False
-        return True
+    def _pick(self, size, pixels):
+        """The started engine for the next image. Engines that fail to start are left out."""
+        while True:
+            starts = self._starts(size) or {"keras": 0.0}
+            name = self.choice.pick(size, pixels, starts)
+            try:
+                self._engine(name)
+                return name
+            except (*NOT_READABLE, MemoryError, ImportError):
+                if len(starts) == 1:
+                    raise
+                self._failed.add(name)
 
     def __call__(self, batch):
-        # Before the work, so that the conversion never delays the end of the last photo.
-        if not self._settled and self._seconds > _WORTH_SECONDS:
-            self._settled = True
-            with self._quietly():
-                self._litert = self._converted()
-        if self._use_litert(*batch.shape[1:3]):
-            with contextlib.suppress(MemoryError):
-                return self._litert(batch)
-        start = time.perf_counter()
-        result = self.keras(batch)
-        self._seconds += time.perf_counter() - start
+        size = batch.shape[1:3]
+        # As much as before is expected to follow.
+        self._pixels += batch[..., 0].size
+        name = self._pick(size, self._pixels)
+        try:
+            return self._measured(name, batch, lambda name: self._engine(name)(batch), Stopwatch())
+        except MemoryError:
+            if self._fixed or name.startswith("keras"):
+                raise
+            self._engine(name).release()
+            return self.keras(batch)
+
+    def _measured(self, name, batch, run, watch):
+        """The output of `run(name)`, and its time in `watch` and `choice`.
+
+        The first time for a class of sizes, it is compared with that of the engine that starts
+        first, which is returned.
+        """
+        size, reference = batch.shape[1:3], next(iter(self._engines))
+        known = self.choice.fidelity(size, name) is not None
+        if name == reference or known or self._requested != "auto":
+            with watch:
+                result = run(name)
+            self.choice.took(size, name, watch.last, len(batch))
+            self.used = name
+            return result
+        inexact = run(name)
+        with watch:
+            exact = run(reference)
+        error = float(np.mean(np.square(inexact - exact)))
+        # Outputs are in [-1, 1]; NaN is not below 4.
+        decibels = 10 * np.log10(4 / max(error, 1e-12)) if error < 4 else 0.0
+        self.choice.set_fidelity(size, name, float(decibels))
+        self.used = reference
+        return exact
+
+    def frames(self, stabilize=True, count=None, engine="auto"):
+        """The `FrameNetwork` for a video of `count` frames, None for endless."""
+        own = self
+        if engine not in ("auto", self._requested):
+            own = AutoEngine(self._file, self._quietly, engine, self._precision)
+        return AutoFrames(own, stabilize, count)
+
+
+class AutoFrames:
+    """A `FrameNetwork` of the engines of an `AutoEngine`, which take turns like those of photos."""
+
+    def __init__(self, own, stabilize, count):
+        self._own, self._stabilize, self._networks = own, stabilize, {}
+        self._left = _ENDLESS if count is None else count
+        self.one_by_one = own.converts
+        self.memory, self.watch = None, Stopwatch()
+
+    @property
+    def note(self):
+        return self._own.note()
+
+    def _run(self, name, batch, rates):
+        if name not in self._networks:
+            self._networks[name] = self._own._engine(name).frames(self._stabilize)
+        if self.memory is not None:
+            self._networks[name].memory = self.memory
+        return self._networks[name](batch, rates)
+
+    def __call__(self, batch, rates):
+        size = batch.shape[1:3]
+        name = self._own._pick(size, max(1, self._left) * size[0] * size[1])
+        result = self._own._measured(
+            name, batch, lambda name: self._run(name, batch, rates), self.watch
+        )
+        self.memory = self._networks[self._own.used].memory
+        self._left -= len(batch)
         return result
-
-    def kept_for_frames(self, height, width):
-        """The `StableLiteRT` that `keep_for_frames` cached for that size, or None."""
-        if self._kept is None or gpu_in_sight():
-            return None
-        from animegan_tf.stylize.stable_litert import StableLiteRT
-
-        path = self._file_for_frames(height, width)
-        try:
-            network = StableLiteRT(_read_kept(path))
-            refuse_large_for_litert(network.arch, height, width, share=_MEMORY_SHARE)
-            path.touch()
-        except _NOT_READABLE:
-            return None
-        return network
-
-    def keep_for_frames(self, network):
-        """Cache a `StableLiteRT` of these weights for the next video of the same size."""
-        if self._kept is not None and self._unchanged():
-            with contextlib.suppress(OSError):
-                _keep(self._file_for_frames(*network.size), network.file)
-
-    def _file_for_frames(self, height, width):
-        return self._kept.with_name(f"{self._kept.stem}-{width}x{height}{TFLITE_SUFFIX}")
-
-    def _converted(self):
-        """The network converted for LiteRT and cached, if it is equal and faster; or None."""
-        from animegan_tf.networks import metadata, tflite
-        from animegan_tf.networks.generator import properties
-
-        try:
-            own = {**properties(self.model), "weights": self.keras.identity()}
-            file = metadata.add_own(tflite.convert(self.model), own)
-            litert = _load(file)
-            if not _equal_and_faster(litert, self.keras):
-                return None
-        except (InputError, RuntimeError, MemoryError, OSError):
-            return None  # continue with Keras
-        if self._kept is not None and self._unchanged():
-            with contextlib.suppress(OSError):
-                _keep(self._kept, file)
-        return litert
-
-
-def _load(file):
-    """The engine of a converted network (bytes)."""
-    from animegan_tf.networks import metadata
-
-    return LiteRTEngine(file, arch=metadata.read_own(file)["arch"])
-
-
-def _load_kept(path):
-    """The engine of a cached file, or None if it is damaged."""
-    try:
-        engine = _load(_read_kept(path))
-        path.touch()
-    except _NOT_READABLE:
-        return None
-    return engine
-
-
-def _read_kept(path):
-    """The network (bytes) in a file of `_keep`; `OSError` or `ValueError` for other files.
-
-    LiteRT must not read files that are damaged or belong to another user.
-    """
-    if not path.is_file():
-        raise ValueError(f"{path} is no file")
-    if hasattr(os, "getuid") and {path.stat().st_uid, path.parent.stat().st_uid} != {os.getuid()}:
-        raise ValueError(f"{path} is another user's")
-    kept = path.read_bytes()
-    if hashlib.sha256(kept[_DIGEST:]).digest() != kept[:_DIGEST]:
-        raise ValueError(f"{path} is damaged")
-    return kept[_DIGEST:]
-
-
-def _keep(path, network):
-    """Cache a converted network (bytes)."""
-    storage.write_bytes(path, hashlib.sha256(network).digest() + network)
-    kept = sorted(path.parent.glob(f"*{TFLITE_SUFFIX}"), key=lambda file: file.stat().st_mtime)
-    for old in kept[:-_KEPT]:
-        old.unlink(missing_ok=True)
-
-
-def _equal_and_faster(litert, keras):
-    """Whether LiteRT has the same output as Keras in less time."""
-    shape = (1, _TRIED_SIDE, _TRIED_SIDE, 3)
-    image = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-    if not litert.fits(*shape[1:3]):
-        return False
-    # Written so that NaN fails too.
-    if not np.abs(litert(image) - keras(image)).max() < _TOLERANCE:
-        return False
-    seconds = median_seconds([lambda: litert(image), lambda: keras(image)], _ROUNDS)
-    return seconds[0] < seconds[1]

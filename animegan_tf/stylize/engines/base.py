@@ -2,11 +2,11 @@
 
 import contextlib
 import hashlib
-import statistics
-import time
 from typing import Protocol
 
 import numpy as np
+
+from animegan_tf.stylize.threads import Stopwatch
 
 
 class Engine(Protocol):
@@ -16,15 +16,13 @@ class Engine(Protocol):
         multiple: the number that height and width must be multiples of.
         size: the only (height, width) that the network accepts, or None for any.
         match_brightness: whether outputs get the mean brightness of their photos by default.
-        has_model: whether the Keras model is available as `model`.
-        on_litert: whether LiteRT runs the network.
+        stabilizes: whether `frames` can smooth the statistics of the norms.
     """
 
     multiple: int
     match_brightness: bool
     size: tuple[int, int] | None = None
-    has_model: bool = False
-    on_litert: bool = False
+    stabilizes: bool = False
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """float32 RGB in [-1, 1], (N, H, W, 3), to the same. Raises `MemoryError`."""
@@ -35,6 +33,18 @@ class Engine(Protocol):
     def refuse_too_large(self, height: int, width: int) -> None:
         """Raise `InputError` for an image that is known not to fit into memory."""
 
+    def note(self) -> str | None:
+        """What runs the network, such as "LiteRT, float32"; None before the first image."""
+
+    def frames(
+        self, stabilize: bool = True, count: int | None = None, engine: str = "auto"
+    ) -> "FrameNetwork":
+        """The network for the frames of a video.
+
+        count: their number, None for endless. engine: one of `options.ENGINES`; "auto" is this one.
+        """
+        return PlainFrames(self)
+
 
 class FrameNetwork(Protocol):
     """Runs a generator on the frames of a video in order.
@@ -42,12 +52,33 @@ class FrameNetwork(Protocol):
     Attributes:
         memory: the state after the last frame, {name: float32 (1, C)}, or None. It can be set to
             continue from another network of the same weights.
+        one_by_one: whether the frames of a batch are processed one after the other.
+        watch: the time of inference alone.
+        note: what runs the network, or None.
     """
 
+    one_by_one: bool = False
+    watch: Stopwatch
+    note: str | None = None
     memory: dict[str, np.ndarray] | None
 
     def __call__(self, batch: np.ndarray, rates: list[float]) -> np.ndarray:
         """float32 RGB in [-1, 1], (N, H, W, 3), and N rates (see `flicker.Shots`) to the same."""
+
+
+class PlainFrames(FrameNetwork):
+    """An engine, which processes each frame independently."""
+
+    memory = None
+
+    def __init__(self, engine):
+        self._engine, self.watch = engine, Stopwatch()
+
+    def __call__(self, batch, rates):
+        del rates
+        self._engine.refuse_too_large(*batch.shape[1:3])
+        with self.watch:
+            return self._engine(batch)
 
 
 @contextlib.contextmanager
@@ -59,17 +90,6 @@ def memory_errors():
         yield
     except tf.errors.ResourceExhaustedError as error:
         raise MemoryError(str(error)) from error
-
-
-def median_seconds(functions, rounds):
-    """The median time of each function in seconds; they are called in turn."""
-    taken = [[] for _ in functions]
-    for _ in range(rounds):
-        for function, seconds in zip(functions, taken, strict=True):
-            start = time.perf_counter()
-            function()
-            seconds.append(time.perf_counter() - start)
-    return [statistics.median(seconds) for seconds in taken]
 
 
 def digest(parts):

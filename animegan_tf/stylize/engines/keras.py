@@ -3,6 +3,8 @@
 from animegan_tf import memory
 from animegan_tf.stylize.engines import strips
 from animegan_tf.stylize.engines.base import Engine, memory_errors, weights_digest
+from animegan_tf.stylize.engines.converted import ConvertedEngine
+from animegan_tf.stylize.engines.runtimes import RUNTIMES
 
 
 class KerasEngine(Engine):
@@ -11,24 +13,27 @@ class KerasEngine(Engine):
     On a CPU, images that do not fit into memory are computed in strips (see `strips`). An image
     that does not fit even then is an `InputError`.
 
-    strip_memory: process all images in strips within this many gigabytes.
+    strip_memory: process all images in strips within this many gigabytes. precision: "float32" or
+        "bfloat16", of the layers; norms and output, and strips, remain float32.
     """
 
-    has_model = True
+    stabilizes = True
 
-    def __init__(self, model, strip_memory=None):
+    def __init__(self, model, strip_memory=None, precision="float32"):
         import tensorflow as tf
 
-        from animegan_tf.networks.generator import matches_brightness, size_multiple
+        from animegan_tf.networks.generator import properties
 
         self.model = model
-        self.multiple = size_multiple(model)
-        self.match_brightness = matches_brightness(model)
+        facts = properties(model)
+        self.arch, self.multiple = facts["arch"], facts["multiple"]
+        self.match_brightness = facts["match_brightness"]
         self._strip_memory = strip_memory
+        self._drawn = drawn = model if precision == "float32" else _in_precision(model, precision)
         self.on_gpu = bool(tf.config.list_physical_devices("GPU"))
         # With unknown sizes, so that the graph is traced only once.
         self._run = tf.function(
-            lambda batch: model(batch, training=False),
+            lambda batch: drawn(batch, training=False),
             input_signature=[tf.TensorSpec([None, None, None, 3], tf.float32)],
             autograph=False,
         )
@@ -57,3 +62,28 @@ class KerasEngine(Engine):
             return engine(batch)
         with memory_errors():
             return self._run(batch).numpy()
+
+    def frames(self, stabilize=True, count=None, engine="auto"):
+        if engine in RUNTIMES:
+            from animegan_tf.stylize.stable import converted
+
+            return ConvertedEngine(converted(self.model, engine), engine).frames()
+        if not stabilize:
+            return super().frames()
+        from animegan_tf.stylize.stable import StableNetwork
+
+        return StableNetwork(self._drawn)
+
+
+def _in_precision(model, precision):
+    """A copy of `model` with the same weights that computes in a reduced precision."""
+    import keras
+
+    def clone(layer):
+        # The output's rounding would be visible.
+        policy = "float32" if layer is model.layers[-1] else f"mixed_{precision}"
+        return layer.from_config({**layer.get_config(), "dtype": policy})
+
+    copy = keras.models.clone_model(model, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
