@@ -6,6 +6,7 @@ import functools
 import http.server
 import io
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -27,13 +28,15 @@ ENDED = f"{STATUS}.textContent.startsWith('Done') || {STATUS}.className == 'erro
 READY = "document.body.dataset.threads"
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        pass
-
-
 @contextlib.contextmanager
-def serving(folder):
+def serving(folder, requests=None):
+    """The address of `folder`; appends the first lines of requests to `requests`."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            if requests is not None:
+                requests.append(self.requestline)
+
     handler = functools.partial(Handler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -73,8 +76,13 @@ def shown(page):
 
 def draw(page, path, side):
     page.run(f"document.querySelector('[name=side][value=\"{side}\"]').checked = true")
-    page.choose_files("#file", path)
-    page.until("document.getElementById('compare').className == 'waiting'")
+    return drawn(page, lambda: page.choose_files("#file", path))
+
+
+def drawn(page, begin):
+    """What the page shows after `begin` gave it a photo."""
+    page.run(f"{STATUS}.textContent = ''")
+    begin()
     page.until(ENDED)
     assert page.run(f"{STATUS}.className") == "", page.run(f"{STATUS}.textContent")
     return shown(page)
@@ -109,15 +117,30 @@ def test_slider_download_and_camera(page, tmp_path):
     page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "got"))
     page.run("document.getElementById('download').click()")
     path = tmp_path / "got" / "dog_anime.png"
-    page.until(f"{ENDED} && new Promise(done => setTimeout(() => done(true), 500))")
+    end = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < end:  # it appears when it is complete
+        time.sleep(0.1)
     np.testing.assert_array_equal(images.read_photo(path).rgb, output)
 
     page.run("document.getElementById('camera').click()")
     page.until("document.getElementById('video').videoWidth")
-    page.run("document.getElementById('snap').click()")
-    page.until("document.getElementById('compare').className == 'waiting'")
-    page.until(ENDED)
+    drawn(page, lambda: page.run("document.getElementById('snap').click()"))
     assert page.run("document.getElementById('video').srcObject") is None
+    assert page.problems == []
+
+
+@pytest.mark.slow
+def test_a_pasted_photo_and_bolder_lines(page, tmp_path):
+    images.write_photo(tmp_path / "a.png", ramps(600, 620))
+    output = draw(page, tmp_path / "a.png", 720)
+    paste = """new Promise(done => document.getElementById('before').toBlob(done)).then(blob => {
+      const clipboardData = new DataTransfer();
+      clipboardData.items.add(new File([blob], "image.png", {type: "image/png"}));
+      dispatchEvent(new ClipboardEvent("paste", {clipboardData}));
+    })"""
+    np.testing.assert_array_equal(drawn(page, lambda: page.run(paste)), output)
+    bold = "document.querySelector('[name=side][value=\"512\"]').click()"
+    assert 15 < psnr(drawn(page, lambda: page.run(bold)), output) < 60
     assert page.problems == []
 
 
@@ -134,8 +157,9 @@ def test_mistakes_are_sentences(page, tmp_path):
 @pytest.mark.slow
 def test_it_works_offline_after_the_first_visit(site, tmp_path):
     images.write_photo(tmp_path / "a.png", ramps(280, 300))
+    requests = []
     with Browser(390, 844) as page:
-        with serving(site) as address:
+        with serving(site, requests) as address:
             page.open(address)
             page.until(READY)
             first = draw(page, tmp_path / "a.png", 512)
@@ -145,6 +169,9 @@ def test_it_works_offline_after_the_first_visit(site, tmp_path):
         assert page.run("crossOriginIsolated")
         np.testing.assert_array_equal(draw(page, tmp_path / "a.png", 512), first)
         assert page.run("document.documentElement.scrollWidth") == 390
+    # Nobody was sent the photo.
+    files = {"/", *(f"/{path.relative_to(site)}" for path in site.rglob("*"))}
+    assert {tuple(line.split()[:2]) for line in requests} <= {("GET", file) for file in files}
 
 
 @pytest.mark.slow
