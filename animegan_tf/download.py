@@ -73,24 +73,32 @@ def _progress_bar(url, total):
     return tqdm(total=total, unit="B", unit_scale=True, desc=label, disable=None)
 
 
-def _open(url, timeout):
-    """The response to a request, in a thread: a socket's timeout restarts with each byte."""
+def open_in_time(request, timeout, *handlers):
+    """The response to a URL or `urllib.request.Request`, by `handlers` of urllib.
+
+    timeout: seconds until the headers are there; a thread waits for them, since a socket's timeout
+    restarts with each byte. Raises `TimeoutError`, and what `OpenerDirector.open` does.
+    """
     # `urlopen` caches the proxies of its first call.
-    opener = urllib.request.build_opener(_Redirects)
+    opener = urllib.request.build_opener(*handlers)
     opener.addheaders = [("User-Agent", f"animegan_tf/{animegan_tf.__version__}")]
     response = concurrent.futures.Future()
 
-    def request():
+    def wait():
         try:
-            response.set_result(opener.open(url, timeout=timeout))
+            response.set_result(opener.open(request, timeout=timeout))
         except BaseException as error:
             response.set_exception(error)
 
-    threading.Thread(target=request, daemon=True).start()
+    threading.Thread(target=wait, daemon=True).start()
+    if not concurrent.futures.wait([response], timeout).done:
+        raise TimeoutError("no complete response")
+    return response.result()
+
+
+def _open(url, timeout):
     try:
-        if not concurrent.futures.wait([response], timeout).done:
-            raise TimeoutError
-        return response.result()
+        return open_in_time(url, timeout, _Redirects)
     except urllib.error.HTTPError as error:
         with error:
             reason = " ".join(str(error.reason).split())

@@ -43,7 +43,6 @@ class RestConnection:
         self._base, self._timeout, self._most = base, timeout, max_message_mb * 2**20
         at_version = "" if version is None else f"/versions/{version}"
         self._url = f"{base}/v1/models/{urllib.parse.quote(model, safe='')}{at_version}"
-        self._opener = download.opener(_NoRedirects)
 
     def versions(self):
         response = self._request("")
@@ -89,7 +88,7 @@ class RestConnection:
         headers = {} if body is None else {"Content-Type": "application/json"}
         request = urllib.request.Request(self._url + path, body, headers)
         try:
-            with self._opener.open(request, timeout=self._timeout) as response:
+            with download.open_in_time(request, self._timeout, _NoRedirects) as response:
                 answer = _whole(response, self._timeout, self._most)
         except _TooLong:
             raise ServingError(

@@ -242,7 +242,7 @@ def test_an_end_counted_from_the_film_s_end(four_shots, tmp_path):
         ({"skip_opening": 5, "end": 3}, "end: expected more than the start at 5 s, received 3"),
         ({"end": "1"}, "end: expected seconds, received '1'"),
         ({"format": "gif"}, "format: expected one of png, jpg, received 'gif'"),
-        ({"deinterlace": "no"}, "deinterlace: expected one of auto, on, off, received 'no'"),
+        ({"deinterlace": "no"}, "deinterlace: expected one of auto, on, off, telecine, received 'no'"),
     ],
 )
 def test_option_mistakes(options, message):
