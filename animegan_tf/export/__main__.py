@@ -1,4 +1,4 @@
-"""Export a style for production: to TF Serving, phones, ONNX Runtime, OpenVINO or a web page.
+"""Export a style for production: to TF Serving, phones, ONNX Runtime, OpenVINO, Core ML or a page.
 
     python -m animegan_tf.export --format=saved_model --output=exports/animegan
     python -m animegan_tf.export --format=tflite --output=anime.tflite --size=dynamic
@@ -22,8 +22,8 @@ from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
-_FORMATS = ("saved_model", "tflite", "onnx", "openvino", "web")
-_FILES = _FORMATS[1:4]
+_FORMATS = ("saved_model", "tflite", "onnx", "openvino", "coreml", "web")
+_FILES = ("tflite", "onnx", "openvino")
 _FORMATS_OF = {
     **dict.fromkeys(
         (
@@ -39,7 +39,8 @@ _FORMATS_OF = {
     ),
     **dict.fromkeys(("quantize", "calibration"), ("tflite",)),
     "layout": ("onnx", "openvino"),
-    **dict.fromkeys(("size", "io"), _FILES),
+    "io": _FILES,
+    "size": (*_FILES, "coreml"),
     **dict.fromkeys(("overwrite", "name", "author", "license"), _FORMATS[1:]),
     "runtime": ("web",),
 }
@@ -56,8 +57,8 @@ def _define_flags():
         "output",
         None,
         "saved_model: a folder with the name of the served model; the export is a numbered folder "
-        "in it. web: a new or empty folder. Others: a file name ending in .tflite, .onnx or "
-        "(openvino) .xml. Required.",
+        "in it. web: a new or empty folder. Others: a name ending in .tflite, .onnx, .xml "
+        "(openvino) or .mlpackage (coreml). Required.",
     )
     flags.DEFINE_string(
         "photos",
@@ -108,8 +109,8 @@ def _define_flags():
     flags.DEFINE_string(
         "size",
         None,
-        "tflite, onnx, openvino: WIDTHxHEIGHT, or dynamic for any size. Default: 256x256 for "
-        "tflite, dynamic for the others.",
+        "tflite, onnx, openvino, coreml: WIDTHxHEIGHT, or, but for coreml, dynamic for any size. "
+        "Default: 256x256 for tflite and coreml, dynamic for onnx and openvino.",
     )
     flags.DEFINE_enum(
         "io",
@@ -181,16 +182,25 @@ def _load():
 
 
 def _export_file():
-    from animegan_tf.export import files, onnx, tflite
+    from animegan_tf.export import files
 
-    default = "256x256" if FLAGS.format == "tflite" else "dynamic"
+    default = "256x256" if FLAGS.format in ("tflite", "coreml") else "dynamic"
     size = files.parse_size(FLAGS.size or default)
-    options = {"io": FLAGS.io, "overwrite": FLAGS.overwrite}
-    if FLAGS.format == "tflite":
-        options |= {"quantize": FLAGS.quantize, "calibration": FLAGS.calibration}
+    options = {"overwrite": FLAGS.overwrite}
+    if FLAGS.format == "coreml":
+        from animegan_tf.export import coreml
+
+        export = coreml.export_coreml
+        check_options = functools.partial(coreml.check_options, size=size)
+    elif FLAGS.format == "tflite":
+        from animegan_tf.export import tflite
+
+        options |= {"quantize": FLAGS.quantize, "calibration": FLAGS.calibration, "io": FLAGS.io}
         export, check_options = tflite.export_tflite, tflite.check_options
     else:
-        options |= {"layout": FLAGS.layout}
+        from animegan_tf.export import onnx
+
+        options |= {"layout": FLAGS.layout, "io": FLAGS.io}
         export = {"onnx": onnx.export_onnx, "openvino": onnx.export_openvino}[FLAGS.format]
         check_options = functools.partial(onnx.check_options, kind=FLAGS.format)
     check_options(FLAGS.output, **options)
@@ -208,6 +218,8 @@ def _export_file():
     if FLAGS.format == "tflite":
         outside = sum(report["outside"].values())
         print(f"{report['partitions']} delegate partition(s), {outside} operators outside")
+    if FLAGS.format == "coreml":
+        print("the converted graph was compared; only macOS can run the package")
     print(f"report: {files.report_path(FLAGS.output)}")
 
 
