@@ -90,7 +90,7 @@ SHIPPED = {
         ShippedStyle(
             "thequestion-lite",
             "lite",
-            "experimental: the same, with fainter lines",
+            "experimental: drawings in The Question's tone, fainter lines",
             "d89235025f45e90f58ae3d2dc1a9866e74fb5ce5fa52d21dd823db41aa206dd5",
         ),
         ShippedStyle(
@@ -102,7 +102,7 @@ SHIPPED = {
         ShippedStyle(
             "peppercarrot-lite",
             "lite",
-            "experimental: the same, smaller and faster",
+            "experimental: painted and inked like Pepper&Carrot, smaller and faster",
             "94241a03d7979c1ed5ced28ddfb0bd6cccfd94cb6be83c31581021d7145eea97",
             _PEPPER,
         ),
