@@ -23,6 +23,8 @@ EXTRAS = {
     # Exports to ONNX and OpenVINO.
     "onnx": ["onnx>=1.17", "onnxruntime>=1.20"],
     "openvino": ["onnx>=1.17", "openvino>=2025.0"],
+    # Exports to Core ML, on Linux and macOS.
+    "coreml": ["coremltools>=9; sys_platform != 'win32'"],
     # Warm-up requests of an exported SavedModel, and gRPC calls; REST needs nothing.
     "serving": ["tensorflow-serving-api>=2.20"],
     # `animegan web` and `animegan serve`.
@@ -48,6 +50,7 @@ EXTRAS["test"] = [
     *EXTRAS["quantize"],
     *EXTRAS["onnx"],
     *EXTRAS["openvino"],
+    *EXTRAS["coreml"],
     *EXTRAS["serving"],
     *EXTRAS["web"],
     *EXTRAS["cluster"],
@@ -88,7 +91,7 @@ setup(
         # For type checkers: the package has annotations.
         "animegan_tf": ["py.typed"],
         "animegan_tf.shipped": ["*/generator.weights.h5", "*/generator.tflite", "*/README.md"],
-        "animegan_tf.export": ["photos/*"],
+        "animegan_tf.export": ["photos/*", "web_page/*"],
         "animegan_tf.web": ["pictures/*"],
     },
     python_requires=">=3.10,<3.14",

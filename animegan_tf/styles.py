@@ -33,6 +33,7 @@ _INDEX, _DATA = ".index", ".data-00000-of-00001"
 # The published index files are a few kilobytes: the names and shapes of about a hundred variables.
 _INDEX_LIMIT = 2**20
 _LICENSE = "academic and other non-commercial use only"
+_PEPPER = "CC BY 4.0, Pepper&Carrot by David Revoy"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +48,7 @@ class ShippedStyle:
     arch: str
     about: str
     converted_from: str | None = None
+    license: str = "Apache 2.0"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,15 +90,21 @@ SHIPPED = {
         ShippedStyle(
             "thequestion-lite",
             "lite",
-            "experimental: the same, with fainter lines",
+            "experimental: drawings in The Question's tone, fainter lines",
             "d89235025f45e90f58ae3d2dc1a9866e74fb5ce5fa52d21dd823db41aa206dd5",
         ),
-        ShippedStyle("peppercarrot", "v2", "experimental: painted and inked like Pepper&Carrot"),
+        ShippedStyle(
+            "peppercarrot",
+            "v2",
+            "experimental: painted and inked like Pepper&Carrot",
+            license=_PEPPER,
+        ),
         ShippedStyle(
             "peppercarrot-lite",
             "lite",
-            "experimental: the same, smaller and faster",
+            "experimental: painted and inked like Pepper&Carrot, smaller and faster",
             "94241a03d7979c1ed5ced28ddfb0bd6cccfd94cb6be83c31581021d7145eea97",
+            _PEPPER,
         ),
     )
 }
@@ -229,6 +237,20 @@ def listing(styles_dir=None):
             about = f"{style.film}; github.com/{style.repository}; {style.license}"
         rows.append(f"{name:<16}  {style.arch:<4}  {state:<23}  {about}")
     return rows
+
+
+def facts(name):
+    """The name, description and licence of the style `name` for visitors, a dictionary.
+
+    Other names are styles of whoever serves or exports them.
+    """
+    if name in PUBLISHED:
+        about, licence = PUBLISHED[name].film, PUBLISHED[name].license
+    elif name in SHIPPED:
+        about, licence = SHIPPED[name].about, SHIPPED[name].license
+    else:
+        about, licence = "a style of this page's owner", "ask the owner"
+    return {"name": name, "about": about, "licence": licence}
 
 
 # --- choosing ------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
-"""Export a style for production: to TF Serving, phones, ONNX Runtime or OpenVINO.
+"""Export a style for production: to TF Serving, phones, ONNX Runtime, OpenVINO, Core ML or a page.
 
     python -m animegan_tf.export --format=saved_model --output=exports/animegan
     python -m animegan_tf.export --format=tflite --output=anime.tflite --size=dynamic
     python -m animegan_tf.export --checkpoint=runs/hayao --format=tflite --quantize=int8 \\
         --calibration=photos --output=anime.tflite
     python -m animegan_tf.export --format=onnx --io=uint8 --output=anime.onnx
+    python -m animegan_tf.export --format=web --output=site
 
 The default style ships with this project; choose another by name (--list_styles shows them) or with
 --checkpoint. Each export is run in a separate process on real photos and compared with the model; a
@@ -21,8 +22,8 @@ from animegan_tf.errors import InputError
 
 FLAGS = flags.FLAGS
 
-_FORMATS = ("saved_model", "tflite", "onnx", "openvino")
-_FILES = _FORMATS[1:]
+_FORMATS = ("saved_model", "tflite", "onnx", "openvino", "coreml", "web")
+_FILES = ("tflite", "onnx", "openvino")
 _FORMATS_OF = {
     **dict.fromkeys(
         (
@@ -38,7 +39,10 @@ _FORMATS_OF = {
     ),
     **dict.fromkeys(("quantize", "calibration"), ("tflite",)),
     "layout": ("onnx", "openvino"),
-    **dict.fromkeys(("size", "io", "overwrite", "name", "author", "license"), _FILES),
+    "io": _FILES,
+    "size": (*_FILES, "coreml"),
+    **dict.fromkeys(("overwrite", "name", "author", "license"), _FORMATS[1:]),
+    "runtime": ("web",),
 }
 
 
@@ -53,7 +57,8 @@ def _define_flags():
         "output",
         None,
         "saved_model: a folder with the name of the served model; the export is a numbered folder "
-        "in it. Others: a file name ending in .tflite, .onnx or (openvino) .xml. Required.",
+        "in it. web: a new or empty folder. Others: a name ending in .tflite, .onnx, .xml "
+        "(openvino) or .mlpackage (coreml). Required.",
     )
     flags.DEFINE_string(
         "photos",
@@ -104,15 +109,15 @@ def _define_flags():
     flags.DEFINE_string(
         "size",
         None,
-        "All but saved_model: WIDTHxHEIGHT, or dynamic for any size. Default: 256x256 for tflite, "
-        "dynamic for onnx and openvino.",
+        "tflite, onnx, openvino, coreml: WIDTHxHEIGHT, or, but for coreml, dynamic for any size. "
+        "Default: 256x256 for tflite and coreml, dynamic for onnx and openvino.",
     )
     flags.DEFINE_enum(
         "io",
         "float32",
         ["float32", "uint8", "int8"],
-        "All but saved_model: type of input and output: float32 in [-1, 1], uint8 levels, or int8 "
-        "(levels minus 128, for tflite). tflite: uint8 and int8 with --quantize=int8 only.",
+        "tflite, onnx, openvino: type of input and output: float32 in [-1, 1], uint8 levels, or "
+        "int8 (levels minus 128, for tflite). tflite: uint8 and int8 with --quantize=int8 only.",
     )
     flags.DEFINE_enum(
         "layout",
@@ -120,12 +125,25 @@ def _define_flags():
         ["nhwc", "nchw"],
         "onnx, openvino: images as (N, H, W, 3) or (N, 3, H, W).",
     )
-    flags.DEFINE_bool("overwrite", False, "All but saved_model: replace an existing file.")
+    flags.DEFINE_bool("overwrite", False, "All but saved_model: replace an existing export.")
     flags.DEFINE_string(
-        "name", None, "All but saved_model: name in the metadata. Default: the file name."
+        "name",
+        None,
+        "All but saved_model: name in the metadata. Default: the file name, web: the style.",
     )
     flags.DEFINE_string("author", "unknown", "All but saved_model: author in the metadata.")
-    flags.DEFINE_string("license", "unknown", "All but saved_model: licence in the metadata.")
+    flags.DEFINE_string(
+        "license",
+        None,
+        "All but saved_model: licence in the metadata. Default: the style's; with --checkpoint "
+        "unknown.",
+    )
+    flags.DEFINE_string(
+        "runtime",
+        None,
+        "web: folder of the npm package onnxruntime-web, to be copied. Default: visitors load it "
+        "from cdn.jsdelivr.net.",
+    )
 
 
 def main(argv):
@@ -138,6 +156,8 @@ def main(argv):
     cli.load_tensorflow()
     if FLAGS.format == "saved_model":
         _export_saved_model()
+    elif FLAGS.format == "web":
+        _export_web()
     else:
         _export_file()
 
@@ -162,16 +182,25 @@ def _load():
 
 
 def _export_file():
-    from animegan_tf.export import files, onnx, tflite
+    from animegan_tf.export import files
 
-    default = "256x256" if FLAGS.format == "tflite" else "dynamic"
+    default = "256x256" if FLAGS.format in ("tflite", "coreml") else "dynamic"
     size = files.parse_size(FLAGS.size or default)
-    options = {"io": FLAGS.io, "overwrite": FLAGS.overwrite}
-    if FLAGS.format == "tflite":
-        options |= {"quantize": FLAGS.quantize, "calibration": FLAGS.calibration}
+    options = {"overwrite": FLAGS.overwrite}
+    if FLAGS.format == "coreml":
+        from animegan_tf.export import coreml
+
+        export = coreml.export_coreml
+        check_options = functools.partial(coreml.check_options, size=size)
+    elif FLAGS.format == "tflite":
+        from animegan_tf.export import tflite
+
+        options |= {"quantize": FLAGS.quantize, "calibration": FLAGS.calibration, "io": FLAGS.io}
         export, check_options = tflite.export_tflite, tflite.check_options
     else:
-        options |= {"layout": FLAGS.layout}
+        from animegan_tf.export import onnx
+
+        options |= {"layout": FLAGS.layout, "io": FLAGS.io}
         export = {"onnx": onnx.export_onnx, "openvino": onnx.export_openvino}[FLAGS.format]
         check_options = functools.partial(onnx.check_options, kind=FLAGS.format)
     check_options(FLAGS.output, **options)
@@ -182,13 +211,43 @@ def _export_file():
         photos=FLAGS.photos,
         name=FLAGS.name,
         author=FLAGS.author,
-        license_text=FLAGS.license,
+        license_text=FLAGS.license or _style_facts()["licence"],
         **options,
     )
     print(f"{FLAGS.output}: {report['bytes'] / 1e6:.2f} MB, {_quality(report)}")
     if FLAGS.format == "tflite":
         outside = sum(report["outside"].values())
         print(f"{report['partitions']} delegate partition(s), {outside} operators outside")
+    if FLAGS.format == "coreml":
+        print("the converted graph was compared; only macOS can run the package")
+    print(f"report: {files.report_path(FLAGS.output)}")
+
+
+def _style_facts():
+    """Name, description and licence of the style that is exported."""
+    if FLAGS.checkpoint is None:
+        return styles.facts(FLAGS.style or styles.default())
+    return {"name": None, "about": "", "licence": "unknown"}
+
+
+def _export_web():
+    from animegan_tf.export import files, web
+
+    options = {"runtime": FLAGS.runtime, "overwrite": FLAGS.overwrite}
+    web.check_options(FLAGS.output, **options)
+    facts = _style_facts()
+    report = web.export_web(
+        _load(),
+        FLAGS.output,
+        photos=FLAGS.photos,
+        name=FLAGS.name or facts["name"],
+        author=FLAGS.author,
+        license_text=FLAGS.license or facts["licence"],
+        about=facts["about"],
+        **options,
+    )
+    print(f"{FLAGS.output}: {report['bytes'] / 1e6:.2f} MB, {_quality(report)}")
+    print(f"try it: python -m http.server --directory {FLAGS.output}")
     print(f"report: {files.report_path(FLAGS.output)}")
 
 

@@ -101,23 +101,14 @@ def write(output, contents, model, batches, kind, bound, *, io="float32", layout
     path = Path(output)
     with staging(path.parent) as folder:
         for suffix, content in contents.items():
-            _write_bytes(folder / f"model{suffix}", content, path)
-        inputs = [encoded(batch, io, layout) for batch in batches]
-        outputs, measured = check.run_alone(
-            kind, folder / f"model{path.suffix}", {SIGNATURE: inputs}
-        )
-        outputs = [decoded(array, io, layout) for array in outputs[SIGNATURE]]
-        expected = [check.expected(model, decoded(array, io, layout)) for array in inputs]
-        expected = [decoded(encoded(batch, io), io) for batch in expected]  # rounded to levels
+            write_bytes(folder / f"model{suffix}", content, path)
         report = {
             "file": path.name,
             "bytes": sum(len(content) for content in contents.values()),
             **facts,
             "io": io,
             "layout": layout,
-            **check.compare(outputs, expected, bound),
-            "median_seconds": statistics.median(measured.pop("seconds")[SIGNATURE]),
-            **measured,
+            **compared(folder / f"model{path.suffix}", model, batches, kind, bound, io, layout),
         }
         for suffix in contents:
             storage.move(folder / f"model{suffix}", path.with_suffix(suffix))
@@ -125,7 +116,25 @@ def write(output, contents, model, batches, kind, bound, *, io="float32", layout
     return report
 
 
-def _write_bytes(path, content, output):
+def compared(path, model, batches, kind, bound, io="float32", layout="nhwc"):
+    """Run the export `path` alone and compare it with `model`; returns the figures.
+
+    The arguments and the error are those of `write`.
+    """
+    inputs = [encoded(batch, io, layout) for batch in batches]
+    outputs, measured = check.run_alone(kind, path, {SIGNATURE: inputs})
+    outputs = [decoded(array, io, layout) for array in outputs[SIGNATURE]]
+    expected = [check.expected(model, decoded(array, io, layout)) for array in inputs]
+    expected = [decoded(encoded(batch, io), io) for batch in expected]  # rounded to levels
+    return {
+        **check.compare(outputs, expected, bound),
+        "median_seconds": statistics.median(measured.pop("seconds")[SIGNATURE]),
+        **measured,
+    }
+
+
+def write_bytes(path, content, output):
+    """Write a temporary file of the export `output`, whose name errors of the disk have."""
     try:
         path.write_bytes(content)
     except OSError as error:

@@ -18,7 +18,7 @@ LAYOUTS = ("nhwc", "nchw")
 
 # The lowest acceptable PSNR in dB on any photo. With 8 bits, one value in twenty may round
 # differently.
-_BOUNDS = {"float32": 90.0, "uint8": 60.0}
+BOUNDS = {"float32": 90.0, "uint8": 60.0}
 _PACKAGES = {"onnx": ("onnx", "onnxruntime"), "openvino": ("onnx", "openvino")}
 _CHECK_PHOTOS, _ANY_SIDE = 10, 509
 
@@ -87,24 +87,31 @@ def export_openvino(
 
 def _export(kind, model, output, size, io, layout, photos, labels, overwrite):
     check_options(output, kind, io, layout, overwrite)
-    check_size(model, *(size or (None, None)))
+    labels["name"] = labels["name"] or Path(output).stem
+    made = content(model, size, io, layout, **labels)
+    contents = {".onnx": made} if kind == "onnx" else _to_openvino(made)
+    batches = check_batches(photos, size)
+    facts = {"io": io, "layout": layout, "size": files.size_text(size)}
+    return files.write(output, contents, model, batches, kind, BOUNDS[io], **facts)
+
+
+def content(model, size=None, io="float32", layout="nhwc", *, name, author, license_text):
+    """The bytes of the ONNX file; the arguments are those of `export_onnx`."""
     from animegan_tf.export import onnx_graph
 
+    check_size(model, *(size or (None, None)))
     own = {key: str(value).lower() for key, value in properties(model).items()}
-    own |= {
-        "style": labels["name"] or Path(output).stem,
-        "author": labels["author"],
-        "license": labels["license_text"],
-        "version": animegan_tf.__version__,
-    }
-    content = onnx_graph.build(model, size, io, layout, own).SerializeToString()
-    contents = {".onnx": content} if kind == "onnx" else _to_openvino(content)
-    batches = [
+    own |= {"style": name, "author": author, "license": license_text}
+    own |= {"version": animegan_tf.__version__}
+    return onnx_graph.build(model, size, io, layout, own).SerializeToString()
+
+
+def check_batches(photos, size=None):
+    """The inputs of the comparison, float32 (1, H, W, 3), from a folder of photos."""
+    return [
         check.fit_network(photo, size, 1, _ANY_SIDE)
         for photo in check.read_photos(photos, _CHECK_PHOTOS)
     ]
-    facts = {"io": io, "layout": layout, "size": files.size_text(size)}
-    return files.write(output, contents, model, batches, kind, _BOUNDS[io], **facts)
 
 
 def _to_openvino(content):

@@ -18,13 +18,14 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 import animegan_tf
+from animegan_tf import styles
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 from animegan_tf.web.choices import FilmChoice, PhotoChoice, sentence
 from animegan_tf.web.drawing import Busy, Closed
 from animegan_tf.web.guard import CONTENT_TYPE, Guard, Metrics
 from animegan_tf.web.options import ServeOptions
-from animegan_tf.web.studio import Studio, default_make, style_facts
+from animegan_tf.web.studio import Studio, default_make
 
 _LOG = logging.getLogger(__name__)
 _SWEEP_SECONDS = 60
@@ -227,7 +228,7 @@ def _add_films(app, studio):
 def _add_service(app, studio):
     @app.get("/v1/styles", summary="The styles, the default first")
     async def list_styles():
-        return [style_facts(name) for name in studio.options.styles]
+        return [styles.facts(name) for name in studio.options.styles]
 
     @app.get("/healthz", summary="Whether the server is ready")
     async def health():

@@ -12,11 +12,10 @@ import time
 import zipfile
 from concurrent.futures import TimeoutError as LateError
 
-from animegan_tf import images
+from animegan_tf import images, styles
 from animegan_tf.errors import InputError
 from animegan_tf.web.choices import FilmChoice, PhotoChoice
 from animegan_tf.web.drawing import Busy, Closed
-from animegan_tf.web.studio import style_facts
 
 # Before Gradio is loaded: no data are sent to third parties.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -106,7 +105,7 @@ class Page:
 
     def about(self, name):
         """A line about a style."""
-        facts = style_facts(name)
+        facts = styles.facts(name)
         return f"**{name}** · {facts['about']} · licence: {facts['licence']}"
 
     def example(self, event: gr.SelectData):

@@ -28,10 +28,6 @@ _LOG = logging.getLogger(__name__)
 _LONGEST_NAME = 100
 # Maximum number of videos whose files are kept, which bounds the disk space.
 _MOST_FILMS = 100
-# Licences of shipped styles if they differ from that of the code.
-_LICENCES = dict.fromkeys(
-    ("peppercarrot", "peppercarrot-lite"), "CC BY 4.0, Pepper&Carrot by David Revoy"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -282,17 +278,6 @@ def _is_text(path):
         head = file.read(512)
     controls = set(range(32)) - set(b"\t\n\r")
     return not controls & set(head) and not head.startswith(b"YUV4MPEG2 ")
-
-
-def style_facts(name):
-    """The name, description and licence of a style for visitors, a dictionary."""
-    if name in styles.PUBLISHED:
-        about, licence = styles.PUBLISHED[name].film, styles.PUBLISHED[name].license
-    elif name in styles.SHIPPED:
-        about, licence = styles.SHIPPED[name].about, _LICENCES.get(name, "Apache 2.0")
-    else:
-        about, licence = "a style of this server's owner", "ask the owner"
-    return {"name": name, "about": about, "licence": licence}
 
 
 def default_make(name, checkpoint=None, quietly=contextlib.nullcontext):

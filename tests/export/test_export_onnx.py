@@ -3,42 +3,23 @@
 import json
 import sys
 
-import keras
 import numpy as np
 import pytest
 from pictures import ramps
+from toys import layered_generator, with_drawn_norms
 
 import animegan_tf
 from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.export import check, files, onnx
-from animegan_tf.networks.convolution import Conv2D
-from animegan_tf.networks.layers import LayerNorm2D, LegacyUpsampling2D, ReflectionPad2D
 
 pytest.importorskip("onnxruntime")
 graphs = pytest.importorskip("onnx")
 
 
-def with_drawn_norms(model):
-    """`model` with norms and biases that no operator may leave out."""
-    random = np.random.default_rng(0)
-    for variable in model.trainable_variables:
-        if variable.name in ("gamma", "beta", "bias"):
-            variable.assign(random.normal(variable.name == "gamma", 0.3, variable.shape))
-    return model
-
-
 @pytest.fixture(scope="module")
 def toy():
-    """A small network of the generators' layers: half the size in its middle."""
-    keras.utils.set_random_seed(0)
-    photo = keras.Input((None, None, 3))
-    x = ReflectionPad2D(((0, 1), (0, 1)))(photo)
-    x = LayerNorm2D(1e-12)(Conv2D(4, 3, strides=2, use_bias=False)(x))
-    x = LegacyUpsampling2D()(keras.layers.LeakyReLU(0.2)(x))
-    x = Conv2D(3, 1, activation=None, use_bias=False)(x)
-    x = keras.layers.Activation("tanh")(x)
-    return with_drawn_norms(keras.Model(photo, x, name="generator_lite"))
+    return layered_generator()
 
 
 @pytest.fixture
@@ -114,7 +95,7 @@ def test_an_existing_export_stays_unless_it_is_replaced(toy, tmp_path, photos, m
     with pytest.raises(InputError, match="exists"):
         onnx.export_onnx(toy, output, photos=photos)
     with monkeypatch.context() as patch, pytest.raises(check.ExportError, match="at least 250 dB"):
-        patch.setitem(onnx._BOUNDS, "float32", 250)
+        patch.setitem(onnx.BOUNDS, "float32", 250)
         onnx.export_onnx(toy, output, photos=photos, overwrite=True)
     assert output.read_bytes() == b"mine"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "photos"]

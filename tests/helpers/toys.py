@@ -55,6 +55,32 @@ def toy_generator(arch, norm="published"):
     return keras.Model(photo, x, name=f"generator_{arch}")
 
 
+def layered_generator():
+    """A small network of the generators' layers, as exports need: half the size in its middle."""
+    import keras
+
+    from animegan_tf.networks.convolution import Conv2D
+    from animegan_tf.networks.layers import LayerNorm2D, LegacyUpsampling2D, ReflectionPad2D
+
+    keras.utils.set_random_seed(0)
+    photo = keras.Input((None, None, 3))
+    x = ReflectionPad2D(((0, 1), (0, 1)))(photo)
+    x = LayerNorm2D(1e-12)(Conv2D(4, 3, strides=2, use_bias=False)(x))
+    x = LegacyUpsampling2D()(keras.layers.LeakyReLU(0.2)(x))
+    x = Conv2D(3, 1, activation=None, use_bias=False)(x)
+    x = keras.layers.Activation("tanh")(x)
+    return with_drawn_norms(keras.Model(photo, x, name="generator_lite"))
+
+
+def with_drawn_norms(model):
+    """`model` with norms and biases that no operator may leave out."""
+    random = np.random.default_rng(0)
+    for variable in model.trainable_variables:
+        if variable.name in ("gamma", "beta", "bias"):
+            variable.assign(random.normal(variable.name == "gamma", 0.3, variable.shape))
+    return model
+
+
 @contextlib.contextmanager
 def toy_networks():
     """Runs of training in this process have small networks meanwhile."""
