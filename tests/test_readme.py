@@ -37,8 +37,10 @@ PROGRAMS = (*MODULES, *(f"tools/{path.name}" for path in sorted((ROOT / "tools")
 # Programs of others, whose options are theirs.
 OTHERS = (
     "python3", "py", "pip", "docker", "echo", "curl", "ffmpeg", "ruff", "pytest", ".",
-    ".venv/bin/pip", ".venv/bin/ruff", ".venv/bin/pytest", ".venv\\Scripts\\Activate.ps1",
+    "tfjs/bin/pip", "tfjs/bin/tensorflowjs_converter", ".venv/bin/pip", ".venv/bin/ruff", ".venv/bin/pytest", ".venv\\Scripts\\Activate.ps1",
 )  # fmt: skip
+
+MODULES_OF_OTHERS = ("pip", "build", "twine", "http.server")
 
 # Parses lists of arguments as a program's entry point does; prints its flags and what is wrong with
 # each list, or "".
@@ -162,7 +164,7 @@ def parsed(program):
 def test_every_command_is_known():
     for words in commands():
         program = _program(words)[0]
-        modules = words[:2] == ["python", "-m"] and words[2] in ("pip", "build", "twine")
+        modules = words[:2] == ["python", "-m"] and words[2] in MODULES_OF_OTHERS
         others = program is None and (words[0] in OTHERS or modules)
         assert program in PROGRAMS or others, words
 

@@ -91,7 +91,13 @@ def _measure(candidates, evaluator):
     for candidate in tqdm(candidates, "measuring", unit="generator", disable=None):
         try:
             # The raw output: matching the photo's brightness would hide drifting brightness.
-            stylizer = Stylizer(candidate.path, match_brightness=False, draw_side=0)
+            stylizer = Stylizer(
+                candidate.path,
+                match_brightness=False,
+                draw_side=0,
+                engine="keras",  # the same figures on every machine
+                precision="float32",
+            )
             measured, outputs = evaluator(stylizer)
         except InputError as error:
             tqdm.write(f"error: {candidate.label}: {error}", file=sys.stderr)

@@ -378,6 +378,10 @@ class Making:
             "continues from its last whole segment"
         )
 
+    def _has_more(self):
+        """Whether a run could continue from more than the new file."""
+        return bool(self._done)
+
     def _give_up(self):
         """Close all files; remove them if no run could continue from them."""
         if self._journal is None:
@@ -386,7 +390,7 @@ class Making:
         if self._writer is not None:
             self._writer.abandon()
             frames = self._writer.frames
-        begun = frames > 0 or bool(self._done)
+        begun = frames > 0 or self._has_more()
         if self._recorded and not begun:
             self._record.unlink(missing_ok=True)
         if not (self._recorded and begun):

@@ -1,6 +1,7 @@
 """Photos on two nodes: each once, whatever becomes of workers and nodes."""
 
 import collections
+import re
 import threading
 import time
 
@@ -43,7 +44,8 @@ def test_each_photo_once_though_workers_are_killed(nodes, tmp_path, capsys):
     assert len(rows) == len(rows_of(log)) == len(good) + 2
     for name in good:
         row = rows[name]
-        assert row["error"] is None and row["seconds"] >= 0
+        # Without seconds if its worker was killed when it had written, but not reported it.
+        assert row["error"] is None and (row["seconds"] is None or row["seconds"] >= 0)
         assert row["source"] == str(tmp_path / "in" / name)
         assert row["size"] == (out / name).stat().st_size
         before = images.read_photo(tmp_path / "in" / name).rgb
@@ -51,7 +53,9 @@ def test_each_photo_once_though_workers_are_killed(nodes, tmp_path, capsys):
     assert "expected an image" in rows["bad.jpg"]["error"] and rows["bad.jpg"]["size"] is None
     assert rows["poison.png"]["error"].startswith("its worker was lost")
     printed = capsys.readouterr().out
-    assert "8 written" in printed and "2 failed" in printed and "4 workers lost" in printed
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (written|existed|failed|workers)", printed)}
+    assert counts["written"] + counts.get("existed", 0) == 8
+    assert counts["failed"] == 2 and counts["workers"] == 4
 
     # Again: only what is missing; one output is unknown to the log, as after a crash.
     (tmp_path / "in" / "poison.png").unlink()

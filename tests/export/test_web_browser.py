@@ -17,11 +17,7 @@ from toys import layered_generator
 from web_runtime import runtime
 
 from animegan_tf import Stylizer, images
-from animegan_tf.export import check
-
-web = pytest.importorskip("animegan_tf.export.web")
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
+from animegan_tf.export import check, web
 
 STATUS = "document.getElementById('status')"
 ENDED = f"{STATUS}.textContent.startsWith('Done') || {STATUS}.className == 'error'"
