@@ -37,7 +37,8 @@ PROGRAMS = (*MODULES, *(f"tools/{path.name}" for path in sorted((ROOT / "tools")
 # Programs of others, whose options are theirs.
 OTHERS = (
     "python3", "py", "pip", "docker", "echo", "curl", "ffmpeg", "ruff", "pytest", ".",
-    "tfjs/bin/pip", "tfjs/bin/tensorflowjs_converter", ".venv/bin/pip", ".venv/bin/ruff", ".venv/bin/pytest", ".venv\\Scripts\\Activate.ps1",
+    "tfjs/bin/pip", "tfjs/bin/tensorflowjs_converter", ".venv/bin/pip", ".venv/bin/ruff",
+    ".venv/bin/pytest", ".venv\\Scripts\\Activate.ps1",
 )  # fmt: skip
 
 MODULES_OF_OTHERS = ("pip", "build", "twine", "http.server")

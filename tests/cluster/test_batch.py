@@ -53,7 +53,8 @@ def test_each_photo_once_though_workers_are_killed(nodes, tmp_path, capsys):
     assert "expected an image" in rows["bad.jpg"]["error"] and rows["bad.jpg"]["size"] is None
     assert rows["poison.png"]["error"].startswith("its worker was lost")
     printed = capsys.readouterr().out
-    counts = {word: int(n) for n, word in re.findall(r"(\d+) (written|existed|failed|workers)", printed)}
+    found = re.findall(r"(\d+) (written|existed|failed|workers)", printed)
+    counts = {word: int(count) for count, word in found}
     assert counts["written"] + counts.get("existed", 0) == 8
     assert counts["failed"] == 2 and counts["workers"] == 4
 
@@ -62,7 +63,8 @@ def test_each_photo_once_though_workers_are_killed(nodes, tmp_path, capsys):
     (out / "5.png").rename(out / "6.png")
     write_photos(tmp_path / "in", ["6.png"])
     assert run(nodes, tmp_path, concurrency=1) == 1
-    assert "0 written" in (printed := capsys.readouterr().out) and "9 existed" in printed
+    printed = capsys.readouterr().out
+    assert "0 written" in printed and "9 existed" in printed
     assert collections.Counter(row["result"] for row in rows_of(log)) == {
         **dict.fromkeys([*good, "6.png", "poison.png"], 1),
         "bad.jpg": 2,
