@@ -5,7 +5,7 @@ import os
 import pytest
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def nodes():
     """Two nodes of one CPU each, of which tests may end one; a `ray.cluster_utils.Cluster`."""
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = os.environ["RAY_USAGE_STATS_ENABLED"] = "0"

@@ -20,8 +20,8 @@ function sentence(error) {
 }
 
 // The bytes of a file that must have a checksum; `done` receives the number of bytes so far.
-async function fetched({ url, integrity }, done) {
-  const response = await fetch(url, { integrity });
+async function fetched({ url, integrity }, signal, done) {
+  const response = await fetch(url, { integrity, signal });
   if (!response.ok) throw new TypeError(url);
   const parts = [];
   let bytes = 0;
@@ -36,11 +36,16 @@ async function fetched({ url, integrity }, done) {
 async function load(site) {
   const files = [site.runtime.script, site.runtime.wasm, site.model];
   const total = files.reduce((sum, file) => sum + file.bytes, 0);
-  const got = [0, 0, 0];
-  const [script, wasm, model] = await Promise.all(files.map((file, i) => fetched(file, (bytes) => {
+  const got = [0, 0, 0], stop = new AbortController();
+  const loading = files.map((file, i) => fetched(file, stop.signal, (bytes) => {
     got[i] = bytes;
-    say("Loading the style …", (got[0] + got[1] + got[2]) / total);
-  })));
+    if (!stop.signal.aborted) say("Loading the style …", (got[0] + got[1] + got[2]) / total);
+  }));
+  // The progress of other files must not replace the error of one.
+  const [script, wasm, model] = await Promise.all(loading).catch((error) => {
+    stop.abort();
+    throw error;
+  });
   const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
   const ort = await import(address);
   ort.env.wasm.wasmBinary = await wasm.arrayBuffer();
