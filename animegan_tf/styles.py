@@ -97,7 +97,8 @@ SHIPPED = {
             "peppercarrot",
             "v2",
             "experimental: painted and inked like Pepper&Carrot",
-            license=_PEPPER,
+            "c3b1efe93263c4e2a60eede8ae6d97cf97c6c76dfcb17b7000ef076d73f0dd26",
+            _PEPPER,
         ),
         ShippedStyle(
             "peppercarrot-lite",
