@@ -104,7 +104,7 @@ SHIPPED = {
             "peppercarrot-lite",
             "lite",
             "experimental: painted and inked like Pepper&Carrot, smaller and faster",
-            "94241a03d7979c1ed5ced28ddfb0bd6cccfd94cb6be83c31581021d7145eea97",
+            "1f8c3479b723fd6c43dbcba0188959804a9b74a37a97168dee6e84b9e6cee8cf",
             _PEPPER,
         ),
     )

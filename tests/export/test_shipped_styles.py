@@ -17,8 +17,8 @@ from animegan_tf.stylize.engines.converted import ConvertedEngine
 FOLDERS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/generator.weights.h5"))
 # How much more colourful than the photo; these mute greens.
 COLOURS = {"peppercarrot": 1.05, "peppercarrot-lite": 1.05}
-# The least by which outputs are brighter; the references of this one hardly are.
-BRIGHTER = {"peppercarrot": 2}
+# The least by which outputs are brighter; the references of these hardly are.
+BRIGHTER = {"peppercarrot": 2, "peppercarrot-lite": 2}
 
 
 def test_one_is_shipped_and_is_the_default():
