@@ -19,7 +19,7 @@ from absl import flags
 
 from animegan_tf import cli, style_flags, styles
 from animegan_tf.errors import InputError
-from animegan_tf.stylize.options import DrawOptions, PhotoOptions, VideoOptions
+from animegan_tf.stylize.options import PRECISIONS, DrawOptions, PhotoOptions, VideoOptions
 
 FLAGS = flags.FLAGS
 
@@ -48,6 +48,13 @@ def _define_flags():
     )
     flags.DEFINE_float("num_cpus", 1.0, "CPUs of each worker.", lower_bound=0)
     flags.DEFINE_float("num_gpus", 0.0, "GPUs of each worker; 0.5 lets two share one.", 0)
+    # Not auto: every worker would measure for itself, and a video's segments would differ.
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        [name for name in PRECISIONS if name != "auto"],
+        "Of the network, on all workers; bfloat16 needs processors that have it.",
+    )
     flags.DEFINE_string("log", None, "Folder or URI of the log. Default: OUTPUT/_log.")
     flags.DEFINE_bool("compare", False, "Write photo and output side by side, as NAME_compare.")
     flags.DEFINE_integer(
@@ -80,6 +87,7 @@ def main(argv):
     options = {
         "max_side": FLAGS.max_side,
         "engine": FLAGS.engine,
+        "precision": FLAGS.precision,
         **dataclasses.asdict(style_flags.chosen_delivery()),
     }
     settings = batch.Settings(

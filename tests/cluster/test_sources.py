@@ -189,3 +189,18 @@ def test_help_and_a_missing_ray_are_short(tmp_path):
         "error: ray: expected it to be installed, found nothing: "
         "pip install 'animegan_tf[cluster]'\n"
     )
+
+
+@pytest.mark.parametrize(("flag", "precision"), [((), "float32"), (("bfloat16",), "bfloat16")])
+def test_all_workers_have_one_precision(tmp_path, flag, precision):
+    """With `auto` each would measure, and the segments of a video would differ."""
+    program = (
+        "import animegan_tf.cluster.__main__ as command\n"
+        "from animegan_tf.cluster import batch\n"
+        "batch.run = lambda settings, model: print(model().options['precision'])\n"
+        "command.console()"
+    )
+    arguments = [f"--output={tmp_path}", "photo.png", *(f"--precision={name}" for name in flag)]
+    command = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout.strip(), done.returncode) == (precision, 0), done.stderr
