@@ -61,6 +61,9 @@ def coded_profile(data: bytes, kind: str | None, info: dict) -> bytes | None:
     if kind in ("avif", "heic"):
         found = re.search(rb"colrnclx(.{4})", data, re.DOTALL)
         return found and _of_codes(*struct.unpack(">2H", found[1]))
+    if kind == "jpeg2000":
+        found = re.search(rb"(.{4})colr\x02..", data[: data.find(b"jp2c")], re.DOTALL)
+        return found and data[found.end() : found.start() + int.from_bytes(found[1], "big")]
     if kind != "png":
         return None
     found = re.search(rb"\x00{3}\x04cICP(..)", data[: data.find(b"IDAT")], re.DOTALL)
@@ -158,23 +161,26 @@ def to_srgb(
 ) -> tuple[np.ndarray, bool, str | None]:
     """(the `image` as RGB (H, W, 3) in sRGB, whether its values changed, a note or None).
 
-    image: of Pillow, of mode RGB, L, CMYK or LAB, for uint8; or an array of uint16, (H, W) or
-    (H, W, 3), for uint16. profile: bytes of its ICC profile, or None. A profile that is damaged or
-    for another colour space is ignored, with a note; a note also says if an array was reduced to 8
-    bits, by a profile of tables.
+    image: of Pillow, of mode RGB, L, CMYK or LAB, for uint8; or an array of uint16, (H, W), (H, W,
+    3) or for CMYK (H, W, 4), for uint16. profile: bytes of its ICC profile, or None. A profile that
+    is damaged or for another colour space is ignored, with a note; a note also says if an array was
+    reduced to 8 bits, by a profile of tables or of CMYK.
     """
     if isinstance(image, Image.Image):
         rgb, changed, note = _to_srgb(image, profile)
         return np.array(rgb), changed, note
     # Whether the profile can be used, and changes anything, is seen by a small image.
-    small = Image.new("RGB" if image.ndim == 3 else "L", (1, 1))
-    _, changed, note = _to_srgb(small, profile)
+    mode = "L" if image.ndim == 2 else "RGB" if image.shape[2] == 3 else "CMYK"
+    _, changed, note = _to_srgb(Image.new(mode, (1, 1)), profile)
+    if mode == "CMYK" and (note or not profile):
+        light = 65535 - image.astype(np.uint32)
+        return (light[:, :, :3] * light[:, :, 3:] // 65535).astype(np.uint16), True, note
     rgb = np.dstack([image] * 3) if image.ndim == 2 else image
     shaper = _shaper(profile) if changed else None
     if shaper is not None:
         return _convert(rgb, shaper, _shaper(srgb_profile())), True, note
     if changed:
-        eight = Image.fromarray(as_kind(image, np.uint8))
+        eight = Image.fromarray(as_kind(image, np.uint8), mode)
         rgb, note = as_kind(np.asarray(_to_srgb(eight, profile)[0]), np.uint16), _REDUCED
     return rgb, changed, note
 
@@ -252,7 +258,12 @@ def _to_srgb(image, profile):
             transform = _transform(source, _srgb(), image.mode)
             if image.mode == "RGB" and _changes_nothing(transform):
                 return image, False, None
-            return transform.apply(image), True, None
+            if image.mode != "L":
+                return transform.apply(image), True, None
+            shown = np.asarray(
+                transform.apply(Image.fromarray(np.arange(256, dtype=np.uint8)[None]))
+            )
+            return Image.fromarray(shown[0][np.asarray(image)]), True, None
         except (ImageCms.PyCMSError, OSError, ValueError) as error:
             note = f"its colour profile cannot be used, so sRGB is assumed ({error})"
     if image.mode == "LAB":
@@ -284,8 +295,10 @@ def _srgb():
 
 
 def _transform(source, target, mode):
+    # The optimised way is ten levels off in the dark for gray.
+    flags = _COMPENSATED | (ImageCms.Flags.NOOPTIMIZE if mode == "L" else 0)
     intent = ImageCms.Intent.PERCEPTUAL
-    return ImageCms.buildTransform(source, target, mode, "RGB", intent, _COMPENSATED)
+    return ImageCms.buildTransform(source, target, mode, "RGB", intent, flags)
 
 
 def _changes_nothing(transform):

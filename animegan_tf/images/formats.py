@@ -81,6 +81,7 @@ _NOT_READ = {
     "PostScript": rb"%!PS|\xc5\xd0\xd3\xc6", "GIMP's XCF": b"gimp xcf",
     "a Windows metafile": rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF", "DjVu": b"AT&TFORM",
     "FITS": b"SIMPLE  =", "JPEG XR": rb"II\xbc\x01", "JPEG-LS": rb"\xff\xd8\xff\xf7",
+    "a JPEG of 12 bits or more": rb"\xff\xd8.*\xff[\xc0-\xc3]\0.[\x0c\x10]",
     "DPX": b"SDPX|XPDS", "Apple's icons": b"icns", "HTML": rb"\s*<(!DOCTYPE\s+)?html",
 }  # fmt: skip
 

@@ -1,10 +1,11 @@
 """Reads images as numbers: formats that Pillow does not read (well), and more than 8 bits.
 
-PAM, PFM, Radiance HDR and SGI; and with all their bits PNG, PPM, JPEG 2000, AVIF and HEIC,
-which Pillow reads with 8 bits.
+PAM, PFM, Radiance HDR, SGI and unusual bitmaps (BMP); and with all their bits PNG, PPM, JPEG 2000,
+AVIF and HEIC, which Pillow reads with 8 bits.
 """
 
 import re
+import struct
 
 import cv2
 import numpy as np
@@ -22,12 +23,17 @@ _SIZES = {
     "sgi": rb"\x01\xda....(..)(..)",
 }
 _HEADER = 2**16
+# The compressions of bitmaps: runs of 4 bits, and bit fields without and with alpha.
+_RUNS, _FIELDS, _FIELDS_WITH_ALPHA = 2, 3, 6
 # The start of the codestream of JPEG 2000, and the box with the depth of an AVIF.
 _CODESTREAM, _AV1 = b"\xff\x4f\xff\x51", rb"av1C..(.)"
 
 
 def size_of(data: bytes, kind: str | None) -> tuple[int, int] | None:
-    """(height, width) in the header of a PAM, PFM, HDR or SGI; None for other files."""
+    """(height, width) in the header of an image that Pillow does not open; None for others."""
+    if kind == "bmp":
+        header, _, width, height, *layout = _bitmap(data)
+        return (abs(height), width) if _is_unusual(header, *layout) else None
     found = re.search(_SIZES[kind], data[:_HEADER], re.DOTALL) if kind in _SIZES else None
     if found is None:
         return None
@@ -45,7 +51,7 @@ def read(
 
     image: Pillow's, not loaded; not used for the formats of `size_of`. Colours are an image of
     Pillow of mode L or RGB, or with `deep` an array of uint16, (H, W) or (H, W, 3); alpha is
-    uint8 (H, W). Raises any exception for damaged files.
+    uint8 or uint16 (H, W). Raises any exception for damaged files.
     """
     reader = (_READERS | (_DEEP if deep else {})).get(kind)
     numbers, white = (reader(data, image) if reader else None) or (None, None)
@@ -53,10 +59,55 @@ def read(
         return None
     numbers = numbers[:, :, None] if numbers.ndim == 2 else numbers
     count = 1 if numbers.shape[2] < 3 else 3
-    alpha = levels(numbers[:, :, count], white) if numbers.shape[2] > count else None
+    alpha = levels(numbers[:, :, count], white, deep) if numbers.shape[2] > count else None
     shown = levels(numbers[:, :, :count], white, deep)
     shown = shown[:, :, 0] if count == 1 else shown
     return shown if deep else Image.fromarray(shown), alpha
+
+
+def _bitmap(data):
+    """(header's size, start of the pixels, width, height, bits, compression) of a BMP.
+
+    The height is negative for bitmaps that begin at the top.
+    """
+    start, header = struct.unpack_from("<2I", data, 10)
+    if header == 12:
+        return header, start, *struct.unpack_from("<2H", data, 18), data[24], 0
+    sides = struct.unpack_from("<2i", data, 18)
+    return header, start, *sides, data[28], data[30] if header > 16 else 0
+
+
+def _is_unusual(header, bits, compression):
+    return header == 16 or bits == 2 or compression in (_FIELDS, _FIELDS_WITH_ALPHA)
+
+
+def _bmp(data, _):
+    header, start, width, height, bits, compression = _bitmap(data)
+    if compression == _RUNS:  # Pillow before 13 misreads odd runs of pixels
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        return None if bgr is None else (bgr[:, :, ::-1], 255)
+    if not _is_unusual(header, bits, compression):
+        return None
+    row = -(-width * bits // 32) * 4
+    rows = np.frombuffer(data, np.uint8, row * abs(height), start).reshape(abs(height), row)
+    rows = rows[:: -1 if height > 0 else 1]
+    if bits == 24:
+        return rows[:, : 3 * width].reshape(len(rows), width, 3)[:, :, ::-1], 255
+    if bits <= 8:
+        places = np.unpackbits(rows, axis=1)[:, : width * bits].reshape(len(rows), width, bits)
+        palette = np.zeros((2**bits, 3 if header == 12 else 4), np.uint8)
+        stored = np.frombuffer(data[14 + header : start], np.uint8)[: palette.size]
+        palette.flat[: len(stored)] = stored
+        return palette[places @ (1 << np.arange(bits)[::-1]), 2::-1], 255
+    words = rows.view(f"<u{bits // 8}")[:, :width].astype(np.uint64)
+    masks = struct.unpack_from("<4I", data, 54)
+    masks = masks if header >= 56 or compression == _FIELDS_WITH_ALPHA else masks[:3]
+    lowest = [max(1, mask & -mask) for mask in masks]
+    planes = [
+        (words & mask) // low * 65535 // max(1, mask // low)
+        for mask, low in zip(masks, lowest, strict=True)
+    ]
+    return np.dstack(planes if planes[-1].any() else planes[:3]).astype(np.uint16), 65535
 
 
 def _pam(data, _):
@@ -87,14 +138,28 @@ def _sgi(data, _):
 
 
 def _jpeg2000(data, image):
-    """Those of more than 8 bits, which Pillow converts wrongly."""
+    """Those of more than 8 bits, which Pillow converts wrongly but for gray ones."""
     place = data.find(_CODESTREAM)
     deep = place >= 0 and data[place + 42] & 0x7F >= 8
-    return _rgba64("jpeg2000", data, image) if deep else None
+    if not deep or image.mode not in ("RGB", "RGBA", "LA"):
+        return None
+    numbers = _decoded("jpeg2000", data).to_ndarray(format="rgba64le")
+    return numbers if image.has_transparency_data else numbers[:, :, :3], 65535
 
 
 def _png(data, image):
-    return _rgba64("png", data, image) if data[24] == 16 else None
+    """Those of 16 bits; Pillow has all of the gray ones."""
+    if data[24] != 16 or image.mode not in ("RGB", "RGBA", "LA"):
+        return None
+    image.load()  # raises for damaged files
+    numbers = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    order = [0, 3] if image.mode == "LA" else [2, 1, 0, 3]
+    return numbers[:, :, order[: numbers.shape[2]]], 65535
+
+
+def _clear_png(data, image):
+    """Those of 16 bits with a transparent colour, which Pillow compares with 8 bits."""
+    return _png(data, image) if image.mode == "RGB" and "transparency" in image.info else None
 
 
 def _ppm(data, image):
@@ -123,14 +188,6 @@ def _heic(data, _):
     return (np.asarray(image), 2**bits - 1) if bits > 8 else None
 
 
-def _rgba64(codec, data, image):
-    """By FFmpeg. Gray images have been read by Pillow."""
-    if image.mode not in ("RGB", "RGBA", "LA"):
-        return None
-    numbers = _decoded(codec, data).to_ndarray(format="rgba64le")
-    return numbers if image.has_transparency_data else numbers[:, :, :3], 65535
-
-
 def _decoded(codec, data):
     """The first frame that FFmpeg decodes."""
     import av
@@ -142,6 +199,7 @@ def _decoded(codec, data):
 
 
 _READERS = {
-    "pam": _pam, "pfm": _pfm, "hdr": _hdr, "sgi": _sgi, "jpeg2000": _jpeg2000,
+    "pam": _pam, "pfm": _pfm, "hdr": _hdr, "sgi": _sgi, "jpeg2000": _jpeg2000, "bmp": _bmp,
+    "png": _clear_png,
 }  # fmt: skip
 _DEEP = {"png": _png, "pnm": _ppm, "avif": _avif, "heic": _heic}

@@ -34,8 +34,8 @@ _RAW_PHOTOMETRICS = (32803, 34892)
 _RAW = "it is a raw photo; develop it first (to JPEG, TIFF or PNG)"
 # The start of libjpeg's warnings about data; others are about tags.
 _BROKEN = ("Corrupt JPEG", "Premature end", "Inconsistent progression", "Invalid")
-# The compression in a BMP's header: runs of 4 bits.
-_RLE4 = b"\2\0\0\0"
+# The end of a JPEG.
+_END = b"\xff\xd9"
 # The bytes by which formats that are not read are known.
 _HEAD = 1024
 # The operation that turns an image upright, by its orientation in EXIF.
@@ -54,7 +54,7 @@ class Photo:
     """A decoded photo.
 
     rgb: uint8 (H, W, 3), upright, in sRGB; uint16 if it was read with `deep` and the file has more
-    than 8 bits. alpha: uint8 (H, W), 255 for opaque, or None.
+    than 8 bits. alpha: (H, W), uint8 or uint16, the maximum for opaque; or None.
     plain: whether the file stores these values: upright, in sRGB.
     lossy: whether it is a lossy WebP.
     notes: sentences for the user. damage: a sentence about the damage of the file, or None.
@@ -230,7 +230,12 @@ def _opened(data, kind, most):
     Image.init()
     known = ["TGA"] if kind == "tga" else [name for name in _FORMATS if name in Image.OPEN]
     with _limited(most):
-        return Image.open(io.BytesIO(data), formats=known)
+        # Pillow itself does not read YCbCr; a variable of the process, too.
+        TiffImagePlugin.READ_LIBTIFF = kind == "tiff"
+        try:
+            return Image.open(io.BytesIO(data), formats=known)
+        finally:
+            TiffImagePlugin.READ_LIBTIFF = False
 
 
 def _is_raw(data, tags):
@@ -250,7 +255,10 @@ def _decoded(data, kind, path, deep):
     tags = tiff.directory(data) if kind == "tiff" else {}
     if kind == "raw" or (tags and _is_raw(data, tags)):
         raise InputError(f"{path}: {_RAW}")
-    image, pixels, orientation, notes, number = None, None, None, (), 1
+    image, pixels, orientation, notes, number, damage = None, None, None, (), 1, None
+    if kind == "jpeg":
+        damage = _jpeg_damage(data + _END)
+        data += _END if damage is None else b""  # which some cameras leave out
     size = numbers.size_of(data, kind)
     if tiff.is_unusual(tags):
         orientation = tags.get(tiff.ORIENTATION, 1)
@@ -263,7 +271,8 @@ def _decoded(data, kind, path, deep):
     else:
         image = _open(data, kind, path)
     if image is None:
-        name = formats.name_of_unread(data[:_HEAD])
+        unusual = "a TIFF of an unusual kind" if tags else None
+        name = formats.name_of_unread(data[:_HEAD]) or unusual
         if name is not None:
             raise InputError(
                 f"{path}: it is {name}, which is not supported; convert it to PNG or JPEG first"
@@ -276,9 +285,9 @@ def _decoded(data, kind, path, deep):
     if kind == "ico":
         order = [(entry.square, entry.bpp, at) for at, entry in enumerate(image.ico.entry)]
         image = image.ico.frame(max(order)[2])  # Pillow has the largest of the fewest colours
-    elif kind == "bmp" and data[30:34] == _RLE4:  # Pillow before 13 misreads odd runs of pixels
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        pixels = None if bgr is None else (Image.fromarray(bgr[:, :, ::-1]), None)
+    elif kind == "png" and image.mode == "L" and image.info.get("transparency"):
+        # Pillow leaves it at 2 or 4 bits.
+        image.info["transparency"] *= 255 // (2 ** data[24] - 1)
     elif kind == "tga" and image.mode == "RGBA" and not data[17] & 15:  # declares no alpha
         pixels = None if image.getchannel("A").getextrema()[1] else (image.convert("RGB"), None)
     if kind in ("gif", "png", "avif", "webp"):
@@ -293,7 +302,7 @@ def _decoded(data, kind, path, deep):
         photo,
         lossy=kind == "webp" and re.search(rb"VP8[ L]", data)[0] == b"VP8 ",
         notes=notes + photo.notes,
-        damage=_jpeg_damage(data) if kind == "jpeg" else None,
+        damage=damage,
     )
 
 
@@ -355,10 +364,9 @@ def _split(image, deep):
     if clear is not None and not image.has_transparency_data:
         clear = None
     if clear is not None or image.mode in ("LA", "PA", "La", "RGBA", "RGBa"):
-        if image.mode == "La":
-            image = image.convert("LA")
-        image = image.convert("RGBA")
-        return image.convert("RGB"), np.array(image.getchannel("A"))
+        mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
+        image = image.convert(mode + "A")
+        return image.convert(mode), np.array(image.getchannel("A"))
     if image.mode in ("L", "RGB", "CMYK", "LAB"):
         return image, None
     return image.convert("L" if image.mode == "1" else "RGB"), None

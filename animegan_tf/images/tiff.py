@@ -21,7 +21,7 @@ _PREDICTED = (5, 8, 32946, 34925, 50000)
 # Number of colour samples, and Pillow's mode, of each photometric interpretation.
 _COLOURS = {0: (1, "L"), 1: (1, "L"), 2: (3, "RGB"), 5: (4, "CMYK")}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
-_UNSIGNED, _FLOAT = (1,), (3,)
+_UNSIGNED, _SIGNED, _FLOAT = (1,), 2, (3,)
 _LONG, _SUBFILE, ORIENTATION = 4, 254, 274
 # Depths of whole bytes; samples of other depths are packed without gaps.
 _WHOLE = (8, 16, 32, 64)
@@ -56,7 +56,9 @@ def is_unusual(tags):
     if not count or tags.get(plugin.COMPRESSION, 1) not in _OF_BYTES or bits == {1}:
         return False
     samples = tags.get(plugin.SAMPLESPERPIXEL, 1)
-    return bits != {8} or samples != count or tags.get(plugin.PLANAR_CONFIGURATION, 1) == 2
+    signed = _SIGNED in tags.get(plugin.SAMPLEFORMAT, _UNSIGNED)
+    planar = tags.get(plugin.PLANAR_CONFIGURATION, 1) == 2
+    return bits != {8} or samples != count or signed or planar
 
 
 def read(
@@ -64,8 +66,8 @@ def read(
 ) -> tuple[Image.Image, Image.Image | np.ndarray, np.ndarray | None]:
     """(an image with the file's tags, an image of its colours, alpha or None).
 
-    Colours have 8 bits, in mode L, RGB or CMYK; with `deep` those of L and RGB are an array of
-    uint16, (H, W) or (H, W, 3). Alpha is uint8 (H, W). Neither is turned upright.
+    Colours have 8 bits, in mode L, RGB or CMYK; with `deep` they are an array of uint16, (H, W) or
+    (H, W, 3 or 4). Alpha is uint8 or uint16 (H, W). Neither is turned upright.
     Raises `InputError` for unsupported samples, and any exception for damaged files.
     """
     photometric, extra = tags[plugin.PHOTOMETRIC_INTERPRETATION], tags.get(plugin.EXTRASAMPLES)
@@ -83,8 +85,7 @@ def read(
         if kind == _ASSOCIATED:
             weight = np.maximum(samples[:, :, count, None] / np.float32(white), np.float32(1e-6))
             colours = np.minimum(colours / weight, white)
-        alpha = levels(samples[:, :, count], white)
-    deep = deep and mode != "CMYK"
+        alpha = levels(samples[:, :, count], white, deep)
     colours = levels(colours, white, deep)
     colours = colours[:, :, 0] if count == 1 else colours
     return described, colours if deep else Image.fromarray(colours, mode), alpha
@@ -101,11 +102,14 @@ def levels(numbers: np.ndarray, white: int, deep: bool = False) -> np.ndarray:
 
 
 def white_of_floats(numbers):
-    """The white of floats: 1, or 255 if any exceeds 1. Raises `InputError` for other ranges."""
-    least, most = float(numbers.min()), float(numbers.max())
-    if not (least >= 0 and most <= 255):  # also for NaN
-        raise InputError(f"expected floats of 0 to 1 or to 255, received {least:g} to {most:g}")
-    return 255 if most > 1 else 1
+    """The white of floats: 1, or 255 if their mean exceeds 1. Raises `InputError` for others.
+
+    Single numbers may lie outside: highlights of HDR, what sharpening leaves.
+    """
+    mean = float(numbers.mean(dtype=np.float64))
+    if not 0 <= mean <= 255:  # also for NaN
+        raise InputError(f"expected floats of 0 to 1 or to 255, received {mean:g} on average")
+    return 255 if mean > 1 else 1
 
 
 def _samples(data, tags):

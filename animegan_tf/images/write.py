@@ -43,7 +43,7 @@ def write_photo(
 ) -> None:
     """Write sRGB (H, W, 3), with `alpha` (H, W) unless it is None, in the format of the suffix.
 
-    rgb: uint8, or uint16 for PNG and TIFF. alpha: uint8.
+    rgb: uint8, or uint16 for PNG and TIFF. alpha: uint8 or uint16.
     metadata: that of the photo; with it, the file also gets the profile of sRGB.
     profile: bytes of an RGB ICC profile to convert `rgb` to, instead of sRGB.
     quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
@@ -89,13 +89,13 @@ def encode_photo(
         options = _metadata_options(kind, metadata, profile, height, width)
     pixels = rgb
     if alpha is not None and kind not in _NO_ALPHA:
-        if alpha.dtype != np.uint8 or alpha.shape != rgb.shape[:2]:
+        if alpha.dtype not in (np.uint8, np.uint16) or alpha.shape != rgb.shape[:2]:
             raise InputError(
                 f"alpha: expected uint8 {rgb.shape[:2]}, received {alpha.dtype} {alpha.shape}"
             )
         pixels = np.dstack([rgb, as_kind(alpha, rgb.dtype)])
     if kind == "bmp" and pixels is not rgb:  # Pillow writes no mask for alpha
-        return cv2.imencode(".bmp", np.dstack([rgb[:, :, ::-1], alpha]))[1].tobytes()
+        return cv2.imencode(".bmp", pixels[:, :, [2, 1, 0, 3]])[1].tobytes()
     if rgb.dtype == np.uint16:
         return (_deep_png if kind == "png" else _deep_tiff)(pixels, options)
     options = _compression(kind, quality, lossless) | options

@@ -27,6 +27,20 @@ P3 = profile_of(
 PROPHOTO = profile_of((0.79767, 0.28804, 0), (0.13519, 0.71188, 0), (0.03134, 0.00009, 0.8251))
 
 
+def _gray():
+    curve = struct.pack(">4s2IH", b"curv", 0, 1, 0x0100) + b"\0\0"
+    white = struct.pack(">4sI3i", b"XYZ ", 0, 63190, 65536, 54061)
+    tags = struct.pack(">I4sII4sII", 2, b"wtpt", 156, 20, b"kTRC", 176, len(curve))
+    data = bytearray(P3[:128] + tags + white + curve)
+    data[16:20] = b"GRAY"
+    struct.pack_into(">I", data, 0, len(data))
+    return bytes(data)
+
+
+# Linear light.
+GRAY = _gray()
+
+
 def parametric(kind, *numbers):
     return struct.pack(">4sIHH", b"para", 0, kind, 0) + b"".join(
         struct.pack(">i", round(number * 65536)) for number in numbers

@@ -5,8 +5,8 @@ import zlib
 
 import numpy as np
 
-ASCII, SHORT, LONG = 2, 3, 4
-_CODES = {ASCII: "B", SHORT: "H", LONG: "I"}
+ASCII, SHORT, LONG, UNDEFINED = 2, 3, 4, 7
+_CODES = {ASCII: "B", SHORT: "H", LONG: "I", UNDEFINED: "B"}
 
 
 def tiff(tags, *chunks, order="<", big=False, below=b""):

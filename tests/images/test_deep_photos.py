@@ -12,15 +12,16 @@ from encoders import jpeg2000
 from exif import exif_block, png_chunk
 from pictures import ramps
 from PIL import Image
-from profiles import P3, PROPHOTO, parametric, with_curve
-from tiffs import tiff_of
+from pngs import png_of
+from profiles import GRAY, P3, PROPHOTO, parametric, with_curve
+from tiffs import UNDEFINED, tiff_of
 
 from animegan_tf import images
 from animegan_tf.images import colours
 
 # A ramp of 4,096 levels in each colour.
 NUMBERS = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64, 1) * np.array([16, 15, 13], np.uint16)
-ALPHA = np.repeat(np.arange(0, 256, 4, dtype=np.uint16), 64).reshape(64, 64, 1) * 257
+ALPHA = np.arange(65535, 0, -16, np.uint16).reshape(64, 64, 1)
 
 
 def png(numbers, chunks=b""):
@@ -67,7 +68,7 @@ def test_all_bits_are_read(kind):
     photo = deep(EXACT[kind])
     np.testing.assert_array_equal(photo.rgb, NUMBERS)
     if "alpha" in kind or kind == "pam":
-        np.testing.assert_array_equal(photo.alpha, ALPHA[:, :, 0] // 257)
+        np.testing.assert_array_equal(photo.alpha, ALPHA[:, :, 0])
     else:
         assert photo.alpha is None
     shallow = images.decode_photo(EXACT[kind], "a").rgb
@@ -84,6 +85,30 @@ def test_gray(kind):
         "pgm": b"P5 64 64 65535\n" + gray.astype(">u2").tobytes(),
     }[kind]
     np.testing.assert_array_equal(deep(data).rgb, np.dstack([gray] * 3))
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (3, 2), (1, 1)])
+@pytest.mark.parametrize("interlaced", [0, 1])
+@pytest.mark.parametrize("channels", ["gray", "gray, alpha", "rgb", "rgb, alpha"])
+def test_interlaced_pngs(shape, interlaced, channels):
+    """Of sizes that leave some of the seven passes empty, too."""
+    chosen = {"gray": [0], "gray, alpha": [0, 3], "rgb": [0, 1, 2], "rgb, alpha": [0, 1, 2, 3]}
+    numbers = np.dstack([NUMBERS, ALPHA])[: shape[0], : shape[1], chosen[channels]]
+    photo = deep(png_of(numbers, interlaced=interlaced))
+    rgb = numbers[:, :, :3] if "rgb" in channels else np.dstack([numbers[:, :, 0]] * 3)
+    np.testing.assert_array_equal(photo.rgb, rgb)
+    if "alpha" in channels:
+        np.testing.assert_array_equal(photo.alpha, numbers[:, :, -1])
+
+
+@pytest.mark.parametrize("profile", [None, b"broken"])
+def test_cmyk(profile):
+    inks = np.dstack([NUMBERS, NUMBERS[:, :, :1] // 2])
+    more = {34675: (UNDEFINED, profile)} if profile else None
+    photo = deep(tiff_of(inks, photometric=5, more=more))
+    light = (65535.0 - inks[:, :, :3]) * (65535.0 - inks[:, :, 3:]) / 65535
+    np.testing.assert_allclose(photo.rgb, light, atol=1)
+    assert bool(photo.notes) == bool(profile)
 
 
 @pytest.mark.parametrize(("kind", "bits"), [("heic", 10), ("avif", 10), ("avif", 12)])
@@ -116,7 +141,7 @@ def test_deep_photos_are_upright(orientation):
     photo = deep(data)
     turned = np.rot90(numbers, {3: 2, 6: 3}[orientation])
     np.testing.assert_array_equal(photo.rgb, turned[:, :, :3])
-    np.testing.assert_array_equal(photo.alpha, turned[:, :, 3] // 257)
+    np.testing.assert_array_equal(photo.alpha, turned[:, :, 3])
     assert not photo.plain
 
 
@@ -152,15 +177,7 @@ def test_profiles_agree_with_littlecms(name):
 
 def test_gray_profiles():
     gray = NUMBERS[:, :, 0]
-    curve = struct.pack(">4s2IH", b"curv", 0, 1, 0x0100) + b"\0\0"
-    header = bytearray(colours.srgb_profile()[:128])
-    header[16:20] = b"GRAY"
-    white = struct.pack(">4sI3i", b"XYZ ", 0, 63190, 65536, 54061)
-    tags = struct.pack(">I4sII4sII", 2, b"wtpt", 156, 20, b"kTRC", 176, len(curve))
-    profile = bytes(header) + tags + white + curve
-    struct.pack_into(">I", header, 0, len(profile))
-    profile = bytes(header) + profile[128:]
-    rgb, changed, note = colours.to_srgb(gray, profile)
+    rgb, changed, note = colours.to_srgb(gray, GRAY)
     assert changed and note is None
     light = gray / 65535
     wanted = np.where(light < 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)

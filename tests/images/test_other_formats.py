@@ -178,11 +178,18 @@ def test_radiance():
     assert images.size_of(data, "a.hdr") == (8, 8)
 
 
-@pytest.mark.parametrize("number", [-3, 300, np.nan])
+@pytest.mark.parametrize("number", [-3, 600, np.nan])
 def test_pfm_of_other_ranges_is_refused(number):
     data = b"Pf 2 1 -1\n" + np.array([0.5, number], "<f4").tobytes()
     with pytest.raises(InputError, match=r"a\.pfm: expected floats of 0 to 1"):
         images.decode_photo(data, "a.pfm")
+
+
+def test_a_few_floats_beyond_white_and_black_are_clipped():
+    """Highlights do not make the others dark."""
+    numbers = np.array([0.5, 1.5, -0.01, 0.25], "<f4")
+    rgb = images.decode_photo(b"Pf 4 1 -1\n" + numbers.tobytes(), "a.pfm").rgb
+    assert rgb[0, :, 0].tolist() == [128, 255, 0, 64]
 
 
 # --- refused -------------------------------------------------------------------------------------
@@ -199,6 +206,8 @@ def test_pfm_of_other_ranges_is_refused(number):
         (b"<!DOCTYPE html><html>", "HTML"),
         (b"icns" + bytes(60), "Apple's icons"),
         (tiff_of(RGB, big=True, order=">"), "a BigTIFF of big-endian order"),
+        (tiff_of(WIDE[:, :, :1].copy(), photometric=3), "a TIFF of an unusual kind"),
+        (b"\xff\xd8\xff\xc1\0\x0b\x0c\0\x10\0\x10\1\1\x11\0", "a JPEG of 12 bits or more"),
     ],
 )
 def test_formats_that_are_not_supported_are_named(head, name):

@@ -10,10 +10,12 @@ import numpy as np
 import pillow_heif
 import pytest
 from encoders import jpeg2000
+from exif import png_chunk
 from pictures import noise, ramps
 from PIL import Image
 from places import TESTS
-from profiles import P3, PROPHOTO
+from pngs import png_of
+from profiles import GRAY, P3, PROPHOTO
 
 from animegan_tf import images
 from animegan_tf.errors import InputError
@@ -115,6 +117,43 @@ def test_gray_and_palette_transparency():
         assert photo.alpha.tolist() == [[0, 255, 255, 255], [255] * 4], mode
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_a_transparent_level_of_any_depth(bits):
+    for samples in (1, 3) if bits >= 8 else (1,):
+        clear = [2**bits - 1, 1, 0][:samples]
+        numbers = np.zeros((2, 3, samples), np.uint16)
+        numbers[0, 1] = clear
+        numbers[1, 2] = [clear[0] & ~1, *clear[1:]]  # the next level
+        chunk = png_chunk(b"tRNS", struct.pack(f">{samples}H", *clear))
+        for deep in (False, True):
+            photo = images.decode_photo(png_of(numbers, bits, chunks=chunk), "a", deep)
+            opaque = np.iinfo(photo.alpha.dtype).max
+            assert photo.alpha.tolist() == [[opaque, 0, opaque], [opaque] * 3], (samples, deep)
+
+
+def test_gray_profiles_of_gray_with_alpha():
+    levels = np.dstack([ramps(9, 12)[:, :, 0], noise(9, 12, 1)])
+    data = encoded(Image.fromarray(levels), "PNG", icc_profile=GRAY)
+    photo = images.decode_photo(data, "a")
+    np.testing.assert_array_equal(photo.alpha, levels[:, :, 1])
+    light = levels[:, :, 0] / 255
+    wanted = np.where(light < 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    np.testing.assert_allclose(photo.rgb[:, :, 2], wanted * 255, atol=1)
+    clear = encoded(Image.fromarray(levels[:, :, 0]), "PNG", icc_profile=GRAY, transparency=0)
+    np.testing.assert_array_equal(images.decode_photo(clear, "a").rgb, photo.rgb)
+    assert photo.notes == ()
+
+
+def test_profiles_of_jpeg_2000():
+    data = encoded(Image.new("RGB", (16, 16), (200, 100, 50)), "JPEG2000")
+    place = data.index(b"colr") - 4
+    box = struct.pack(">I", 11 + len(P3)) + b"colr\2\0\0" + P3
+    parent = data.index(b"jp2h") - 4
+    size = struct.pack(">I", struct.unpack_from(">I", data, parent)[0] - 15 + len(box))
+    data = data[:parent] + size + data[parent + 4 : place] + box + data[place + 15 :]
+    np.testing.assert_allclose(images.decode_photo(data, "a").rgb[8, 8], (215, 93, 31), atol=2)
+
+
 def rle_bitmap(bits, width, height, data, palette):
     """A BMP of palette colours, run-length encoded, of whatever width."""
     colours = b"".join(bytes((*colour[::-1], 0)) for colour in palette)
@@ -178,6 +217,18 @@ def test_a_jpeg_that_is_damaged_inside_is_read_and_says_so():
     assert photo.damage.startswith("Corrupt JPEG data: 122 extraneous bytes")
     whole = encoded(Image.fromarray(ramps(60, 80)), "JPEG")
     assert images.decode_photo(whole + b"more behind it", "a").damage is None
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_end_mark_is_whole(progressive):
+    whole = encoded(Image.fromarray(ramps(60, 80)), "JPEG", progressive=progressive)
+    wanted = images.decode_photo(whole, "a").rgb
+    for missing in (1, 2):
+        photo = images.decode_photo(whole[:-missing], "a")
+        np.testing.assert_array_equal(photo.rgb, wanted)
+        assert photo.damage is None
+    with pytest.raises(InputError, match="a: the image is cut short"):
+        images.decode_photo(whole[:-40], "a")
 
 
 def test_decoders_that_raise_anything_are_named(monkeypatch):

@@ -2,10 +2,11 @@
 
 import itertools
 import struct
+import zlib
 
 import numpy as np
 import pytest
-from pictures import noise
+from pictures import noise, ramps
 from PIL import Image
 from tiffs import ASCII, LONG, SHORT, tiff, tiff_of
 
@@ -80,6 +81,28 @@ def test_meanings_of_samples(kind, planar, stored, photometric, extra, rgb, alph
     check(images.decode_photo(data, "a.tif"), rgb, alpha, atol=1)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 1), (2, 2), (4, 1), (4, 4)])
+def test_ycbcr(packed, across, down):
+    """Each block of pixels has its luma, then one Cb and one Cr; sizes may end within a block."""
+    levels = ramps(33, 50) // 2 + 60
+    shape = -(-33 // down) * down, -(-50 // across) * across
+    padded = np.pad(levels, ((0, shape[0] - 33), (0, shape[1] - 50), (0, 0)), "edge")
+    ycc = np.asarray(Image.fromarray(padded).convert("YCbCr"))
+    blocks = ycc.reshape(shape[0] // down, down, shape[1] // across, across, 3).swapaxes(1, 2)
+    luma = blocks[..., 0].reshape(*blocks.shape[:2], -1)
+    chroma = np.rint(blocks[..., 1:].mean(axis=(2, 3))).astype(np.uint8)
+    stored = np.concatenate([luma, chroma], axis=2).tobytes()
+    tags = {
+        256: (LONG, [50]), 257: (LONG, [33]), 258: (SHORT, [8] * 3), 262: (SHORT, [6]),
+        259: (SHORT, [8 if packed else 1]), 277: (SHORT, [3]), 278: (LONG, [36]),
+        530: (SHORT, [across, down]),
+    }  # fmt: skip
+    photo = images.decode_photo(tiff(tags, zlib.compress(stored) if packed else stored), "a.tif")
+    assert photo.rgb.shape == levels.shape
+    assert np.abs(photo.rgb.astype(int) - levels).mean() < 3
+
+
 def test_big_tiffs():
     levels = noise(5, 7)
     for kind in ("u1", "u2"):
@@ -102,6 +125,7 @@ def test_tags_of_deep_tiffs_are_read():
 
 def test_samples_of_unknown_kinds_are_refused():
     for pixels, options in (
+        (np.full((2, 3, 1), -5, np.int8), {}),
         (np.full((2, 3, 1), -5, np.int16), {}),
         (np.full((2, 3, 1), np.nan, np.float32), {}),
     ):
