@@ -87,7 +87,7 @@ def plan(
         found.add(path)
     photos = list(found.photos.values())
     output = Path(output)
-    if _names_a_file(inputs, output, options):
+    if _names_a_file(inputs, output, options) and photos:
         ((path, _),) = photos
         jobs = [Job(path, output, _is_film(path, video))]
         if jobs[0].film == (output.suffix.lower() in formats.RESULT_SUFFIXES):
@@ -123,7 +123,7 @@ def _shard_of(name, count):
 
 def _to_do(job):
     # A power cut may leave an empty file.
-    empty = job.result.is_file() and not job.result.stat().st_size
+    empty = os.path.isfile(job.result) and not os.path.getsize(job.result)
     exists = os.path.lexists(job.result) and not empty
     return not exists or (job.film and unfinished(job.result))
 
@@ -205,10 +205,15 @@ class _Found:
                 raise InputError(
                     f"photos: expected photos in {path}, found none in {where}{below}{more}"
                 )
-        elif path.exists():
-            self._add(path, path.parent)
-        else:
+        elif not os.path.lexists(path):
             raise InputError(f"photos: expected a photo or folder, found nothing at {path}")
+        else:
+            mode = self._mode(path)
+            # <(...) of a shell is a pipe, too.
+            if stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and path.parts[1:2] == ("dev",)):
+                self._add(path, path.parent)
+            elif mode:
+                self.failed.append((path, "expected a photo, found a pipe or device"))
 
     def _add(self, path, base):
         first, _ = self.photos.setdefault(os.path.realpath(path), (path, path.relative_to(base)))
@@ -234,16 +239,20 @@ class _Found:
         self.failed += [(Path(error.filename), error.strerror) for error in failed]
         return count + len(failed)
 
+    def _mode(self, path):
+        """The mode of a file, or 0 for a link to nothing or to itself, which has failed."""
+        try:
+            return os.stat(path).st_mode
+        except OSError as error:
+            self.failed.append((path, error.strerror))
+            return 0
+
     def _file(self, path, top):
         """Add a file of a folder if it is a photo or video; 1 if it is or should be one, else 0."""
         suffix = path.suffix.lower()
-        try:
-            mode = os.stat(path).st_mode
-        except OSError as error:  # a link to nothing or to itself
-            if suffix in self._suffixes:
-                self.failed.append((path, error.strerror))
-                return 1
-            mode = 0
+        mode = self._mode(path) if suffix in self._suffixes or os.path.exists(path) else 0
+        if not mode and suffix in self._suffixes:
+            return 1
         if suffix in formats.RAW_SUFFIXES:
             kind = "raw photos, to be developed first"
         elif not stat.S_ISREG(mode):

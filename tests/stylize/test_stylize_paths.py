@@ -300,6 +300,23 @@ def test_links_to_nothing_pipes_and_other_files_stop_nothing(tmp_path, capsys):
     assert f"error: {photos / 'gone.JPG'}: No such file" in capsys.readouterr().err
 
 
+def test_what_a_shell_s_wildcard_names_stops_nothing(tmp_path):
+    photos = photos_in(tmp_path / "photos", "a.png")
+    (photos / "gone.png").symlink_to(photos / "none.png")
+    os.mkfifo(photos / "pipe.png")
+    (photos / "zero.png").symlink_to("/dev/zero")
+    report = stylize_paths(make_negative, sorted(photos.iterdir()), tmp_path / "out")
+    assert files_in(tmp_path / "out") == ["a.png"]
+    pipe = "expected a photo, found a pipe or device"
+    assert [(path.name, reason) for path, reason in report.failed] == [
+        ("gone.png", "No such file or directory"),
+        ("pipe.png", pipe),
+        ("zero.png", pipe),
+    ]
+    report = stylize_paths(not_needed, photos / "pipe.png", tmp_path / "x.png")
+    assert report.failed == ((photos / "pipe.png", pipe),)
+
+
 def test_folders_that_cannot_be_read_are_named(tmp_path, monkeypatch):
     photos = photos_in(tmp_path / "photos", "a.png", "shut/b.png")
     scan = os.scandir
@@ -321,8 +338,11 @@ def test_one_name_that_is_too_long_stops_nothing(tmp_path):
     photos = photos_in(tmp_path / "photos", "a.png", "z.png", f"{'b' * 251}.png")
     report = stylize_paths(make_negative, photos, tmp_path / "out", compare=True)
     assert [path.name for path in report.written] == ["a_compare.png", "z_compare.png"]
-    ((path, reason),) = report.failed
-    assert path.name.startswith("bbb") and reason == "File name too long"
+    # Now the others exist.
+    again = stylize_paths(make_negative, photos, tmp_path / "out", compare=True)
+    assert len(again.skipped) == 2
+    for ((path, reason),) in (report.failed, again.failed):
+        assert path.name.startswith("bbb") and reason == "File name too long"
 
 
 def test_wildcards_empty_names_and_addresses(tmp_path):
