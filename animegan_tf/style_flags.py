@@ -4,7 +4,7 @@ import dataclasses
 
 from absl import flags
 
-from animegan_tf import styles
+from animegan_tf import published, styles
 
 FLAGS = flags.FLAGS
 
@@ -30,14 +30,14 @@ def define_style_flags(checkpoint_kinds):
     flags.DEFINE_string(
         "styles_dir",
         None,
-        f"Folder of downloaded styles. Default: {styles.STYLES_VARIABLE} in the environment, else "
-        "a folder in the user's cache.",
+        f"Folder of downloaded styles. Default: {published.STYLES_VARIABLE} in the environment, "
+        "else a folder in the user's cache.",
     )
     flags.DEFINE_string(
         "mirror",
         None,
         "Base URL for downloads, with the files as OWNER/REPOSITORY/COMMIT/PATH below it. Default: "
-        f"{styles.MIRROR_VARIABLE} in the environment, else {styles.GITHUB}.",
+        f"{published.MIRROR_VARIABLE} in the environment, else {published.GITHUB}.",
     )
 
 

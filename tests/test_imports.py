@@ -19,7 +19,7 @@ LAYERS = (
     "errors lazy signals validation storage memory onednn recipes",
     "images files losses video",
     "contact_sheet networks",
-    "download styles",
+    "download published styles",
     "extract",
     "stylize data",
     "train",

@@ -7,7 +7,7 @@ import pytest
 from file_server import DATA, INDEX, V2_HAYAO, left_in, obtain, serving, shown
 
 import animegan_tf
-from animegan_tf import styles
+from animegan_tf import published, styles
 from animegan_tf.download import DownloadError
 from animegan_tf.errors import InputError
 
@@ -42,7 +42,7 @@ def test_nothing_is_fetched_without_consent(server, tmp_path, capsys, ask):
 def test_yes_at_a_terminal(server, tmp_path, monkeypatch, answer):
     server.add(V2_HAYAO, {INDEX: b"index", DATA: bytes(8_574_208)})
     screen = shown(monkeypatch, answer)
-    monkeypatch.setattr(styles, "_convert", lambda *given: given[-1].touch())
+    monkeypatch.setattr(published, "_convert", lambda *given: given[-1].touch())
     assert obtain(server, tmp_path, accept_license=False, ask=True, timeout=5).is_file()
     licence, question = (screen.getvalue().index(w) for w in ("non-commercial", "[y/N]"))
     assert licence < question < screen.getvalue().index("100%")

@@ -18,7 +18,7 @@ import seeded
 import tensorflow as tf
 from file_server import DATA, INDEX, V1_HAYAO, V2_HAYAO, left_in, obtain, serving
 
-from animegan_tf import download, networks, storage, styles
+from animegan_tf import download, networks, published, storage, styles
 from animegan_tf.download import DownloadError
 from animegan_tf.errors import InputError
 from animegan_tf.networks import tf1, weights
@@ -191,7 +191,7 @@ def test_names_and_shapes_are_checked(server, values, tmp_path, monkeypatch, one
     ],
 )
 def test_a_bad_server(server, checkpoints, tmp_path, monkeypatch, suffix, answer, message):
-    monkeypatch.setattr(styles, "_convert", not_reached)
+    monkeypatch.setattr(published, "_convert", not_reached)
     server.add(V2_HAYAO, checkpoints["v2"])
     server.answers[suffix] = answer
     size = len(checkpoints["v2"][suffix])
@@ -276,7 +276,7 @@ def test_a_full_disk(server, checkpoints, tmp_path, monkeypatch, when):
     elif when == "convert":
         monkeypatch.setattr(weights, "save_generator", full)
     else:
-        monkeypatch.setattr(styles, "_convert", lambda *given: given[-1].write_bytes(b"weights"))
+        monkeypatch.setattr(published, "_convert", lambda *given: given[-1].write_bytes(b"weights"))
         place = (storage, "write_text") if when == "source" else (storage, "move")
         monkeypatch.setattr(*place, full)
     with pytest.raises(OSError, match=r"styles_dir: .* cannot be written: No space") as raised:
@@ -334,7 +334,7 @@ def test_two_at_once(server, checkpoints, tmp_path, monkeypatch):
             assert obtain(server, tmp_path).read_bytes() == b"the other's"
         given[-1].write_bytes(data)
 
-    monkeypatch.setattr(styles, "_convert", convert)
+    monkeypatch.setattr(published, "_convert", convert)
     assert obtain(server, tmp_path).read_bytes() == b"the other's"
     assert left_in(tmp_path) == ["hayao"]
     checksum = json.loads((tmp_path / "hayao" / "source.json").read_text())["sha256"]

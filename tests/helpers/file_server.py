@@ -6,7 +6,7 @@ import io
 import sys
 import threading
 
-from animegan_tf import styles
+from animegan_tf import published, styles
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -65,7 +65,7 @@ def running(server):
 @contextlib.contextmanager
 def serving(monkeypatch):
     """Run a `Server`, with nothing of the person's own that fetching looks at."""
-    for name in (styles.STYLES_VARIABLE, styles.MIRROR_VARIABLE, "http_proxy", "HTTP_PROXY"):
+    for name in (published.STYLES_VARIABLE, published.MIRROR_VARIABLE, "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     with running(Server()) as server:

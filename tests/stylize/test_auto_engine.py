@@ -12,7 +12,7 @@ from pictures import noise
 from places import ROOT
 from toys import toy_generator
 
-from animegan_tf import images, memory, storage, styles
+from animegan_tf import images, memory, published, storage
 from animegan_tf.errors import InputError
 from animegan_tf.networks import weights
 from animegan_tf.stylize import engines, stable
@@ -281,9 +281,9 @@ def test_bfloat16_only_where_it_cannot_be_seen(file, monkeypatch, decibels, oned
     assert ("openvino bfloat16" in names) is expected
     assert ("keras bfloat16" in names) is (expected and onednn)
     assert not known.keys() & AutoEngine(file)._starts((256, 256)).keys()
-    (file.parent / styles.SOURCE).write_text("{}")
-    published = Stylizer(file).engine._starts((256, 256))
-    assert {"keras", "litert", "openvino"} == set(published)
+    (file.parent / published.SOURCE).write_text("{}")
+    starts = Stylizer(file).engine._starts((256, 256))
+    assert {"keras", "litert", "openvino"} == set(starts)
 
 
 def test_a_gpu_is_left_to_keras(file, used, monkeypatch):
