@@ -29,35 +29,15 @@ RAW_SUFFIXES = (
 
 # The number of bytes that `kind_of` reads.
 HEAD = 32
-_STARTS = (
-    (b"\xff\xd8\xff", "jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "png"),
-    (b"GIF8", "gif"),
-    (b"II*\0", "tiff"),
-    (b"MM\0*", "tiff"),
-    (b"II+\0", "tiff"),
-    (b"\xff\x0a", "jxl"),
-    (b"\0\0\0\x0cJXL ", "jxl"),
-    (b"\0\0\0\x0cjP  ", "jpeg2000"),
-    (b"\xff\x4f\xff\x51", "jpeg2000"),
-    (b"8BPS", "psd"),
-    (b"\x01\xda", "sgi"),
-    (b"qoif", "qoi"),
-    (b"DDS ", "dds"),
-    (b"\x59\xa6\x6a\x95", "sun"),
-    (b"P7\n", "pam"),
-    (b"#?RADIANCE\n", "hdr"),
-    (b"#?RGBE\n", "hdr"),
-    (b"FUJIFILMCCD-RAW", "raw"),
-    (b"IIRO", "raw"),
-    (b"IIRS", "raw"),
-    (b"MMOR", "raw"),
-    (b"IIU\0", "raw"),
-    (b"IIII", "raw"),
-    (b"FOVb", "raw"),
-    (b"\0MRM", "raw"),
-    (b"HEAPCCDR", "raw"),
-)
+_STARTS = {
+    "jpeg": b"\xff\xd8\xff", "png": b"\x89PNG\r\n\x1a\n", "gif": b"GIF8",
+    "tiff": (b"II*\0", b"MM\0*", b"II+\0"), "jxl": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    "jpeg2000": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), "psd": b"8BPS", "sgi": b"\x01\xda",
+    "qoi": b"qoif", "dds": b"DDS ", "sun": b"\x59\xa6\x6a\x95", "pam": b"P7\n",
+    "hdr": (b"#?RADIANCE\n", b"#?RGBE\n"),
+    "raw": (b"FUJIFILMCCD-RAW", b"IIRO", b"IIRS", b"MMOR", b"IIU\0", b"IIII", b"FOVb", b"\0MRM",
+            b"HEAPCCDR"),
+}  # fmt: skip
 _DIB_HEADERS = tuple(bytes((size, 0, 0, 0)) for size in (40, 52, 56, 108, 124))
 # TGA has no name at its start: palette or none, kind, position, sides, depth, 0 to 8 bits of alpha.
 _TGA = (
@@ -92,8 +72,8 @@ def kind_of(head: bytes) -> str | None:
     A key of `WRITTEN`, "raw" (raw photos in TIFF files are detected by `read`), or the name of
     another format.
     """
-    for start, kind in _STARTS:
-        if head.startswith(start):
+    for kind, starts in _STARTS.items():
+        if head.startswith(starts):
             return kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "webp"

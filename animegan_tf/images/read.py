@@ -169,9 +169,7 @@ def _open(data, kind, path):
         data = _icon(data)
     if kind == "webp" and data[12:16] == b"VP8X":  # opening takes memory for the canvas
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-        most = memory.most_pixels() if height * width > _SMALL else _SMALL
-        if height * width > most:
-            raise _too_large(path, f"{height * width:,} pixels", most)
+        _refuse_large(height, width, path)
     try:
         return _opened(data, kind, _SMALL)
     except UnidentifiedImageError:
@@ -255,10 +253,7 @@ def _decoded(data, kind, path, deep):
     tags = tiff.directory(data) if kind == "tiff" else {}
     if kind == "raw" or (tags and _is_raw(data, tags)):
         raise InputError(f"{path}: {_RAW}")
-    image, pixels, orientation, notes, number, damage = None, None, None, (), 1, None
-    if kind == "jpeg":
-        damage = _jpeg_damage(data + _END)
-        data += _END if damage is None else b""  # which some cameras leave out
+    image, pixels, orientation, notes, number = None, None, None, (), 1
     size = numbers.size_of(data, kind)
     if tiff.is_unusual(tags):
         orientation = tags.get(tiff.ORIENTATION, 1)
@@ -281,6 +276,9 @@ def _decoded(data, kind, path, deep):
             f"{path}: expected an image in a format that Pillow reads (JPEG, PNG, WebP, HEIC, "
             f"AVIF, TIFF, BMP and others), received {len(data)} bytes of something else or damaged"
         )
+    damage = _jpeg_damage(data + _END) if kind == "jpeg" else None
+    if kind == "jpeg" and damage is None:
+        image = _open(data + _END, kind, path)  # since some cameras leave it out
     pixels = pixels or numbers.read(data, kind, image, deep)
     if kind == "ico":
         order = [(entry.square, entry.bpp, at) for at, entry in enumerate(image.ico.entry)]

@@ -10,6 +10,7 @@ import math
 import mmap
 import pickle
 import pickletools
+import re
 import types
 import zipfile
 from pathlib import Path
@@ -22,12 +23,6 @@ from animegan_tf.errors import InputError
 BLOCKS = {"vgg19": (2, 2, 4, 4), "vgg16": (2, 2, 3, 3)}
 FILTERS = (64, 128, 256, 512)
 _LEAVES = ("kernel", "bias")
-# The exceptions of the readers for files that are truncated, damaged or of another kind.
-_DAMAGE = (
-    *(ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError),
-    *(EOFError, OSError, RuntimeError, NotImplementedError, MemoryError, SyntaxError),
-    *(pickle.PickleError, zipfile.BadZipFile),
-)
 
 
 def conv_names(depth):
@@ -75,7 +70,7 @@ def read(weights):
     reader, kind = kinds[path.suffix]
     try:
         return reader(path)
-    except _DAMAGE as error:
+    except Exception as error:  # the readers raise all kinds for damaged files
         reason = str(error)[:200] or type(error).__name__
         raise InputError(f"features: {str(path)!r} is not {kind}: {reason}") from error
 
@@ -247,11 +242,6 @@ class _Unpickler(pickle.Unpickler):
         return _NAMES[f"{module}.{name}"]
 
 
-def _stated(shape):
-    """Replaces an array of another shape, which is not read."""
-    return types.SimpleNamespace(shape=shape)
-
-
 def _read_npz(path):
     with zipfile.ZipFile(path) as archive:
         held = set(archive.namelist())
@@ -269,7 +259,7 @@ def _read_member(archive, name, expected):
     with archive.open(name) as file:
         shape, columns_first, dtype = _header(file)
         if shape != expected:
-            return _stated(shape)
+            return types.SimpleNamespace(shape=shape)
         if dtype.kind != "f":
             raise ValueError(f"{name}: expected floats, received {dtype}")
         data = file.read(math.prod(shape) * dtype.itemsize)
@@ -284,7 +274,7 @@ def _read_h5(path):
     def visit(name, item):
         conv = _conv_of(name)
         if isinstance(item, h5py.Dataset) and conv in SHAPES:
-            value = _stated(item.shape)
+            value = types.SimpleNamespace(shape=item.shape)
             if item.shape in SHAPES[conv]:
                 # Chunks, with their filters, may claim any size, and other files are not this one.
                 if item.dtype.kind != "f" or item.chunks or item.external or item.is_virtual:
@@ -299,8 +289,5 @@ def _read_h5(path):
 
 def _conv_of(name):
     """ "conv1_2" for what HDF5 names ".../block1_conv2/...", else None."""
-    for part in name.split("/"):
-        if part.startswith("block") and "_conv" in part:
-            block, conv = part.removeprefix("block").split("_conv", 1)
-            return f"conv{block}_{conv[:1]}"
-    return None
+    found = re.search(r"(?:^|/)block(\d+)_conv(\d)", name)
+    return found and f"conv{found[1]}_{found[2]}"

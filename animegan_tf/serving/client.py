@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from animegan_tf import images, memory, storage
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
 from animegan_tf.serving.protocol import (
     Address,
     Connection,
@@ -38,9 +39,10 @@ SIGNATURES = {
     "serving_default": ("images", "DT_UINT8"),
 }
 
+# Formats in which images are sent and received.
+_SENT = ("jpeg", "png")
 # The limit of a protocol buffer.
 _MOST_MB = 2047
-_JPEG, _PNG = b"\xff\xd8", b"\x89PNG"
 
 
 @dataclass(frozen=True)
@@ -276,7 +278,8 @@ class _Run:
         self._check_size(prepared, received.shape)
         rgb = self._config.delivery.finish(prepared.photo.rgb, prepared.drawn, received)
         unchanged = rgb is received and alpha is None and isinstance(output, bytes)
-        if unchanged and _suffix_fits(output, result):
+        kind = formats.kind_of(output[: formats.HEAD]) if unchanged else None
+        if kind in _SENT and kind == formats.kind_of_suffix(result.suffix):
             storage.write_bytes(result, output)
         else:
             images.write_photo(result, rgb, alpha, metadata=prepared.photo.metadata)
@@ -315,7 +318,7 @@ def _prepare(job, config):
     if config.signature == "serving_default":
         return _Prepared(job, photo, drawn, drawn)
     whole = drawn is photo.rgb and photo.plain and photo.alpha is None
-    if whole and data.startswith((_JPEG, _PNG)):
+    if whole and formats.kind_of(data[: formats.HEAD]) in _SENT:
         return _Prepared(job, photo, drawn, data)
     written, encoded = cv2.imencode(".png", drawn[:, :, ::-1])
     if not written:
@@ -335,13 +338,6 @@ def _pixels(outputs, shape, server):
             f"{server}: expected values of 0 to 255, received {outputs.min()} to {outputs.max()}"
         )
     return outputs.astype(np.uint8)
-
-
-def _suffix_fits(data, path):
-    kind = path.suffix.lower()
-    return (data.startswith(_JPEG) and kind in images.JPEG_SUFFIXES) or (
-        data.startswith(_PNG) and kind == ".png"
-    )
 
 
 def _size(shape):

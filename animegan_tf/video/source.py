@@ -127,7 +127,9 @@ class VideoSource:
         """Set `facts`, which depend on the first frame."""
         info = self._reader.info
         with contextlib.closing(self._reader.frames(as_stored=True)) as frames:
-            frame = next(frames)
+            frame = next(frames, None)
+        if frame is None:
+            raise InputError(f"{path}: none of its video frames can be decoded")
         decoded = frame.decoded
         pts = decoded.dts if decoded.pts is None else decoded.pts
         orientation = Orientation.of(decoded)

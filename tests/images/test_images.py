@@ -214,17 +214,20 @@ def _pnm(height, width):
     return b"P5 %d %d 255\n" % (width, height) + bytes(100)
 
 
+LARGE = r"large: (16,004,000 pixels|4001x4000), more than the 16,000,000 "
+
+
 @pytest.mark.parametrize("kind", ("gif", "jpg", "bmp", "webp", "tiff", "png", "pnm"))
 def test_sizes_are_compared_with_memory_before_decoding(tmp_path, monkeypatch, kind):
     make = {"gif": _gif, "png": _png, "pnm": _pnm}.get(kind, functools.partial(_claiming, kind))
     data = make(4000, 4001)
+    monkeypatch.setattr(cv2, "imdecode", None)
     monkeypatch.setattr(memory, "available", lambda: 24 * 4000 * 4000)
     Image.init()  # which loads an image of its own
     monkeypatch.setattr(Image.Image, "load", None)
-    with pytest.raises(InputError, match=r"large: 16,004,000 pixels, more than the 16,000,000 "):
+    with pytest.raises(InputError, match=LARGE):
         images.decode_photo(data, "large")
-    monkeypatch.setattr(cv2, "imdecode", None)
-    with pytest.raises(InputError, match=r"decode large: 16,004,000 pixels, more than the 16,000"):
+    with pytest.raises(InputError, match="decode " + LARGE):
         files.decode_color(data, "large")
     # A WebP of another size than its canvas is damaged.
     assert images.size_of(make(4000, 4000), "fits") == (None if kind == "webp" else (4000, 4000))

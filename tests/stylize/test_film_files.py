@@ -137,3 +137,10 @@ def test_pipes_and_devices_are_no_films(tmp_path, suffix):
         with pytest.raises(InputError, match="device or pipe"):
             open_source(path)
         path.unlink()
+
+
+def test_a_film_of_which_no_frame_is_decoded_the_second_time(tmp_path, monkeypatch):
+    films.write_film(tmp_path / "a.mkv", [films.scene(0)] * 3)
+    monkeypatch.setattr(VideoReader, "frames", lambda self, **_: (frame for frame in ()))
+    with pytest.raises(InputError, match=r"a\.mkv: none of its video frames can be decoded"):
+        open_source(tmp_path / "a.mkv")
