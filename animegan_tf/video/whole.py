@@ -1,9 +1,38 @@
-"""Whether a video file is as long as its own headers say. No decoding."""
+"""How long a video file is, and whether it ends where its own headers say. No decoding."""
 
 import os
+import time
+
+import av
+
+from animegan_tf.errors import InputError
+from animegan_tf.video.opening import open_input
 
 # Missing bytes that are no frames: padding that some programs count, but do not write.
 _PADDING = 1024
+# The seconds after which counting is given up.
+_PATIENCE = 2
+
+
+def count_packets(path, index=0, first=None, last=None, patience=_PATIENCE):
+    """The number of readable packets of a stream that are shown, 0 if the file cannot be opened.
+
+    first, last: count only the timestamps `first <= stamp < last`.
+    patience: the seconds after which the result is None.
+    """
+    count, deadline = 0, time.monotonic() + patience
+    try:
+        with open_input(path) as container:
+            for packet in container.demux(container.streams[index]):
+                stamp = packet.dts if packet.pts is None else packet.pts
+                early = first is not None and stamp is not None and stamp < first
+                late = last is not None and stamp is not None and stamp >= last
+                count += bool(packet.size and not (packet.is_discard or early or late))
+                if time.monotonic() > deadline:
+                    return None
+    except (av.error.FFmpegError, IndexError, OSError, InputError):
+        pass
+    return count
 
 
 def is_cut(path, index):

@@ -40,7 +40,7 @@ def test_a_last_picture_that_is_held(tmp_path, name):
     assert result.times == source.times
     assert result.duration == source.duration == 6
     with open_source(film) as opened:
-        assert opened.facts.expected_frames(0, None) == 26
+        assert opened.expected_frames(0, None) == 26
     _, result, _ = done(film, tmp_path / f"c{film.suffix}", start=0.5, end=3)
     assert (result.times[-1], result.duration) == (Fraction(48, 100), Fraction(248, 100))
 
@@ -74,7 +74,7 @@ def test_a_film_trimmed_without_encoding(tmp_path):
     assert result.times == source.times
     assert 17 <= len(result.times) <= 23
     with open_source(film) as opened:
-        assert abs(opened.facts.expected_frames(0, None) - len(result.times)) <= 1
+        assert abs(opened.expected_frames(0, None) - len(result.times)) <= 1
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])
@@ -84,7 +84,7 @@ def test_a_clock_that_begins_late(tmp_path, suffix):
     report = animegan_tf.stylize_video(film, tmp_path / "b.mp4", same)
     assert (report.frames, report.problems) == (12, ())
     with open_source(film) as opened:
-        assert abs(opened.facts.expected_frames(0, None) - 12) <= 1
+        assert abs(opened.expected_frames(0, None) - 12) <= 1
 
 
 def test_a_clock_that_wraps_soon(tmp_path):
