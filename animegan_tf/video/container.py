@@ -307,11 +307,12 @@ class VideoFile:
         Allows `tolerance` seconds, and a last frame as long as the longest one, unless the file
         is shorter than its headers say.
         """
-        ended = max(self.last or 0, self.read_until)
+        ended, declared = max(self.last or 0, self.read_until), declared or 0
         allowed = 0 if self._is_cut else max(tolerance, 1.5 * self._longest)
-        if not declared or ended >= declared - allowed:
+        if not self._is_cut and ended >= declared - allowed:
             return None
-        return f"cut short: stops at {timecode(self.last or 0)} of {timecode(declared)}"
+        of = f" of {timecode(declared)}" if ended < declared else ""
+        return f"cut short: stops at {timecode(self.last or 0)}{of}"
 
     # --- decoding ---
 
