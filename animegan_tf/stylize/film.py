@@ -104,7 +104,7 @@ def _run_alone(video, output, make, options, compare, overwrite, progress, begin
             )
         if begin is not None:
             return begin(source, old).run(progress)
-        frames = facts.expected_frames(options.start or 0, options.end)
+        frames = source.expected_frames(options.start or 0, options.end)
         stylizer = FrameStylizer(make(), options.stabilize, options.engine, frames)
         making = Making(source, output, stylizer, options, compare, old)
         return making.run(progress)

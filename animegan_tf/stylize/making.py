@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import pathlib
 import signal
 import time
@@ -20,6 +21,7 @@ from animegan_tf.video.codecs import ANIMATIONS
 from animegan_tf.video.encoder import Spec
 from animegan_tf.video.faststart import put_index_first
 from animegan_tf.video.tracks import DISK_ERRORS, Copies
+from animegan_tf.video.whole import count_packets
 
 # Frames of a segment; a kill loses at most the last incomplete segment.
 SEGMENT = 96
@@ -87,7 +89,7 @@ class Making:
         self._record, self._recorded = record_path(output), False
         if old is not None:
             self._check(old)
-            self._done = old.whole(writer.count_packets(old.film_path))
+            self._done = old.whole(count_packets(old.film_path, patience=math.inf))
 
     def _job(self):
         """The source and options, which must be the same to continue a run."""
@@ -118,7 +120,7 @@ class Making:
         """Write the output; returns a `VideoReport`. progress: as in `film.stylize_video`."""
         self._output.parent.mkdir(parents=True, exist_ok=True)
         done = self._frames_done()
-        total = self._facts.expected_frames(self._start, self._end)
+        total = self._source.expected_frames(self._start, self._end)
         bar = tqdm(
             desc=self._facts.path.name, total=max(total, done) if total else None, initial=done,
             unit="frame", disable=None if progress is True else True,

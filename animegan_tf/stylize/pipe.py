@@ -59,7 +59,7 @@ def run(make, source, target, options, compare=False, progress=False):
         tqdm(unit="frame", disable=None if progress else True) as bar,
     ):
         start = options.start or Fraction(0)
-        expected = video.facts.expected_frames(start, options.end)
+        expected = video.expected_frames(start, options.end)
         for frame in video.frames(start, options.end):
             first = first or frame
             stylizer = stylizer or FrameStylizer(
@@ -119,6 +119,10 @@ class _RawFrames:
 
     def __exit__(self, *_):
         self._video.close()
+
+    def expected_frames(self, start, end):
+        """The number of frames with `start <= time < end`; None if unknown."""
+        return None if end is None else math.ceil((end - start) / self.facts.tick)
 
     def frames(self, start, end):
         """Yield each `SourceFrame` with `start <= time < end`, in order."""

@@ -3,8 +3,8 @@
 The base of `reader.VideoReader`, whose conventions hold here.
 """
 
-import collections
 import dataclasses
+import itertools
 import pathlib
 import re
 from fractions import Fraction
@@ -12,13 +12,12 @@ from fractions import Fraction
 import av
 
 from animegan_tf.errors import InputError
-from animegan_tf.images import formats
 from animegan_tf.validation import check_choice
 from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
-from animegan_tf.video.opening import check_size, decoder_options, open_input
+from animegan_tf.video.opening import check_size, decoder_options, open_video
 from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
-from animegan_tf.video.whole import is_cut
+from animegan_tf.video.whole import count_packets, is_cut
 
 # Codec tags of Dolby Vision, and the transfer of profile 5, which only Dolby's decoders support.
 _DOLBY_TAGS, _UNSPECIFIED = ("dvh1", "dvhe", "dav1"), 2
@@ -29,8 +28,9 @@ _MATRICES = {
     14: "ICtCp", 15: "IPT-C2", 16: "YCgCo-Re", 17: "YCgCo-Ro",
 }  # fmt: skip
 _WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-# The first bytes of playlists and scripts, which FFmpeg recognises with any suffix.
-_SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b";FFMETADATA")
+# These have no PTS, like files whose PTS go back among the first frames: a frame's time is the DTS
+# of the packet after which the decoder returns it.
+_WITHOUT_PTS, _PROBED = ("asf", "avi", "gxf"), 4
 # Seconds between frames without timestamps in a video without a frame rate.
 _STEP = Fraction(1, 25)
 # For files without a frame rate FFmpeg reports that of their clock, which is higher than this.
@@ -72,32 +72,6 @@ class VideoInfo:
         return f"{self.path.name}: {self.width}x{self.height}{rate}{length}, {kind}"
 
 
-def _names_others(path):
-    """Whether the file is a playlist or script, for which FFmpeg would open other files."""
-    start = formats.head_of(path).removeprefix(b"\xef\xbb\xbf")
-    return start.lstrip().startswith(_SCRIPTS)
-
-
-def open_video(path):
-    """PyAV's container for the video at `path`, which the caller closes.
-
-    Raises `InputError` if it is not a video or cannot be read; `OSError` is for outputs.
-    """
-    try:
-        if _names_others(path):
-            raise InputError(f"{path}: expected a video, received a playlist or script")
-        return open_input(path)
-    except av.error.FileNotFoundError:
-        raise InputError(f"video: expected a video, found nothing at {path}") from None
-    except av.error.FFmpegError as error:
-        if isinstance(error, OSError):
-            raise InputError(f"{path}: {error.strerror}") from error
-        raise InputError(
-            f"{path}: expected a video, received something else or an unreadable one "
-            f"({error.strerror})"
-        ) from error
-
-
 def image_streams(container):
     """The video streams of PyAV's container, without covers and the still image of an AVIF."""
     cover = av.stream.Disposition.attached_pic
@@ -109,10 +83,11 @@ def image_streams(container):
 
 def frame_rate(stream):
     """The average frames per second of PyAV's stream as a `Fraction`, or None if unknown."""
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate and rate <= _FASTEST:
-            return Fraction(rate)
-    return None
+    rates = [rate for rate in (stream.average_rate, stream.guessed_rate) if rate]
+    rates = [Fraction(rate) for rate in rates if rate <= _FASTEST]
+    # GXF has the rate of fields.
+    halved = len(rates) == 2 and rates[0] == 2 * rates[1]
+    return next(iter(rates[halved:]), None)
 
 
 def shown(streams):
@@ -135,7 +110,6 @@ class VideoFile:
         container, stream: PyAV's.
         time_base, origin: unit of the timestamps in seconds, and timestamp of the first frame.
         last: time of the last decoded frame, or None.
-        count: number of frames according to the file's index, or None.
         read_until: end of the packets that were read, in seconds from the first frame.
         damaged, first_damage: number of damaged frames since `start_over`, time of the first.
         encrypted: whether there were encrypted packets since then.
@@ -147,6 +121,7 @@ class VideoFile:
         self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
         self.container, self._converter, self._keep_hdr = None, None, keep_hdr
         self.problems, self.clean_times, self.origin = [], True, 0
+        self._ahead = None  # of files without PTS: ticks from a frame's time to its DTS
         try:
             self.start_over()
             self._probe()
@@ -174,10 +149,10 @@ class VideoFile:
         self.last = None
         self.damaged, self.first_damage, self.encrypted = 0, None, False
         self._begin_reading()
-        # AVI has no PTS: frame n in output order has the n-th DTS.
-        reordered = self.container.format.name == "avi" and self.stream.codec_context.has_b_frames
-        self._places = collections.deque() if reordered else None
-        if reordered or self._deinterlace == "telecine":
+        no_pts = self.container.format.name in _WITHOUT_PTS
+        if no_pts and self.stream.codec_context.has_b_frames:
+            self._ahead = 0
+        if self._ahead is not None or self._deinterlace == "telecine":
             self.clean_times = False
 
     def _begin_reading(self):
@@ -210,7 +185,8 @@ class VideoFile:
     def _probe(self):
         """Decode one frame, for properties that are not in the headers."""
         stream = self.stream
-        decoded = next(self._decoded(), None)
+        first = list(itertools.islice(self._decoded(), _PROBED))
+        decoded = first[0] if first else None
         if decoded is None and self.encrypted:
             raise InputError(
                 f"{self.path}: expected a video that can be decoded, received an encrypted one"
@@ -222,15 +198,19 @@ class VideoFile:
                 f"{self.path}: expected a colour matrix that can be converted, received "
                 f"{_MATRICES[decoded.colorspace]}"
             )
-        pts = stream.start_time
-        if pts is None:
-            pts = decoded.dts if decoded.pts is None else decoded.pts
+        stamps = [frame.pts for frame in first if frame.pts is not None]
+        if stamps != sorted(stamps) and decoded.dts is not None:
+            self._ahead, self.clean_times = decoded.dts - min(stamps), False
+            decoded.pts = min(stamps)
+        pts = decoded.dts if decoded.pts is None else decoded.pts
+        if stream.start_time is not None and self._ahead is None:
+            pts = stream.start_time if pts is None else min(pts, stream.start_time)
         self.origin = pts or 0
         index = getattr(stream, "index_entries", ())
         # Matroska's index has only keyframes.
         whole = stream.frames and len(index) == stream.frames
         self._is_cut = is_cut(self.path, index if whole else ())
-        self.count = sum(not entry.is_discard for entry in index) if whole else None
+        self._count = sum(not entry.is_discard for entry in index) if whole else None
         orientation = Orientation.of(decoded)
         aspect = Fraction(stream.sample_aspect_ratio or 1) or Fraction(1)
         height = max(1, round(decoded.height * max(1, 1 / aspect)))
@@ -241,7 +221,6 @@ class VideoFile:
             if rate is None:
                 raise InputError(f"deinterlace: expected a frame rate for telecine in {self.path}")
             rate *= Fraction(4, 5)
-            self.count = None
         if orientation.transposed:
             height, width = width, height
         self._converter = Converter(height, width, orientation, self._tone(decoded))
@@ -302,17 +281,38 @@ class VideoFile:
             return max(0.0, length) or None, _MISSING_OF_CONTAINER
         return None, 0
 
+    def expected_frames(self, start, end):
+        """The number of frames with `start <= time < end`; None if unknown.
+
+        It is approximate for a large file without an index, and for damaged ones.
+        """
+        of_five = 4 if self._deinterlace == "telecine" else 5
+        if self._count and not (self._is_cut or start or end):
+            return self._count * of_five // 5
+        first, last = (
+            None if not time else int(time / self.time_base) + self.origin for time in (start, end)
+        )
+        found = count_packets(self.path, self.stream.index, first, last)
+        if found:
+            return found * of_five // 5
+        until, rate = self.info.duration, self.info.frame_rate
+        if end is not None:
+            until = min(end, until or end)
+        known = until is not None and rate
+        return max(1, round((float(until) - float(start)) * float(rate))) if known else None
+
     def cut_short(self, declared, tolerance):
         """A sentence if the video, read to its end, stops before `declared` seconds; or None.
 
         Allows `tolerance` seconds, and a last frame as long as the longest one, unless the file
         is shorter than its headers say.
         """
-        ended = max(self.last or 0, self.read_until)
+        ended, declared = max(self.last or 0, self.read_until), declared or 0
         allowed = 0 if self._is_cut else max(tolerance, 1.5 * self._longest)
-        if not declared or ended >= declared - allowed:
+        if not self._is_cut and ended >= declared - allowed:
             return None
-        return f"cut short: stops at {timecode(self.last or 0)} of {timecode(declared)}"
+        of = f" of {timecode(declared)}" if ended < declared else ""
+        return f"cut short: stops at {timecode(self.last or 0)}{of}"
 
     # --- decoding ---
 
@@ -341,12 +341,10 @@ class VideoFile:
                 decoded = self._decode(packet)
             except av.error.FFmpegError:  # continue with the next packet
                 self._count_damage()
-                if self._places:
-                    self._places.pop()
                 continue
             for frame in decoded:
-                if self._places:
-                    frame.pts = self._places.popleft()
+                if self._ahead is not None:
+                    frame.pts = None if frame.dts is None else frame.dts - self._ahead
                 yield frame
 
     def _decode(self, packet):
@@ -359,8 +357,6 @@ class VideoFile:
     def _note_stamp(self, packet, stamp):
         ends = max(stamp, packet.pts or stamp) + (packet.duration or 0) - self.origin
         self.read_until = max(self.read_until, ends * self.time_base)
-        if self._places is not None and packet.size:
-            self._places.append(stamp)
 
     def _where(self):
         return "its beginning" if self.last is None else timecode(self.last)
@@ -370,8 +366,6 @@ class VideoFile:
         self.last = None
         self.damaged, self.first_damage = 0, None
         self._begin_reading()
-        if self._places is not None:
-            self._places.clear()
         for decoded in self._decoded(packets):
             frame = self.frame(decoded)
             self._longest = max(self._longest, frame.time - (self.last or frame.time))

@@ -25,8 +25,6 @@ _BT709, _UNSPECIFIED = 1, 2
 _LIMITED = 1
 # Table from limited to full range.
 _FULL_RANGE = np.rint((np.arange(256) - 16) * 255 / 219).clip(0, 255).astype(np.uint8)
-# The fields of `Orientation` for 0 to 3 quarter turns counterclockwise.
-_TURNS = ((False, False, False), (True, False, True), (False, True, True), (True, True, False))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,9 +39,6 @@ class Orientation:
     def of(cls, decoded):
         """The orientation in the display matrix of an FFmpeg frame, to the nearest quarter turn."""
         known = tonemap.side_data(decoded)
-        if known is None:
-            # Quarter turns only; positive is counterclockwise.
-            return cls(*_TURNS[round(decoded.rotation / 90) % 4])
         if SideDataType.DISPLAYMATRIX not in known:
             return cls()
         matrix = np.frombuffer(bytes(known[SideDataType.DISPLAYMATRIX]), np.int32)

@@ -6,6 +6,10 @@ import av
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
+from animegan_tf.images import formats
+
+# The first bytes of playlists and scripts, which FFmpeg recognises with any suffix.
+_SCRIPTS = (b"ffconcat", b"#EXTM3U", b"v=0", b"<?xml", b"<MPD", b";FFMETADATA")
 
 
 def open_input(path):
@@ -23,6 +27,32 @@ def open_input(path):
         return av.open(f"file:{path}", options=options, metadata_errors="replace")
     except TypeError:  # PyAV 19 has no such argument and accepts all tags
         return av.open(f"file:{path}", options=options)
+
+
+def _names_others(path):
+    """Whether the file is a playlist or script, for which FFmpeg would open other files."""
+    start = formats.head_of(path).removeprefix(b"\xef\xbb\xbf")
+    return start.lstrip().startswith(_SCRIPTS)
+
+
+def open_video(path):
+    """PyAV's container for the video at `path`, which the caller closes.
+
+    Raises `InputError` if it is not a video or cannot be read; `OSError` is for outputs.
+    """
+    try:
+        if _names_others(path):
+            raise InputError(f"{path}: expected a video, received a playlist or script")
+        return open_input(path)
+    except av.error.FileNotFoundError:
+        raise InputError(f"video: expected a video, found nothing at {path}") from None
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise InputError(f"{path}: {error.strerror}") from error
+        raise InputError(
+            f"{path}: expected a video, received something else or an unreadable one "
+            f"({error.strerror})"
+        ) from error
 
 
 def open_output(path, kind, **options):

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import pathlib
 from fractions import Fraction
 
@@ -71,7 +72,6 @@ class Facts:
         colours: the `Colours` of the output.
         tone_mapped: whether the frames are mapped from HDR to SDR.
         apple: whether the metadata have Apple's names (place, make and model of a phone).
-        count: number of frames according to the file's index, or None.
         pixels: FFmpeg's name of the stored pixel format.
     """
 
@@ -87,18 +87,7 @@ class Facts:
     colours: Colours
     tone_mapped: bool = False
     apple: bool = False
-    count: int | None = None
     pixels: str = "rgb24"
-
-    def expected_frames(self, start, end):
-        """The approximate number of frames between two times; None if unknown."""
-        until = self.duration if end is None else min(end, self.duration or end)
-        if until is None or not (self.count or self.rate):
-            return self.count
-        share = float(until) - float(start)
-        if self.count and self.duration:
-            return max(1, round(share / self.duration * self.count))
-        return max(1, round(share * float(self.rate)))
 
 
 class VideoSource:
@@ -116,7 +105,7 @@ class VideoSource:
         square_pixels: stretch anamorphic frames, for formats without an aspect ratio.
         """
         self._reader = VideoReader(path, deinterlace, keep_hdr=keep_hdr)
-        self._short = []
+        self._short, self._expected = [], {}
         try:
             self._look(path, square_pixels, deinterlace)
         except BaseException:
@@ -140,7 +129,7 @@ class VideoSource:
         starts = [
             other.start_time * other.time_base
             for other in (*streams, *container.streams.audio)
-            if other.start_time is not None
+            if other.start_time is not None and other is not stream
         ]
         tick = Fraction(decoded.time_base)
         origin = Fraction(0) if pts is None else pts * tick - frame.time
@@ -173,9 +162,14 @@ class VideoSource:
             colours=colours_of(decoded) if tone is None else _SDR,
             apple=any(name.startswith("com.apple.") for name in container.metadata),
             tone_mapped=tone is not None,
-            count=self._reader.count,
             pixels=info.pixel_format,
         )
+
+    def expected_frames(self, start, end):
+        """`VideoReader.expected_frames`."""
+        if (start, end) not in self._expected:
+            self._expected[start, end] = self._reader.expected_frames(start, end)
+        return self._expected[start, end]
 
     @property
     def exact_times(self):
@@ -264,16 +258,17 @@ class WebpSource:
             self._animation = webp.Animation(path)
         except OSError as error:
             raise InputError(f"{path}: {error.strerror or error}") from error
-        durations = self._animation.durations
-        total = sum(durations) / 1000
+        # Players show frames without a duration for a tenth of a second.
+        self._durations = [Fraction(length or 100, 1000) for length in self._animation.durations]
+        total = sum(self._durations)
         self.problems = ()
         self.facts = Facts(
             path=pathlib.Path(path),
             height=self._animation.height,
             width=self._animation.width,
             aspect=Fraction(1),
-            rate=Fraction(1000 * len(durations), max(1, sum(durations))).limit_denominator(1001),
-            duration=total,
+            rate=(len(self._durations) / total).limit_denominator(1001),
+            duration=float(total),
             tick=Fraction(1, 1000),
             origin=Fraction(0),
             begin=Fraction(0),
@@ -286,13 +281,16 @@ class WebpSource:
     def __exit__(self, *_):
         pass
 
+    def expected_frames(self, start, end):
+        """The number of frames with `start <= time < end`."""
+        times = itertools.accumulate(self._durations[:-1], initial=Fraction(0))
+        return sum(start <= time and (end is None or time < end) for time in times)
+
     def frames(self, start=0, end=None):
         """Yield each `SourceFrame` with `start <= time < end`, in order."""
         time = Fraction(0)
         try:
-            for rgb, milliseconds in self._animation.frames():
-                # Players show frames without a duration for a tenth of a second.
-                duration = Fraction(milliseconds or 100, 1000)
+            for (rgb, _), duration in zip(self._animation.frames(), self._durations, strict=False):
                 if end is not None and time >= end:
                     return
                 if time >= start:

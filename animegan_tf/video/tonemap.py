@@ -91,11 +91,14 @@ def to_sdr(signal, transfer, peak=_PEAK):
 
 
 def side_data(decoded):
-    """The side data of an FFmpeg frame, or None if PyAV does not know one of its types."""
-    try:
-        return decoded.side_data
-    except ValueError:
-        return None
+    """The side data of an FFmpeg frame, without the types that PyAV does not know."""
+    while True:
+        try:
+            return decoded.side_data
+        except ValueError as error:  # "29 is not a valid Type"
+            graph = chain(decoded, ("sidedata", f"mode=delete:type={str(error).split()[0]}"))
+            graph.push(decoded)
+            decoded = graph.pull()
 
 
 def is_hdr(decoded):
@@ -105,7 +108,7 @@ def is_hdr(decoded):
 
 def peak_of(decoded):
     """The peak luminance in cd/m² in the metadata of an FFmpeg frame; 1000 without metadata."""
-    data, peak = side_data(decoded) or {}, 0
+    data, peak = side_data(decoded), 0
     if SideDataType.CONTENT_LIGHT_LEVEL in data:
         peak = struct.unpack_from("I", bytes(data[SideDataType.CONTENT_LIGHT_LEVEL]))[0]
     elif SideDataType.MASTERING_DISPLAY_METADATA in data:
@@ -123,7 +126,7 @@ def is_dolby_profile_5(decoded):
     FFmpeg recognises it by its RPU: profile 0 with full range.
     """
     kind = getattr(SideDataType, "DOVI_METADATA", None)
-    known = side_data(decoded) or {}
+    known = side_data(decoded)
     if kind is None or kind not in known:
         return False
     data = bytes(known[kind])

@@ -20,6 +20,8 @@ from animegan_tf.video.track import Copied, Sound, Span, Text, mov_text
 _UNPLAYED = {
     "mp4": re.compile("vorbis|pcm_.*"),
     "mov": re.compile("vorbis|wma.*|adpcm_(?!ima_qt).*"),
+    # FFmpeg takes the end of TTA from that of the file, and loses a last packet before it.
+    "matroska": re.compile("tta"),
 }
 _SOUND_FOR = {"mp4": "aac", "mov": "aac", "matroska": "flac", "webm": "libopus"}
 # FFmpeg's names of the usual layouts of 1 to 8 channels.

@@ -158,15 +158,3 @@ class Writer:
     def _beside(self, time):
         if self._copies:
             self._copies.until(time)
-
-
-def count_packets(path):
-    """The number of readable video packets of a file, 0 if it cannot be opened."""
-    count = 0
-    try:
-        with open_input(path) as container:
-            for packet in container.demux(container.streams.video[0]):
-                count += bool(packet.size)
-    except (av.error.FFmpegError, IndexError, OSError, InputError):
-        pass
-    return count

@@ -196,7 +196,7 @@ class Studio:
                     f"{film.name}: expected at most {self.options.max_film_seconds:g} seconds, "
                     f"received {part:.1f}; start and end choose a part"
                 )
-            film.expected = facts.expected_frames(video.start, video.end)
+            film.expected = source.expected_frames(video.start, video.end)
         return video
 
     def _draw(self, film, choice, video):

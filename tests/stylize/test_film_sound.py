@@ -88,6 +88,7 @@ def sound_of(path):
         ("windows.wmv", "wmav2", {"bit_rate": 128000}, "mkv", "flac"),
         ("stick.ts", "aac", {"rate": 48000}, "mp4", "aac"),
         ("stick.ts", "aac", {"rate": 48000}, "mov", "aac"),
+        ("lossless.mkv", "tta", {"rate": 48000}, "mkv", "flac"),
     ],
 )
 def test_kinds_of_sound(tmp_path, name, codec, options, container, expected):
