@@ -35,20 +35,11 @@ def write_photo(
     path: str | os.PathLike,
     rgb: np.ndarray,
     alpha: np.ndarray | None = None,
-    *,
-    metadata: Metadata | None = None,
-    profile: bytes | None = None,
-    quality: int | None = None,
-    lossless: bool = True,
+    **options,
 ) -> None:
     """Write sRGB (H, W, 3), with `alpha` (H, W) unless it is None, in the format of the suffix.
 
-    rgb: uint8, or uint16 for PNG and TIFF. alpha: uint8 or uint16.
-    metadata: that of the photo; with it, the file also gets the profile of sRGB.
-    profile: bytes of an RGB ICC profile to convert `rgb` to, instead of sRGB.
-    quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
-    lossless: whether a WebP without a `quality` is lossless.
-
+    `options` are the others of `encode_photo`.
     The file is written completely or not at all and replaces an existing file; missing folders are
     created. Raises `InputError` for other arrays, an unknown suffix, alpha in JPEG, or a size that
     the format does not support; `OSError` from the file system.
@@ -62,9 +53,7 @@ def write_photo(
     check_rgb("rgb", rgb, (np.uint8, np.uint16) if kind in formats.DEEP else (np.uint8,))
     if alpha is not None and kind in _NO_ALPHA:
         raise InputError(f"{path}: JPEG has no alpha channel; name a .png file instead")
-    options = {"metadata": metadata, "profile": profile, "quality": quality, "lossless": lossless}
-    data = encode_photo(kind, rgb, alpha, path, **options)
-    storage.write_bytes(path, data)
+    storage.write_bytes(path, encode_photo(kind, rgb, alpha, path, **options))
 
 
 def encode_photo(
@@ -80,7 +69,12 @@ def encode_photo(
 ) -> bytes:
     """The bytes that `write_photo` writes; `path` is the name in errors.
 
-    kind: a key of `formats.WRITTEN`. JPEG leaves `alpha` out.
+    kind: a key of `formats.WRITTEN`. rgb: uint8, or uint16 for PNG and TIFF. alpha: uint8 or
+    uint16; JPEG leaves it out.
+    metadata: that of the photo; with it, the file also gets the profile of sRGB.
+    profile: bytes of an RGB ICC profile to convert `rgb` to, instead of sRGB.
+    quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
+    lossless: whether a WebP without a `quality` is lossless.
     """
     height, width = rgb.shape[:2]
     options = {}
