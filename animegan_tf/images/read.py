@@ -78,10 +78,10 @@ def read_photo(path: str | os.PathLike, deep: bool = False) -> Photo:
 
     The format is detected by content, not by name. Gray, palette and CMYK images become RGB, and
     all samples 8 bits, or with `deep` 16 bits if the file has more than 8; floats range from 0 to
-    1, or to 255 if any exceeds 1. The first image of an animation or of several pages is read, and
-    the largest of an icon. A JPEG with damaged data is read as far as possible, and
-    its `damage` is set. Raises `InputError` with the path for a file that is not an image, is cut
-    short or is a raw photo, and `OSError` if it cannot be opened.
+    1, or to 255 if their mean exceeds 1. The first image of an animation or of several pages is
+    read, and the largest of an icon. A JPEG with damaged data is read as far as possible, and its
+    `damage` is set. Raises `InputError` with the path for a file that is not an image, is cut short
+    or is a raw photo, and `OSError` if it cannot be opened.
     """
     return decode_photo(memory.read_bytes(path), path, deep)
 
