@@ -110,15 +110,9 @@ def _check_headers(url, response, size, most):
             f"{url}: expected a checkpoint file, received a web page (does this network ask to log "
             "in first?)"
         )
-    announced = response.length
-    if announced is None:
-        return
-    if size is not None and announced != size:
-        raise DownloadError(f"{url}: expected {size:,} bytes, the server has {announced:,} bytes")
-    if announced > most:
-        raise DownloadError(
-            f"{url}: expected at most {most:,} bytes, the server has {announced:,} bytes"
-        )
+    announced, expected = response.length, f"at most {most:,}" if size is None else f"{size:,}"
+    if announced is not None and (announced > most or size not in (None, announced)):
+        raise DownloadError(f"{url}: expected {expected} bytes, the server has {announced:,} bytes")
 
 
 def _chunks(url, response, timeout):

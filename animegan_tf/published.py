@@ -96,7 +96,11 @@ def fetch(name, folder, mirror, accept_license, ask, timeout):
             ready.mkdir()
             _convert(style, style.address(base), prefix, ready / RUN_WEIGHTS)
             storage.write_text(ready / SOURCE, _source(style, base, checksums, ready / RUN_WEIGHTS))
-            _move(ready, folder)
+            try:
+                storage.move(ready, folder)
+            except OSError:
+                if not (folder / RUN_WEIGHTS).is_file():  # another process was not faster
+                    raise
     print(f"kept in {folder}", file=sys.stderr)
 
 
@@ -176,15 +180,6 @@ def _source(style, base, checksums, path):
         "sha256": {RUN_WEIGHTS: hashlib.sha256(path.read_bytes()).hexdigest(), **checksums},
     }
     return json.dumps(source, indent=2) + "\n"
-
-
-def _move(ready, folder):
-    """Rename `ready` to `folder`, unless another process was faster."""
-    try:
-        storage.move(ready, folder)
-    except OSError:
-        if not (folder / RUN_WEIGHTS).is_file():
-            raise
 
 
 @contextlib.contextmanager

@@ -121,15 +121,11 @@ def locate(name, styles_dir=None):
 
     Raises `InputError` for a name that is not in `names()`.
     """
-    _check_name(name)
+    validation.check_choice("style", name, names())
     if name in SHIPPED:
         return _shipped_file(name)
     path = styles_folder(styles_dir) / name / RUN_WEIGHTS
     return path if path.is_file() else None
-
-
-def _check_name(name):
-    validation.check_choice("style", name, names())
 
 
 def listing(styles_dir=None):
@@ -176,7 +172,7 @@ def check_choice(checkpoint=None, style=None):
             f"style: expected a style or a checkpoint, received both: {style!r} and {checkpoint!r}"
         )
     if style is not None:
-        _check_name(style)
+        validation.check_choice("style", style, names())
     elif checkpoint is None and _shipped_file(default()) is None:
         raise InputError(
             "style: expected a style or a checkpoint, received neither, and the default style "

@@ -28,7 +28,6 @@ from animegan_tf.images.metadata import (
 QUALITIES = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90}
 # Pillow's names of formats where they differ.
 _PILLOW = {"heic": "HEIF"}
-_NO_ALPHA = ("jpeg",)
 
 
 def write_photo(
@@ -51,7 +50,7 @@ def write_photo(
         raise InputError(f"{path}: expected one of {known}, received {suffix!r}")
     kind = formats.kind_of_suffix(suffix)
     check_rgb("rgb", rgb, (np.uint8, np.uint16) if kind in formats.DEEP else (np.uint8,))
-    if alpha is not None and kind in _NO_ALPHA:
+    if alpha is not None and kind == "jpeg":
         raise InputError(f"{path}: JPEG has no alpha channel; name a .png file instead")
     storage.write_bytes(path, encode_photo(kind, rgb, alpha, path, **options))
 
@@ -82,7 +81,7 @@ def encode_photo(
         rgb, profile = _coloured(rgb, profile)
         options = _metadata_options(kind, metadata, profile, height, width)
     pixels = rgb
-    if alpha is not None and kind not in _NO_ALPHA:
+    if alpha is not None and kind != "jpeg":
         if alpha.dtype not in (np.uint8, np.uint16) or alpha.shape != rgb.shape[:2]:
             raise InputError(
                 f"alpha: expected uint8 {rgb.shape[:2]}, received {alpha.dtype} {alpha.shape}"
