@@ -26,8 +26,6 @@ from animegan_tf.images.metadata import (
 
 # Default quality of lossy formats, 1 to 100.
 QUALITIES = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90}
-# Pillow's names of formats where they differ.
-_PILLOW = {"heic": "HEIF"}
 
 
 def write_photo(
@@ -43,12 +41,11 @@ def write_photo(
     created. Raises `InputError` for other arrays, an unknown suffix, alpha in JPEG, or a size that
     the format does not support; `OSError` from the file system.
     """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in formats.RESULT_SUFFIXES:
+    suffix = Path(path).suffix.lower()
+    kind = formats.kind_of_suffix(suffix)
+    if kind is None:
         known = ", ".join(formats.RESULT_SUFFIXES)
         raise InputError(f"{path}: expected one of {known}, received {suffix!r}")
-    kind = formats.kind_of_suffix(suffix)
     check_rgb("rgb", rgb, (np.uint8, np.uint16) if kind in formats.DEEP else (np.uint8,))
     if alpha is not None and kind == "jpeg":
         raise InputError(f"{path}: JPEG has no alpha channel; name a .png file instead")
@@ -78,7 +75,10 @@ def encode_photo(
     height, width = rgb.shape[:2]
     options = {}
     if metadata is not None:
-        rgb, profile = _coloured(rgb, profile)
+        converted = None if profile is None else colours.from_srgb(rgb, profile)
+        if converted is None:
+            converted, profile = rgb, colours.srgb_profile()
+        rgb = converted
         options = _metadata_options(kind, metadata, profile, height, width)
     pixels = rgb
     if alpha is not None and kind != "jpeg":
@@ -98,7 +98,7 @@ def encode_photo(
         pillow_heif.register_heif_opener()
     file = io.BytesIO()
     try:
-        Image.fromarray(pixels).save(file, _PILLOW.get(kind, kind.upper()), **options)
+        Image.fromarray(pixels).save(file, "HEIF" if kind == "heic" else kind.upper(), **options)
     except (ValueError, OSError, RuntimeError) as error:
         suffix = Path(path).suffix.lower() or kind
         raise InputError(
@@ -138,12 +138,6 @@ def _deep_tiff(pixels, options):
         plugin.COMPRESSION: (8,), plugin.PREDICTOR: (2,),
     }  # fmt: skip
     return tiff.with_tags(file.getvalue(), meaning)
-
-
-def _coloured(rgb, profile):
-    """The pixels and the profile to write."""
-    converted = None if profile is None else colours.from_srgb(rgb, profile)
-    return (rgb, colours.srgb_profile()) if converted is None else (converted, profile)
 
 
 def _compression(kind, quality, lossless):
