@@ -106,7 +106,7 @@ def test_ycbcr(packed, across, down):
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_palettes(bits):
     colours = noise(1, 2**bits)[0]
-    places = noise(5, 11, 1)[:, :, 0] % 2**bits
+    places = noise(5, 11, 1)[:, :, 0] & (2**bits - 1)
     digits = np.unpackbits(places[:, :, None], axis=2)[:, :, -bits:].reshape(5, -1)
     tags = {
         256: (LONG, [11]), 257: (LONG, [5]), 258: (SHORT, [bits]), 259: (SHORT, [1]),
