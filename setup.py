@@ -85,6 +85,7 @@ setup(
         "animegan_tf.shipped",
         "animegan_tf.tools",
         "animegan_tf.tools.benchmarks",
+        "animegan_tf.tools.fuzzing",
     ],
     package_dir={"animegan_tf.shipped": "checkpoints", "animegan_tf.tools": "tools"},
     package_data={

@@ -140,7 +140,11 @@ def read_fields(cls, skip=()):
             continue
         value = flags.FLAGS[field.name].value
         if field_type(field) is tuple:
-            value = _floats(field.name, value) if value else field.default
+            try:
+                value = tuple(map(float, value)) if value else field.default
+            except ValueError:
+                expected = f"{field.name}: expected numbers"
+                raise InputError(f"{expected}, received {','.join(value)!r}") from None
         elif field.metadata["kind"] == "seconds" and value is not None:
             value = parse_time(field.name, value)
         values[field.name] = value
@@ -149,13 +153,6 @@ def read_fields(cls, skip=()):
 
 def _flag_fields(cls):
     return [field for field in dataclasses.fields(cls) if field.metadata.get("text")]
-
-
-def _floats(name, texts):
-    try:
-        return tuple(float(text) for text in texts)
-    except ValueError:
-        raise InputError(f"{name}: expected numbers, received {','.join(texts)!r}") from None
 
 
 def expand_flagfiles(words, folder="", opened=()):

@@ -43,7 +43,8 @@ def download(url, path, *, size=None, limit=None, timeout=TIMEOUT):
     with _open(url, timeout) as response, open(path, "xb") as file:
         _check_headers(url, response, size, most)
         expected = response.length if size is None else size
-        with _progress_bar(url, expected) as bar:
+        shown = {"unit": "B", "unit_scale": True, "desc": url.rpartition("/")[2]}
+        with tqdm(total=expected, disable=None, **shown) as bar:
             for chunk in _chunks(url, response, timeout):
                 received += len(chunk)
                 if received > most:
@@ -66,11 +67,6 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
             reason = f"with a redirect to {newurl}, which is not followed"
             raise urllib.error.HTTPError(req.full_url, code, reason, headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _progress_bar(url, total):
-    label = url.rpartition("/")[2]
-    return tqdm(total=total, unit="B", unit_scale=True, desc=label, disable=None)
 
 
 def open_in_time(request, timeout, *handlers):
@@ -114,15 +110,9 @@ def _check_headers(url, response, size, most):
             f"{url}: expected a checkpoint file, received a web page (does this network ask to log "
             "in first?)"
         )
-    announced = response.length
-    if announced is None:
-        return
-    if size is not None and announced != size:
-        raise DownloadError(f"{url}: expected {size:,} bytes, the server has {announced:,} bytes")
-    if announced > most:
-        raise DownloadError(
-            f"{url}: expected at most {most:,} bytes, the server has {announced:,} bytes"
-        )
+    announced, expected = response.length, f"at most {most:,}" if size is None else f"{size:,}"
+    if announced is not None and (announced > most or size not in (None, announced)):
+        raise DownloadError(f"{url}: expected {expected} bytes, the server has {announced:,} bytes")
 
 
 def _chunks(url, response, timeout):

@@ -57,42 +57,26 @@ class PublishedStyle:
         return f"{base}/{self.repository}/{self.commit}/{self.path}"
 
 
-PUBLISHED = {
-    style.name: style
-    for style in (
-        PublishedStyle(
-            name="hayao",
-            arch="v2",
-            film="The Wind Rises",
-            commit="7d480eab25a501dfbed8c21cce43e7bf0ecdff60",
-            path="checkpoint/generator_Hayao_weight/Hayao-99.ckpt",
-        ),
-        PublishedStyle(
-            name="paprika",
-            arch="v2",
-            film="Paprika",
-            commit="4c5ab5a3f153726e0aae05950f13fc10c9f92b6e",
-            path="checkpoint/generator_Paprika_weight/Paprika-54.ckpt",
-        ),
-        PublishedStyle(
-            name="shinkai",
-            arch="v2",
-            film="Your Name, Weathering with You",
-            commit="453725e87472c809f21a320c8f9d34c7ffb179ea",
-            path="checkpoint/generator_Shinkai_weight/Shinkai-53.ckpt",
-        ),
-        PublishedStyle(
-            name="v1-hayao",
-            arch="v1",
-            film="The Wind Rises, by AnimeGAN v1",
-            repository="TachibanaYoshino/AnimeGAN",
-            # A branch, which may change: the commit of this checkpoint is unknown.
-            commit="master",
-            path="checkpoint/generator_Hayao_weight/Hayao-60.ckpt",
-            data_bytes=15_824_384,
-        ),
-    )
-}
+PUBLISHED = {style.name: style for style in (
+    PublishedStyle(
+        "hayao", "v2", "The Wind Rises", "7d480eab25a501dfbed8c21cce43e7bf0ecdff60",
+        "checkpoint/generator_Hayao_weight/Hayao-99.ckpt",
+    ),
+    PublishedStyle(
+        "paprika", "v2", "Paprika", "4c5ab5a3f153726e0aae05950f13fc10c9f92b6e",
+        "checkpoint/generator_Paprika_weight/Paprika-54.ckpt",
+    ),
+    PublishedStyle(
+        "shinkai", "v2", "Your Name, Weathering with You",
+        "453725e87472c809f21a320c8f9d34c7ffb179ea",
+        "checkpoint/generator_Shinkai_weight/Shinkai-53.ckpt",
+    ),
+    # A branch, which may change: the commit of this checkpoint is unknown.
+    PublishedStyle(
+        "v1-hayao", "v1", "The Wind Rises, by AnimeGAN v1", "master",
+        "checkpoint/generator_Hayao_weight/Hayao-60.ckpt", "TachibanaYoshino/AnimeGAN", 15_824_384,
+    ),
+)}  # fmt: skip
 
 
 def fetch(name, folder, mirror, accept_license, ask, timeout):
@@ -112,7 +96,11 @@ def fetch(name, folder, mirror, accept_license, ask, timeout):
             ready.mkdir()
             _convert(style, style.address(base), prefix, ready / RUN_WEIGHTS)
             storage.write_text(ready / SOURCE, _source(style, base, checksums, ready / RUN_WEIGHTS))
-            _move(ready, folder)
+            try:
+                storage.move(ready, folder)
+            except OSError:
+                if not (folder / RUN_WEIGHTS).is_file():  # another process was not faster
+                    raise
     print(f"kept in {folder}", file=sys.stderr)
 
 
@@ -192,15 +180,6 @@ def _source(style, base, checksums, path):
         "sha256": {RUN_WEIGHTS: hashlib.sha256(path.read_bytes()).hexdigest(), **checksums},
     }
     return json.dumps(source, indent=2) + "\n"
-
-
-def _move(ready, folder):
-    """Rename `ready` to `folder`, unless another process was faster."""
-    try:
-        storage.move(ready, folder)
-    except OSError:
-        if not (folder / RUN_WEIGHTS).is_file():
-            raise
 
 
 @contextlib.contextmanager

@@ -36,37 +36,25 @@ class ShippedStyle:
     license: str = "Apache 2.0"
 
 
-SHIPPED = {
-    style.name: style
-    for style in (
-        ShippedStyle(
-            "thequestion",
-            "v2",
-            "experimental: drawings in The Question's tone",
-            "9cf1162ba0f3b4ae5475d5de2a043727893242ce5c5baadfb9e6fea46fba1515",
-        ),
-        ShippedStyle(
-            "thequestion-lite",
-            "lite",
-            "experimental: drawings in The Question's tone, fainter lines",
-            "d89235025f45e90f58ae3d2dc1a9866e74fb5ce5fa52d21dd823db41aa206dd5",
-        ),
-        ShippedStyle(
-            "peppercarrot",
-            "v2",
-            "experimental: painted and inked like Pepper&Carrot",
-            "c3b1efe93263c4e2a60eede8ae6d97cf97c6c76dfcb17b7000ef076d73f0dd26",
-            _PEPPER,
-        ),
-        ShippedStyle(
-            "peppercarrot-lite",
-            "lite",
-            "experimental: painted and inked like Pepper&Carrot, smaller and faster",
-            "1f8c3479b723fd6c43dbcba0188959804a9b74a37a97168dee6e84b9e6cee8cf",
-            _PEPPER,
-        ),
-    )
-}
+SHIPPED = {style.name: style for style in (
+    ShippedStyle(
+        "thequestion", "v2", "experimental: drawings in The Question's tone",
+        "9cf1162ba0f3b4ae5475d5de2a043727893242ce5c5baadfb9e6fea46fba1515",
+    ),
+    ShippedStyle(
+        "thequestion-lite", "lite", "experimental: drawings in The Question's tone, fainter lines",
+        "d89235025f45e90f58ae3d2dc1a9866e74fb5ce5fa52d21dd823db41aa206dd5",
+    ),
+    ShippedStyle(
+        "peppercarrot", "v2", "experimental: painted and inked like Pepper&Carrot",
+        "c3b1efe93263c4e2a60eede8ae6d97cf97c6c76dfcb17b7000ef076d73f0dd26", _PEPPER,
+    ),
+    ShippedStyle(
+        "peppercarrot-lite", "lite",
+        "experimental: painted and inked like Pepper&Carrot, smaller and faster",
+        "1f8c3479b723fd6c43dbcba0188959804a9b74a37a97168dee6e84b9e6cee8cf", _PEPPER,
+    ),
+)}  # fmt: skip
 
 # In an installed package (where setup.py puts the checkout's folder), and in a checkout.
 _SHIPPED_ROOTS = (Path(__file__).parent / "shipped", Path(__file__).parent.parent / "checkpoints")
@@ -133,15 +121,11 @@ def locate(name, styles_dir=None):
 
     Raises `InputError` for a name that is not in `names()`.
     """
-    _check_name(name)
+    validation.check_choice("style", name, names())
     if name in SHIPPED:
         return _shipped_file(name)
     path = styles_folder(styles_dir) / name / RUN_WEIGHTS
     return path if path.is_file() else None
-
-
-def _check_name(name):
-    validation.check_choice("style", name, names())
 
 
 def listing(styles_dir=None):
@@ -188,7 +172,7 @@ def check_choice(checkpoint=None, style=None):
             f"style: expected a style or a checkpoint, received both: {style!r} and {checkpoint!r}"
         )
     if style is not None:
-        _check_name(style)
+        validation.check_choice("style", style, names())
     elif checkpoint is None and _shipped_file(default()) is None:
         raise InputError(
             "style: expected a style or a checkpoint, received neither, and the default style "

@@ -70,7 +70,11 @@ def test_a_wheel_carries_the_tools(monkeypatch):
     options = {}
     monkeypatch.setattr(setuptools, "setup", lambda **given: options.update(given))
     runpy.run_path(str(ROOT / "setup.py"))
-    for package in ("animegan_tf.tools", "animegan_tf.tools.benchmarks"):
+    for package in (
+        "animegan_tf.tools",
+        "animegan_tf.tools.benchmarks",
+        "animegan_tf.tools.fuzzing",
+    ):
         assert package in options["packages"]
     assert options["package_dir"]["animegan_tf.tools"] == "tools"
     assert command._TOOL_FOLDERS[0] == Path(animegan_tf.__file__).parent / "tools"

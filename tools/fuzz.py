@@ -19,10 +19,12 @@ import traceback
 from pathlib import Path
 
 from absl import flags
-from fuzzing.kinds import KINDS
 
 from animegan_tf import cli, memory
 from animegan_tf.errors import InputError
+
+sys.path.append(str(Path(__file__).parent))  # for `runpy`
+from fuzzing.kinds import KINDS
 
 FLAGS = flags.FLAGS
 _TEXTS = (b"-1", b"1e999", b"null", b"[]", b"{}", b'"', b"9" * 30, b"[" * 2000)

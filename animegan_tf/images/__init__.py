@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from animegan_tf.images.write import *  # noqa: F403
 
 _NAMES = {
-    "arrays": "PUBLISHED_MIN_SIDE PUBLISHED_MULTIPLE as_kind brightness_scale check_rgb "
+    "arrays": "PUBLISHED_MIN_SIDE PUBLISHED_MULTIPLE as_kind brightness_scale check_rgb described "
     "enlarged_size even_choice fill_transparent limit_side luma match_brightness on_white "
     "pad_to_multiple pad_to_size preprocess_published published_size resize scale_levels "
     "side_by_side size_within to_levels to_network to_uint8 white_of",

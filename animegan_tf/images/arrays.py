@@ -21,14 +21,15 @@ _PUBLISHED_LUMA = (0.114, 0.587, 0.299)
 
 def check_rgb(name: str, image: np.ndarray, kinds: Iterable[type] = (np.uint8,)) -> None:
     """Raise `InputError` unless `image` is a non-empty array (H, W, 3) of one of the `kinds`."""
-    received = type(image).__name__
-    if isinstance(image, np.ndarray):
-        if image.dtype in kinds and image.shape[2:] == (3,) and image.size:
-            return
-        received = f"{image.dtype} {image.shape}"
-    raise InputError(
-        f"{name}: expected a uint8 RGB array of shape (height, width, 3), received {received}"
-    )
+    fits = isinstance(image, np.ndarray) and image.dtype in kinds and image.shape[2:] == (3,)
+    if not (fits and image.size):
+        expected = "a uint8 RGB array of shape (height, width, 3)"
+        raise InputError(f"{name}: expected {expected}, received {described(image)}")
+
+
+def described(value: object) -> str:
+    """An array's type and shape, or the type of anything else, for errors."""
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def white_of(image: np.ndarray) -> int:

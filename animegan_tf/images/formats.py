@@ -46,13 +46,9 @@ _TGA = (
     rb"[\x08\x10\x18\x20][\x00-\x08\x10-\x18\x20-\x28\x30-\x38]"
 )
 # Image brands of the ISO base media file format. Videos have others.
-_BRANDS = {
-    **dict.fromkeys((b"avif", b"avis"), "avif"),
-    **dict.fromkeys(
-        (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "heic"
-    ),
-    b"crx ": "raw",
-}
+_BRANDS = {b"avif": "avif", b"avis": "avif", b"crx ": "raw"} | dict.fromkeys(
+    (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"), "heic"
+)
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 # The starts of formats that are not read, for messages.
 _NOT_READ = {

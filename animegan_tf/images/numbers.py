@@ -66,10 +66,7 @@ def read(
 
 
 def _bitmap(data):
-    """(header's size, start of the pixels, width, height, bits, compression) of a BMP.
-
-    The height is negative for bitmaps that begin at the top.
-    """
+    """(header's size, start of pixels, width, height (below 0: top first), bits, compression)."""
     start, header = struct.unpack_from("<2I", data, 10)
     if header == 12:
         return header, start, *struct.unpack_from("<2H", data, 18), data[24], 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
-from PIL import Image, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from animegan_tf import memory
 from animegan_tf.errors import InputError
@@ -28,9 +28,6 @@ _FORMATS = (
 # Maximum number of pixels without a check of the free memory, which takes longer than opening a
 # training image.
 _SMALL = 2**23
-_DNG_VERSION, _SUB_IFDS, _PHOTOMETRIC = 50706, 330, 262
-# Colour filter array, and linear raw.
-_RAW_PHOTOMETRICS = (32803, 34892)
 _RAW = "it is a raw photo; develop it first (to JPEG, TIFF or PNG)"
 # The start of libjpeg's warnings about data; others are about tags.
 _BROKEN = ("Corrupt JPEG", "Premature end", "Inconsistent progression", "Invalid")
@@ -78,10 +75,10 @@ def read_photo(path: str | os.PathLike, deep: bool = False) -> Photo:
 
     The format is detected by content, not by name. Gray, palette and CMYK images become RGB, and
     all samples 8 bits, or with `deep` 16 bits if the file has more than 8; floats range from 0 to
-    1, or to 255 if any exceeds 1. The first image of an animation or of several pages is read, and
-    the largest of an icon. A JPEG with damaged data is read as far as possible, and
-    its `damage` is set. Raises `InputError` with the path for a file that is not an image, is cut
-    short or is a raw photo, and `OSError` if it cannot be opened.
+    1, or to 255 if their mean exceeds 1. The first image of an animation or of several pages is
+    read, and the largest of an icon. A JPEG with damaged data is read as far as possible, and its
+    `damage` is set. Raises `InputError` with the path for a file that is not an image, is cut short
+    or is a raw photo, and `OSError` if it cannot be opened.
     """
     return decode_photo(memory.read_bytes(path), path, deep)
 
@@ -236,28 +233,16 @@ def _opened(data, kind, most):
             TiffImagePlugin.READ_LIBTIFF = False
 
 
-def _is_raw(data, tags):
-    """Whether a TIFF has a camera's raw data, with previews."""
-    if _DNG_VERSION in tags or tags.get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS:
-        return True
-    below = tags.get(_SUB_IFDS, ())
-    for place in below if isinstance(below, tuple) else (below,):
-        with contextlib.suppress(Exception):  # damaged
-            if tiff.directory(data, place).get(_PHOTOMETRIC) in _RAW_PHOTOMETRICS:
-                return True
-    return data[8:10] == b"CR"  # Canon's
-
-
 def _decoded(data, kind, path, deep):
     """The `Photo` of the bytes of a file."""
     tags = tiff.directory(data) if kind == "tiff" else {}
-    if kind == "raw" or (tags and _is_raw(data, tags)):
+    if kind == "raw" or (tags and tiff.is_raw(data, tags)):
         raise InputError(f"{path}: {_RAW}")
     image, pixels, orientation, notes, number = None, None, None, (), 1
     size = numbers.size_of(data, kind)
     if tiff.is_unusual(tags):
         orientation = tags.get(tiff.ORIENTATION, 1)
-        _refuse_large(*(int(tags[tag]) for tag in (257, 256)), path)
+        _refuse_large(int(tags[257]), int(tags[256]), path)
         with _limited(2**62):  # since bytes are opened as pixels
             image, *pixels = tiff.read(data, tags, deep)
     elif size is not None:
@@ -277,7 +262,9 @@ def _decoded(data, kind, path, deep):
             f"AVIF, TIFF, BMP and others), received {len(data)} bytes of something else or damaged"
         )
     damage = _jpeg_damage(data + _END) if kind == "jpeg" else None
-    if kind == "jpeg" and damage is None:
+    if damage:
+        _load_damaged(image)
+    elif kind == "jpeg":
         image = _open(data + _END, kind, path)  # since some cameras leave it out
     pixels = pixels or numbers.read(data, kind, image, deep)
     if kind == "ico":
@@ -368,6 +355,21 @@ def _split(image, deep):
     if image.mode in ("L", "RGB", "CMYK", "LAB"):
         return image, None
     return image.convert("L" if image.mode == "1" else "RGB"), None
+
+
+def _load_damaged(image):
+    """Load a JPEG that is damaged inside, as far as it can be read; raises if it is cut short."""
+    try:
+        image.load()
+    except OSError as error:
+        if "truncated" in str(error) or "progressive" in image.info:
+            raise
+        with _LOCK:
+            ImageFile.LOAD_TRUNCATED_IMAGES = True
+            try:
+                image.load()
+            finally:
+                ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 def _jpeg_damage(data):

@@ -23,6 +23,9 @@ _COLOURS = {0: (1, "L"), 1: (1, "L"), 2: (3, "RGB"), 5: (4, "CMYK")}
 _ASSOCIATED, _UNASSOCIATED = 1, 2
 _UNSIGNED, _SIGNED, _FLOAT = (1,), 2, (3,)
 _LONG, _SUBFILE, ORIENTATION = 4, 254, 274
+_DNG_VERSION, _SUB_IFDS = 50706, 330
+# Colour filter array, and linear raw.
+_RAW_PHOTOMETRICS = (32803, 34892)
 # Depths of whole bytes; samples of other depths are packed without gaps.
 _WHOLE = (8, 16, 32, 64)
 # The number of rows that are decoded at once.
@@ -47,6 +50,18 @@ def pages(data: bytes) -> int:
             tags = directory(data, tags.next)
             count += not tags.get(_SUBFILE, 0) & 0b101
     return count
+
+
+def is_raw(data, tags):
+    """Whether a TIFF has a camera's raw data, with previews."""
+    if _DNG_VERSION in tags or tags.get(plugin.PHOTOMETRIC_INTERPRETATION) in _RAW_PHOTOMETRICS:
+        return True
+    below = tags.get(_SUB_IFDS, ())
+    for place in below if isinstance(below, tuple) else (below,):
+        with contextlib.suppress(Exception):  # damaged
+            if directory(data, place).get(plugin.PHOTOMETRIC_INTERPRETATION) in _RAW_PHOTOMETRICS:
+                return True
+    return data[8:10] == b"CR"  # Canon's
 
 
 def is_unusual(tags):

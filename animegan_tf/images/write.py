@@ -26,45 +26,30 @@ from animegan_tf.images.metadata import (
 
 # Default quality of lossy formats, 1 to 100.
 QUALITIES = {"jpeg": 95, "webp": 95, "avif": 90, "heic": 90}
-# Pillow's names of formats where they differ.
-_PILLOW = {"heic": "HEIF"}
-_NO_ALPHA = ("jpeg",)
 
 
 def write_photo(
     path: str | os.PathLike,
     rgb: np.ndarray,
     alpha: np.ndarray | None = None,
-    *,
-    metadata: Metadata | None = None,
-    profile: bytes | None = None,
-    quality: int | None = None,
-    lossless: bool = True,
+    **options,
 ) -> None:
     """Write sRGB (H, W, 3), with `alpha` (H, W) unless it is None, in the format of the suffix.
 
-    rgb: uint8, or uint16 for PNG and TIFF. alpha: uint8 or uint16.
-    metadata: that of the photo; with it, the file also gets the profile of sRGB.
-    profile: bytes of an RGB ICC profile to convert `rgb` to, instead of sRGB.
-    quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
-    lossless: whether a WebP without a `quality` is lossless.
-
+    `options` are the others of `encode_photo`.
     The file is written completely or not at all and replaces an existing file; missing folders are
     created. Raises `InputError` for other arrays, an unknown suffix, alpha in JPEG, or a size that
     the format does not support; `OSError` from the file system.
     """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in formats.RESULT_SUFFIXES:
+    suffix = Path(path).suffix.lower()
+    kind = formats.kind_of_suffix(suffix)
+    if kind is None:
         known = ", ".join(formats.RESULT_SUFFIXES)
         raise InputError(f"{path}: expected one of {known}, received {suffix!r}")
-    kind = formats.kind_of_suffix(suffix)
     check_rgb("rgb", rgb, (np.uint8, np.uint16) if kind in formats.DEEP else (np.uint8,))
-    if alpha is not None and kind in _NO_ALPHA:
+    if alpha is not None and kind == "jpeg":
         raise InputError(f"{path}: JPEG has no alpha channel; name a .png file instead")
-    options = {"metadata": metadata, "profile": profile, "quality": quality, "lossless": lossless}
-    data = encode_photo(kind, rgb, alpha, path, **options)
-    storage.write_bytes(path, data)
+    storage.write_bytes(path, encode_photo(kind, rgb, alpha, path, **options))
 
 
 def encode_photo(
@@ -80,15 +65,23 @@ def encode_photo(
 ) -> bytes:
     """The bytes that `write_photo` writes; `path` is the name in errors.
 
-    kind: a key of `formats.WRITTEN`. JPEG leaves `alpha` out.
+    kind: a key of `formats.WRITTEN`. rgb: uint8, or uint16 for PNG and TIFF. alpha: uint8 or
+    uint16; JPEG leaves it out.
+    metadata: that of the photo; with it, the file also gets the profile of sRGB.
+    profile: bytes of an RGB ICC profile to convert `rgb` to, instead of sRGB.
+    quality: 1 to 100, for JPEG, WebP, AVIF and HEIC.
+    lossless: whether a WebP without a `quality` is lossless.
     """
     height, width = rgb.shape[:2]
     options = {}
     if metadata is not None:
-        rgb, profile = _coloured(rgb, profile)
+        converted = None if profile is None else colours.from_srgb(rgb, profile)
+        if converted is None:
+            converted, profile = rgb, colours.srgb_profile()
+        rgb = converted
         options = _metadata_options(kind, metadata, profile, height, width)
     pixels = rgb
-    if alpha is not None and kind not in _NO_ALPHA:
+    if alpha is not None and kind != "jpeg":
         if alpha.dtype not in (np.uint8, np.uint16) or alpha.shape != rgb.shape[:2]:
             raise InputError(
                 f"alpha: expected uint8 {rgb.shape[:2]}, received {alpha.dtype} {alpha.shape}"
@@ -105,7 +98,7 @@ def encode_photo(
         pillow_heif.register_heif_opener()
     file = io.BytesIO()
     try:
-        Image.fromarray(pixels).save(file, _PILLOW.get(kind, kind.upper()), **options)
+        Image.fromarray(pixels).save(file, "HEIF" if kind == "heic" else kind.upper(), **options)
     except (ValueError, OSError, RuntimeError) as error:
         suffix = Path(path).suffix.lower() or kind
         raise InputError(
@@ -145,12 +138,6 @@ def _deep_tiff(pixels, options):
         plugin.COMPRESSION: (8,), plugin.PREDICTOR: (2,),
     }  # fmt: skip
     return tiff.with_tags(file.getvalue(), meaning)
-
-
-def _coloured(rgb, profile):
-    """The pixels and the profile to write."""
-    converted = None if profile is None else colours.from_srgb(rgb, profile)
-    return (rgb, colours.srgb_profile()) if converted is None else (converted, profile)
 
 
 def _compression(kind, quality, lossless):

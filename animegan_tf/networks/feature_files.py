@@ -272,7 +272,8 @@ def _read_h5(path):
     values = {}
 
     def visit(name, item):
-        conv = _conv_of(name)
+        found = re.search(r"(?:^|/)block(\d+)_conv(\d)", name)
+        conv = found and f"conv{found[1]}_{found[2]}"
         if isinstance(item, h5py.Dataset) and conv in SHAPES:
             value = types.SimpleNamespace(shape=item.shape)
             if item.shape in SHAPES[conv]:
@@ -285,9 +286,3 @@ def _read_h5(path):
     with h5py.File(path, "r") as file:
         file.visititems(visit)
     return {name: [found.get(4), found.get(1)] for name, found in values.items()}
-
-
-def _conv_of(name):
-    """ "conv1_2" for what HDF5 names ".../block1_conv2/...", else None."""
-    found = re.search(r"(?:^|/)block(\d+)_conv(\d)", name)
-    return found and f"conv{found[1]}_{found[2]}"

@@ -89,7 +89,7 @@ def plan(
     output = Path(output)
     if _names_a_file(inputs, output, options) and photos:
         ((path, _),) = photos
-        jobs = [Job(path, output, _is_film(path, video))]
+        jobs = [Job(path, output, video is not None and is_video(path))]
         if jobs[0].film == (output.suffix.lower() in formats.RESULT_SUFFIXES):
             kind = "a video's" if jobs[0].film else "a photo's"
             raise InputError(f"output: expected {kind} suffix for {path}, received {output}")
@@ -278,13 +278,9 @@ class _Found:
         )
 
 
-def _is_film(path, video):
-    return video is not None and is_video(path)
-
-
 def _jobs(photos, output_dir, compare, video, options):
     """A `Job` for each photo or video, each with another output."""
-    moving = {path: _is_film(path, video) for path, _ in photos}
+    moving = {path: video is not None and is_video(path) for path, _ in photos}
     kinds = formats.DEEP if options.bits == 16 else tuple(formats.WRITTEN)
     suffixes = {
         path: film_suffix(path, video)

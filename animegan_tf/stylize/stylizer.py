@@ -306,13 +306,7 @@ def _unpacked(photo):
         return _pillow(photo)
     if isinstance(photo, np.ndarray) and photo.ndim in (2, 3) and photo.size:
         return _from_array(photo)
-    raise InputError(f"photo: expected {_EXPECTED}, received {_described(photo)}")
-
-
-def _described(photo):
-    if isinstance(photo, np.ndarray):
-        return f"{photo.dtype} {photo.shape}"
-    return type(photo).__name__
+    raise InputError(f"photo: expected {_EXPECTED}, received {images.described(photo)}")
 
 
 def _array(rgb, alpha):
@@ -352,7 +346,7 @@ def _from_array(array):
         levels = np.rint(array * 65535.0).astype(np.uint16)
     channels = 1 if array.ndim == 2 else array.shape[2]
     if levels.dtype not in (np.uint8, np.uint16) or channels not in (1, 3, 4):
-        raise InputError(f"photo: expected {_EXPECTED}, received {_described(array)}")
+        raise InputError(f"photo: expected {_EXPECTED}, received {images.described(array)}")
     alpha = np.ascontiguousarray(levels[:, :, 3]) if channels == 4 else None
     if channels == 1:
         rgb = cv2.cvtColor(

@@ -126,6 +126,18 @@ def test_phones_formats(kind, bits):
     assert deep(data).rgb.min() >= 65535 - 65
 
 
+def test_alpha_of_10_bit_avif():
+    numbers = np.dstack([NUMBERS, ALPHA])
+    options = [cv2.IMWRITE_AVIF_DEPTH, 10, cv2.IMWRITE_AVIF_QUALITY, 100]
+    try:
+        data = cv2.imencode(".avif", numbers[:, :, [2, 1, 0, 3]] >> 6, options)[1].tobytes()
+    except cv2.error:
+        pytest.skip("this OpenCV cannot write AVIF")
+    np.testing.assert_allclose(deep(data).alpha, ALPHA[:, :, 0], atol=65)
+    shallow = images.decode_photo(data, "a").alpha
+    np.testing.assert_allclose(shallow, ALPHA[:, :, 0] / 257, atol=1)
+
+
 def test_a_photo_of_8_bits_is_left_at_them():
     file = io.BytesIO()
     Image.fromarray(ramps(8, 9)).save(file, "PNG")

@@ -219,6 +219,16 @@ def test_a_jpeg_that_is_damaged_inside_is_read_and_says_so():
     assert images.decode_photo(whole + b"more behind it", "a").damage is None
 
 
+def test_a_jpeg_in_which_a_mark_ends_the_data_is_read_up_to_it():
+    rgb = ramps(160, 200)
+    data = bytearray(encoded(Image.fromarray(rgb), "JPEG", quality=95))
+    data[len(data) * 2 // 3] = 0xFF
+    data[len(data) * 2 // 3 + 1] = 0xC4
+    photo = images.decode_photo(bytes(data), "a")
+    assert photo.damage.startswith("Corrupt JPEG data")
+    np.testing.assert_allclose(photo.rgb[:64], rgb[:64], atol=9)
+
+
 @pytest.mark.parametrize("progressive", [False, True])
 def test_a_jpeg_without_its_end_mark_is_whole(progressive):
     whole = encoded(Image.fromarray(ramps(60, 80)), "JPEG", progressive=progressive)

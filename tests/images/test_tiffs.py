@@ -103,6 +103,20 @@ def test_ycbcr(packed, across, down):
     assert np.abs(photo.rgb.astype(int) - levels).mean() < 3
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_palettes(bits):
+    colours = noise(1, 2**bits)[0]
+    places = noise(5, 11, 1)[:, :, 0] & (2**bits - 1)
+    digits = np.unpackbits(places[:, :, None], axis=2)[:, :, -bits:].reshape(5, -1)
+    tags = {
+        256: (LONG, [11]), 257: (LONG, [5]), 258: (SHORT, [bits]), 259: (SHORT, [1]),
+        262: (SHORT, [3]), 277: (SHORT, [1]), 278: (LONG, [5]),
+        320: (SHORT, (colours.T.astype(int) * 257).ravel().tolist()),
+    }  # fmt: skip
+    data = tiff(tags, np.packbits(digits, axis=1).tobytes())
+    check(images.decode_photo(data, "a.tif"), colours[places])
+
+
 def test_big_tiffs():
     levels = noise(5, 7)
     for kind in ("u1", "u2"):

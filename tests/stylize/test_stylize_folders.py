@@ -35,6 +35,20 @@ def test_links_to_nothing_pipes_and_other_files_stop_nothing(tmp_path, capsys):
     assert f"error: {photos / 'gone.JPG'}: No such file" in capsys.readouterr().err
 
 
+def test_links_to_folders_are_named_and_not_followed(tmp_path):
+    photos = photos_in(tmp_path / "photos", "a.png", "sub/b.png")
+    (photos / "again").symlink_to(photos / "sub")
+    report = stylize_paths(make_negative, photos, tmp_path / "out", recursive=True)
+    assert files_in(tmp_path / "out") == ["a.png", "sub/b.png"]
+    assert report.notes == (f"skipped, links to folders: {photos / 'again'}",)
+
+
+def test_a_home_folder_within_quotes(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(photos_in(tmp_path / "home", "a.png")))
+    report = stylize_paths(make_negative, "~/a.png", tmp_path / "out")
+    assert [path.name for path in report.written] == ["a.png"]
+
+
 def test_what_a_shell_s_wildcard_names_stops_nothing(tmp_path):
     photos = photos_in(tmp_path / "photos", "a.png")
     (photos / "gone.png").symlink_to(photos / "none.png")
