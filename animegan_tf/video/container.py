@@ -261,12 +261,13 @@ class VideoFile:
     def declared_duration(self):
         """(declared seconds or None, tolerance for `cut_short`)."""
         stream = self.stream
-        # Matroska's durations count from 0, not from the first frame.
-        begin = Fraction(0)
-        if self.container.format.name.startswith("matroska"):
+        kind, begin = self.container.format.name, Fraction(0)
+        # These durations count from 0, not from the first frame.
+        if kind.startswith(("matroska", "flv")):
             begin = max(begin, (stream.start_time or 0) * self.time_base)
         if stream.duration:
-            return float(stream.duration * stream.time_base), _MISSING
+            missing = _MISSING_OF_CONTAINER if kind == "asf" else _MISSING
+            return float(stream.duration * stream.time_base), missing
         known = []
         rate = frame_rate(stream)
         if stream.frames and rate:

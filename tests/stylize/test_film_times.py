@@ -19,7 +19,7 @@ from animegan_tf.video.source import open_source
 def with_long_end(path, seconds, last, **options):
     """A film of pictures at those times, the last of which is held for `last` seconds."""
     with av.open(str(path), "w", **options) as film:
-        stream = film.add_stream("mpeg4", rate=25)
+        stream = film.add_stream("flv" if path.suffix == ".flv" else "mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         packets = []
@@ -47,7 +47,7 @@ def test_a_last_picture_that_is_held(tmp_path, name):
 
 
 @pytest.mark.parametrize("step", [2, 60])
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv"])
 def test_slides(tmp_path, name, step):
     film = with_long_end(tmp_path / name, [n * step for n in range(5)], step)
     source, result, report = done(film, tmp_path / f"b{film.suffix}")
@@ -88,11 +88,15 @@ def test_a_clock_that_begins_late(tmp_path, suffix):
         assert abs(opened.expected_frames(0, None) - 12) <= 1
 
 
-def test_a_clock_that_wraps_soon(tmp_path):
+@pytest.mark.parametrize(
+    ("suffix", "codec", "options"),
+    [("ts", "libx264", {"mpegts_copyts": "1"}), ("mpg", "mpeg2video", {})],
+)
+def test_a_clock_that_wraps_soon(tmp_path, suffix, codec, options):
     """MPEG's clock has 33 bits; FFmpeg has what is before the wrap at negative times."""
-    film = tmp_path / "a.ts"
-    with av.open(str(film), "w", options={"mpegts_copyts": "1"}) as output:
-        video = output.add_stream("libx264", rate=25, options={"bf": "0"})
+    film = tmp_path / f"a.{suffix}"
+    with av.open(str(film), "w", options=options) as output:
+        video = output.add_stream(codec, rate=25, options={"bf": "0"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         packets = []
         for index, picture in enumerate(shifting(25, 48, 64)):
