@@ -50,7 +50,7 @@ def test_a_last_picture_that_is_held(tmp_path, name):
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv"])
 def test_slides(tmp_path, name, step):
     film = with_long_end(tmp_path / name, [n * step for n in range(5)], step)
-    source, result, report = done(film, tmp_path / f"b{film.suffix}")
+    source, result, report = done(film, tmp_path / f"b{film.suffix}".replace("flv", "mkv"))
     assert report.problems == ()
     assert result.times == source.times == [n * step for n in range(5)]
     if film.suffix == ".mp4":
