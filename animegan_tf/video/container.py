@@ -15,7 +15,13 @@ from animegan_tf.errors import InputError
 from animegan_tf.validation import check_choice
 from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
-from animegan_tf.video.opening import check_size, decoder_options, open_video
+from animegan_tf.video.opening import (
+    check_size,
+    decoder_options,
+    image_streams,
+    open_video,
+    shown,
+)
 from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
 from animegan_tf.video.whole import count_packets, is_cut
 
@@ -72,15 +78,6 @@ class VideoInfo:
         return f"{self.path.name}: {self.width}x{self.height}{rate}{length}, {kind}"
 
 
-def image_streams(container):
-    """The video streams of PyAV's container, without covers and the still image of an AVIF."""
-    cover = av.stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
-    return [
-        stream for stream in streams if stream.frames != 1 or stream.duration is not None
-    ] or streams
-
-
 def frame_rate(stream):
     """The average frames per second of PyAV's stream as a `Fraction`, or None if unknown."""
     rates = [rate for rate in (stream.average_rate, stream.guessed_rate) if rate]
@@ -88,16 +85,6 @@ def frame_rate(stream):
     # GXF has the rate of fields.
     halved = len(rates) == 2 and rates[0] == 2 * rates[1]
     return next(iter(rates[halved:]), None)
-
-
-def shown(streams):
-    """The default stream of several video streams; the largest of several default ones."""
-    default = av.stream.Disposition.default
-
-    def rank(stream):
-        return bool(stream.disposition & default), stream.width * stream.height
-
-    return max((stream for stream in streams if stream.codec_context is not None), key=rank)
 
 
 class VideoFile:

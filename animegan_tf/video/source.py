@@ -12,8 +12,8 @@ from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 from animegan_tf.video import webp
-from animegan_tf.video.container import image_streams
 from animegan_tf.video.frame import PRECISE, Converter, Orientation
+from animegan_tf.video.opening import image_streams
 from animegan_tf.video.reader import VideoReader
 from animegan_tf.video.timecode import timecode
 

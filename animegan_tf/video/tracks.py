@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import av
 
-from animegan_tf.video.container import image_streams, open_video, shown
+from animegan_tf.video.opening import image_streams, open_video, shown
 from animegan_tf.video.track import Copied, Sound, Span, Text, mov_text
 
 # Codecs that FFmpeg would write into these containers, but that common players do not support.
