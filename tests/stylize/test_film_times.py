@@ -174,6 +174,24 @@ def test_totals_of_progress(tmp_path, suffix):
             assert source.expected_frames(Fraction(2, 25), Fraction(12, 25)) == 3
 
 
+@pytest.mark.parametrize("suffix", ["ts", "mpg"])
+def test_a_film_cut_at_its_beginning_shows_whole_pictures_only(tmp_path, suffix):
+    """Frames that refer to what was cut off, also of an open group, are left out."""
+    options = {"g": "10", "bf": "2", "qscale": "2", "flags": "+qscale"}
+    film = tmp_path / f"a.{suffix}"
+    write_film(film, shifting(40, 48, 64), 25, "mpeg2video", options=options)
+    wanted = np.int16(look(film).pictures)
+    data = film.read_bytes()
+    place = len(data) // 188 // 3 * 188 if suffix == "ts" else len(data) // 3 // 2048 * 2048
+    film.write_bytes(data[place:])
+    _, result, _ = done(film, tmp_path / "b.mp4")
+    errors = [np.abs(wanted - one).mean((1, 2, 3)) for one in result.pictures]
+    assert max(each.min() for each in errors) < 8
+    places = [int(each.argmin()) for each in errors]
+    assert places == list(range(places[0], 40))
+    assert 5 < places[0] < 25
+
+
 def test_pictures_repeated_by_empty_packets(tmp_path):
     """As in Theora; nothing is wrong with them."""
     film = VideoFile(write_film(tmp_path / "a.mkv", shifting(6), rate=25, codec="ffv1"))
