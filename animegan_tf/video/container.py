@@ -15,7 +15,13 @@ from animegan_tf.errors import InputError
 from animegan_tf.validation import check_choice
 from animegan_tf.video import tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
-from animegan_tf.video.opening import check_size, decoder_options, open_video
+from animegan_tf.video.opening import (
+    check_size,
+    decoder_options,
+    image_streams,
+    open_video,
+    shown,
+)
 from animegan_tf.video.timecode import DEINTERLACE, parse_time, timecode
 from animegan_tf.video.whole import count_packets, is_cut
 
@@ -72,15 +78,6 @@ class VideoInfo:
         return f"{self.path.name}: {self.width}x{self.height}{rate}{length}, {kind}"
 
 
-def image_streams(container):
-    """The video streams of PyAV's container, without covers and the still image of an AVIF."""
-    cover = av.stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
-    return [
-        stream for stream in streams if stream.frames != 1 or stream.duration is not None
-    ] or streams
-
-
 def frame_rate(stream):
     """The average frames per second of PyAV's stream as a `Fraction`, or None if unknown."""
     rates = [rate for rate in (stream.average_rate, stream.guessed_rate) if rate]
@@ -88,16 +85,6 @@ def frame_rate(stream):
     # GXF has the rate of fields.
     halved = len(rates) == 2 and rates[0] == 2 * rates[1]
     return next(iter(rates[halved:]), None)
-
-
-def shown(streams):
-    """The default stream of several video streams; the largest of several default ones."""
-    default = av.stream.Disposition.default
-
-    def rank(stream):
-        return bool(stream.disposition & default), stream.width * stream.height
-
-    return max((stream for stream in streams if stream.codec_context is not None), key=rank)
 
 
 class VideoFile:
@@ -261,12 +248,13 @@ class VideoFile:
     def declared_duration(self):
         """(declared seconds or None, tolerance for `cut_short`)."""
         stream = self.stream
-        # Matroska's durations count from 0, not from the first frame.
-        begin = Fraction(0)
-        if self.container.format.name.startswith("matroska"):
+        kind, begin = self.container.format.name, Fraction(0)
+        # These durations count from 0, not from the first frame.
+        if kind.startswith(("matroska", "flv")):
             begin = max(begin, (stream.start_time or 0) * self.time_base)
         if stream.duration:
-            return float(stream.duration * stream.time_base), _MISSING
+            missing = _MISSING_OF_CONTAINER if kind == "asf" else _MISSING
+            return float(stream.duration * stream.time_base), missing
         known = []
         rate = frame_rate(stream)
         if stream.frames and rate:

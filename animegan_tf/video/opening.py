@@ -1,4 +1,4 @@
-"""Opening files with PyAV: only local files, also those that a file refers to."""
+"""Opening files with PyAV: only local files, also those that a file refers to; their streams."""
 
 import pathlib
 
@@ -53,6 +53,25 @@ def open_video(path):
             f"{path}: expected a video, received something else or an unreadable one "
             f"({error.strerror})"
         ) from error
+
+
+def image_streams(container):
+    """The video streams of PyAV's container, without covers and the still image of an AVIF."""
+    cover = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    return [
+        stream for stream in streams if stream.frames != 1 or stream.duration is not None
+    ] or streams
+
+
+def shown(streams):
+    """The default stream of several video streams; the largest of several default ones."""
+    default = av.stream.Disposition.default
+
+    def rank(stream):
+        return bool(stream.disposition & default), stream.width * stream.height
+
+    return max((stream for stream in streams if stream.codec_context is not None), key=rank)
 
 
 def open_output(path, kind, **options):

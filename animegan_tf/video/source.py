@@ -12,8 +12,8 @@ from animegan_tf import images
 from animegan_tf.errors import InputError
 from animegan_tf.images import formats
 from animegan_tf.video import webp
-from animegan_tf.video.container import image_streams
 from animegan_tf.video.frame import PRECISE, Converter, Orientation
+from animegan_tf.video.opening import image_streams
 from animegan_tf.video.reader import VideoReader
 from animegan_tf.video.timecode import timecode
 
@@ -23,9 +23,6 @@ _MATRICES = {
 }  # fmt: skip
 _BT709, _SMPTE170M = 1, 6
 _LIMITED, _FULL = 1, 2
-# A video that ends these seconds, and a twentieth of its length, before its declared end is
-# truncated: its sound may be a little longer.
-_MISSING = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +65,7 @@ class Facts:
         tick: unit of the timestamps in seconds.
         origin: timestamp of the first frame, in seconds.
         begin: earliest timestamp of all streams in seconds, a multiple of the tick; at least 0
-            except in a transport stream, whose clock may wrap around.
+            except in MPEG streams, whose clock may wrap around.
         colours: the `Colours` of the output.
         tone_mapped: whether the frames are mapped from HDR to SDR.
         apple: whether the metadata have Apple's names (place, make and model of a phone).
@@ -134,7 +131,7 @@ class VideoSource:
         tick = Fraction(decoded.time_base)
         origin = Fraction(0) if pts is None else pts * tick - frame.time
         first = min([origin, *starts])
-        if container.format.name != "mpegts":
+        if container.format.name not in ("mpeg", "mpegts"):
             first = max(Fraction(0), first)
         if deinterlace == "telecine":
             tick /= 4  # five frames become four
@@ -242,8 +239,7 @@ class VideoSource:
 
     def _look_for_the_end(self):
         """Add a problem if the video is truncated; the reader checks only complete reads."""
-        declared = self.facts.duration or 0
-        short = self._reader.cut_short(declared, max(_MISSING, declared / 20))
+        short = self._reader.cut_short(*self._reader.declared_duration())
         if short and not self.problems:
             self._short.append(short)
 

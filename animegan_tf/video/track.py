@@ -11,6 +11,9 @@ from av.filter import Graph
 
 from animegan_tf.video.filters import pull_all
 
+# FFmpeg's names of the usual layouts of 1 to 8 channels, and more that AAC has numbers for.
+_USUAL = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "7.1", "7.1")
+_PLAIN = (*_USUAL, "3.0", "quad")
 # Audio whose timestamps are off by more seconds is padded or cut.
 _OFF = Fraction(1, 100)
 
@@ -104,11 +107,38 @@ class Copied(Track):
         packet.pts, packet.dts, packet.time_base = max(pts, dts), dts, tick
 
 
+def _layout_of(context):
+    """(layout of PyAV's codec context, where its channels are in the sound or None for in order).
+
+    PyAV frees the memory of layouts with an order of their own twice, so the context gets another.
+    Raises `ValueError` if that is not possible.
+    """
+    own = context.layout
+    if not re.match(r"\d+ channels", own.name):
+        return own, None
+    context.layout = usual = av.AudioLayout(_USUAL[min(own.nb_channels, len(_USUAL)) - 1])
+    if context.name == "aac":  # its frames would have the other layout
+        raise ValueError(own.name)
+    found, wanted = ([one.name for one in each.channels] for each in (own, usual))
+    known = set(found) == set(wanted)
+    return usual, "|".join(str(found.index(one)) for one in wanted) if known else None
+
+
 class Sound(Track):
     """Audio that is decoded and encoded again."""
 
     def __init__(self, output, stream, span, encoder, layout):
+        """layout: one of FFmpeg's names, "usual" for the number of channels, or None for its own.
+
+        AAC gets a layout that common players know, Opus mono or stereo.
+        """
         source = stream.codec_context
+        own, self._places = _layout_of(source)
+        layout = layout or own.name
+        if layout == "usual" or (encoder == "aac" and layout not in _PLAIN):
+            layout = _USUAL[min(own.nb_channels, len(_USUAL)) - 1]
+        if encoder == "libopus" and own.nb_channels > 2:
+            layout = "stereo"
         rates = av.Codec(encoder, "w").audio_rates or [source.sample_rate]
         rate = min((one for one in rates if one >= source.sample_rate), default=max(rates))
         super().__init__(stream, output.add_stream(encoder, rate=rate, layout=layout), span)
@@ -148,9 +178,10 @@ class Sound(Track):
         return [*done, *self._pulled()]
 
     def _resampler(self, rate, form, layout, tick):
-        graph = Graph()
+        graph, order = Graph(), f"map={self._places}:channel_layout={layout}"
         graph.link_nodes(
             graph.add_abuffer(sample_rate=rate, format=form, layout=layout, time_base=tick),
+            *([graph.add("channelmap", order)] if self._places else []),
             graph.add("aresample", self._form),
             graph.add("abuffersink"),
         ).configure()

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 import av
 
-from animegan_tf.video.container import image_streams, open_video, shown
+from animegan_tf.video.opening import image_streams, open_video, shown
 from animegan_tf.video.track import Copied, Sound, Span, Text, mov_text
 
 # Codecs that FFmpeg would write into these containers, but that common players do not support.
@@ -24,8 +24,6 @@ _UNPLAYED = {
     "matroska": re.compile("tta"),
 }
 _SOUND_FOR = {"mp4": "aac", "mov": "aac", "matroska": "flac", "webm": "libopus"}
-# FFmpeg's names of the usual layouts of 1 to 8 channels.
-_LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 # Maximum number of packets, and bytes of the file, for trying whether a container takes a track.
 _TRIED, _TRIED_BYTES = 40, 2**25
 # Errors after which nothing else can be written.
@@ -223,16 +221,12 @@ def _ways(kind, stream, name):
         if name == "aac":  # of a transport stream
             yield functools.partial(Copied, bitstream="aac_adtstoasc"), None
     if stream.type == "audio":
-        encoder, source = _SOUND_FOR[kind], stream.codec_context.layout
+        encoder = _SOUND_FOR[kind]
         why = f"{kind} does not support it"
         if not played:
             why = f"common players do not support it in {kind}"
         word = f"{name} encoded again as {encoder}: {why}"
-        usual = _LAYOUTS[min(source.nb_channels, len(_LAYOUTS)) - 1]
-        layouts = (source.name, usual, "stereo")
-        if encoder == "libopus" and source.nb_channels > 2:
-            layouts = ("stereo",)
-        for layout in dict.fromkeys(layouts):
+        for layout in (None, "usual", "stereo"):
             yield functools.partial(Sound, encoder=encoder, layout=layout), word
     elif name in _TEXT and kind in ("mp4", "mov"):
         make = functools.partial(Text, codec="mov_text", encode=mov_text)

@@ -58,10 +58,12 @@ class Animation:
 def set_length(path, milliseconds):
     """Let the last frame of the animation at `path` end at this time."""
     data = bytearray(pathlib.Path(path).read_bytes())
-    *before, last = [place + 12 for kind, place, _ in _chunks(data) if kind == b"ANMF"]
-    begin = sum(_three(data, place) for place in before)
-    data[last : last + 3] = max(1, milliseconds - begin).to_bytes(3, "little")
-    pathlib.Path(path).write_bytes(data)
+    places = [place + 12 for kind, place, _ in _chunks(data) if kind == b"ANMF"]
+    if places:  # not if all frames are equal
+        last = places.pop()
+        begin = sum(_three(data, place) for place in places)
+        data[last : last + 3] = max(1, milliseconds - begin).to_bytes(3, "little")
+        pathlib.Path(path).write_bytes(data)
 
 
 def _chunks(data):

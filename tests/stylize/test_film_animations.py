@@ -43,6 +43,13 @@ def test_webp_in_and_out(tmp_path):
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.webp", "b.mp4", "b.webp"]
 
 
+def test_frames_that_are_all_equal_are_a_still_webp(tmp_path):
+    film = write_film(tmp_path / "a.mkv", [np.zeros((16, 16, 3), np.uint8)] * 5, codec="ffv1")
+    report = animegan_tf.stylize_video(film, tmp_path / "b.webp", negative)
+    with Image.open(report.path) as image:
+        assert (image.format, image.convert("RGB").getpixel((8, 8))) == ("WEBP", (255, 255, 255))
+
+
 def test_a_webp_that_is_cut_short_is_done_as_far_as_it_goes(tmp_path):
     film = write_animation(tmp_path / "a.webp", shifting(5, 40, 61), [40] * 5)
     data = film.read_bytes()

@@ -107,6 +107,41 @@ def test_kinds_of_sound(tmp_path, name, codec, options, container, expected):
     assert max(abs(a - b - shift) for a, b in zip(heard, meant, strict=True)) < 0.01
 
 
+@pytest.mark.parametrize("layout", ["7.1", "6.1", "5.1(side)"])
+def test_channels_in_an_order_of_their_own(tmp_path, layout):
+    """As in MOV; PyAV frees the memory of such a layout twice, which ended the process."""
+    film, rate, names = tmp_path / "a.mov", 48000, []
+    with av.open(str(film), "w") as output:
+        video = output.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = output.add_stream("pcm_s16le", rate=rate, layout=layout)
+        names = [channel.name for channel in sound.layout.channels]
+        pitches = 300 * (1 + np.arange(len(names)))
+        wave = np.sin(2 * np.pi * pitches * np.arange(rate // 2)[:, None] / rate)
+        frame = av.AudioFrame.from_ndarray(np.int16(9000 * wave).reshape(1, -1), "s16", layout)
+        frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        output.mux(sound.encode(frame))
+        for picture in range(12):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 90, np.uint8), "rgb24")
+            frame.pts, frame.time_base = picture, Fraction(1, 25)
+            output.mux(video.encode(frame))
+        output.mux([*video.encode(None), *sound.encode(None)])
+    report = animegan_tf.stylize_video(film, tmp_path / "b.mp4", same)
+    with av.open(str(report.path)) as opened:
+        packed = av.AudioResampler("s16")  # PyAV reads beyond the planes of eight channels
+        frames = [one for frame in opened.decode(audio=0) for one in packed.resample(frame)]
+        found = [channel.name for channel in frames[0].layout.channels]
+        heard = np.concatenate([one.to_ndarray()[0] for one in frames]).reshape(-1, len(found))
+    loudest = 5 * np.abs(np.fft.rfft(heard[4800:14400], axis=0)).argmax(0)
+    expected = dict(zip(names, pitches, strict=True))
+    for side, back in (("SL", "BL"), ("SR", "BR")):
+        expected.setdefault(back, expected.get("BC", expected.get(side)))
+    assert len(found) >= len(names)
+    for name, pitch in zip(found, loudest, strict=True):
+        if name != "LFE":  # its high notes are left out
+            assert abs(pitch - expected[name]) <= 5, name
+
+
 def test_frames_of_a_transport_stream_lose_their_headers(tmp_path):
     film = write_clicks(tmp_path / "a.ts", "aac", rate=48000)
     source, result, report = done(film, tmp_path / "b.mp4")

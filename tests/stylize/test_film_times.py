@@ -19,7 +19,7 @@ from animegan_tf.video.source import open_source
 def with_long_end(path, seconds, last, **options):
     """A film of pictures at those times, the last of which is held for `last` seconds."""
     with av.open(str(path), "w", **options) as film:
-        stream = film.add_stream("mpeg4", rate=25)
+        stream = film.add_stream("flv" if path.suffix == ".flv" else "mpeg4", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
         packets = []
@@ -47,10 +47,10 @@ def test_a_last_picture_that_is_held(tmp_path, name):
 
 
 @pytest.mark.parametrize("step", [2, 60])
-@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv"])
 def test_slides(tmp_path, name, step):
     film = with_long_end(tmp_path / name, [n * step for n in range(5)], step)
-    source, result, report = done(film, tmp_path / f"b{film.suffix}")
+    source, result, report = done(film, tmp_path / f"b{film.suffix}".replace("flv", "mkv"))
     assert report.problems == ()
     assert result.times == source.times == [n * step for n in range(5)]
     if film.suffix == ".mp4":
@@ -88,11 +88,15 @@ def test_a_clock_that_begins_late(tmp_path, suffix):
         assert abs(opened.expected_frames(0, None) - 12) <= 1
 
 
-def test_a_clock_that_wraps_soon(tmp_path):
+@pytest.mark.parametrize(
+    ("suffix", "codec", "options"),
+    [("ts", "libx264", {"mpegts_copyts": "1"}), ("mpg", "mpeg2video", {})],
+)
+def test_a_clock_that_wraps_soon(tmp_path, suffix, codec, options):
     """MPEG's clock has 33 bits; FFmpeg has what is before the wrap at negative times."""
-    film = tmp_path / "a.ts"
-    with av.open(str(film), "w", options={"mpegts_copyts": "1"}) as output:
-        video = output.add_stream("libx264", rate=25, options={"bf": "0"})
+    film = tmp_path / f"a.{suffix}"
+    with av.open(str(film), "w", options=options) as output:
+        video = output.add_stream(codec, rate=25, options={"bf": "0"})
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         packets = []
         for index, picture in enumerate(shifting(25, 48, 64)):
@@ -168,6 +172,24 @@ def test_totals_of_progress(tmp_path, suffix):
         assert len([frame.time for frame in source.frames()]) == 7
         if suffix == "mkv":
             assert source.expected_frames(Fraction(2, 25), Fraction(12, 25)) == 3
+
+
+@pytest.mark.parametrize("suffix", ["ts", "mpg"])
+def test_a_film_cut_at_its_beginning_shows_whole_pictures_only(tmp_path, suffix):
+    """Frames that refer to what was cut off, also of an open group, are left out."""
+    options = {"g": "10", "bf": "2", "qscale": "2", "flags": "+qscale"}
+    film = tmp_path / f"a.{suffix}"
+    write_film(film, shifting(40, 48, 64), 25, "mpeg2video", options=options)
+    wanted = np.int16(look(film).pictures)
+    data = film.read_bytes()
+    place = len(data) // 188 // 3 * 188 if suffix == "ts" else len(data) // 3 // 2048 * 2048
+    film.write_bytes(data[place:])
+    _, result, _ = done(film, tmp_path / "b.mp4")
+    errors = [np.abs(wanted - one).mean((1, 2, 3)) for one in result.pictures]
+    assert max(each.min() for each in errors) < 8
+    places = [int(each.argmin()) for each in errors]
+    assert places == list(range(places[0], 40))
+    assert 5 < places[0] < 25
 
 
 def test_pictures_repeated_by_empty_packets(tmp_path):
