@@ -8,7 +8,7 @@ from animegan_tf.validation import check_fields, option
 
 CROPS = ("none", "random", "center")
 SOURCES = ("images", "video", "tfrecord")
-REFERENCES = ("photo", "flat", "drawn", "painted", "inked")
+REFERENCES = ("photo", "flat", "drawn", "painted", "inked", "brushed")
 
 # The field with the path of each source other than `data_dir`.
 _PLACES = {"video": "video", "tfrecord": "tfrecords"}
@@ -76,7 +76,7 @@ class DataConfig:
         "What outputs are compared with by content, pixels and colours; not published: flat, the "
         "photo smoothed between its edges, its colours strengthened; drawn, with few tones and "
         "dark lines along its edges besides; painted, in brush-like areas with dark lines along "
-        "its long contours; inked, with bolder lines.",
+        "its long contours; inked, with bolder lines; brushed, with larger areas too.",
         choices=REFERENCES,
     )
     reference_saturation: float = option(

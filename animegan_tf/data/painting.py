@@ -16,11 +16,9 @@ from animegan_tf.data import drawing
 from animegan_tf.data.flatten import saturate
 from animegan_tf.images import luma
 
-# Kuwahara's filter: reach of the windows, number of rounds, exponent of the weights, and variance
-# (in levels squared) below which windows have about equal weights.
-_REACH, _ROUNDS, _SHARPNESS, _NOISE = 2, 2, 4.0, 4.0
-# Colours are averaged along the edges, this many pixels to both sides.
-_BRUSH = 3
+# Kuwahara's filter: exponent of the weights, and variance (in levels squared) below which windows
+# have about equal weights.
+_SHARPNESS, _NOISE = 4.0, 4.0
 _SATURATION, _CONTRAST, _LIFT = 1.2, 1.05, 4.0
 # Bilateral filters before lines are detected: rounds, diameter, levels, reach.
 _SMOOTHING = (4, 9, 40, 6)
@@ -50,24 +48,28 @@ FINE = Pen(width=1.0, darkness=1.0, length=20, fading=0.12, crowded=0.2)
 BOLD = Pen(width=1.45, darkness=1.125, length=16, fading=0.2, crowded=0.32)
 
 
-def paint(photo, pen=FINE):
-    """Convert a photo, uint8 RGB (H, W, 3), to a painting of the same type and size."""
+def paint(photo, pen=FINE, brush=2):
+    """Convert a photo, uint8 RGB (H, W, 3), to a painting of the same type and size.
+
+    `brush` is the reach of Kuwahara's windows in pixels and the number of their rounds; colours are
+    then averaged along the edges, a pixel further to both sides.
+    """
     areas = photo
-    for _ in range(_ROUNDS):
-        areas = _smoothest_windows(areas)
+    for _ in range(brush):
+        areas = _smoothest_windows(areas, brush)
     direction = drawing.edge_direction(luma(areas))
-    areas = drawing.average_along(areas.astype(np.float32), direction, _BRUSH)
+    areas = drawing.average_along(areas.astype(np.float32), direction, brush + 1)
     strong = saturate(areas, _SATURATION).astype(np.float32)
     painted = ((strong - 128) * _CONTRAST + 128 + _LIFT) * (1 - _lines(photo, pen)[..., None])
     return np.clip(np.rint(painted), 0, 255).astype(np.uint8)
 
 
-def _smoothest_windows(picture):
+def _smoothest_windows(picture, reach):
     """For each pixel the mean of the smoothest of the four windows with it in a corner; uint8."""
     gray, colours = luma(picture), picture.astype(np.float32)
     total, weights = np.zeros_like(colours), np.zeros_like(gray)
-    side = (_REACH + 1, _REACH + 1)
-    for anchor in ((0, 0), (0, _REACH), (_REACH, 0), (_REACH, _REACH)):
+    side = (reach + 1, reach + 1)
+    for anchor in ((0, 0), (0, reach), (reach, 0), (reach, reach)):
         mean, square, colour = (
             cv2.blur(plane, side, anchor=anchor, borderType=cv2.BORDER_REFLECT)
             for plane in (gray, gray * gray, colours)

@@ -40,6 +40,7 @@ _REFERENCES = {
     "drawn": draw,
     "painted": painting.paint,
     "inked": functools.partial(painting.paint, pen=painting.BOLD),
+    "brushed": functools.partial(painting.paint, pen=painting.BOLD, brush=3),
 }
 
 

@@ -19,7 +19,7 @@ from animegan_tf.networks.generator import size_multiple
 _ALONE = Path(__file__).with_name("isolated.py")
 _SAMPLE_PHOTOS = Path(__file__).with_name("photos")
 _LEVELS = 255.0
-# Far more than any export has taken, for one that never answers.
+# Far more than any export has taken, for one that hangs.
 _TIMEOUT_SECONDS = 3600.0
 
 

@@ -52,13 +52,13 @@ class ServingConfig:
     server: http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT.
     model, version: the name it serves the model under; None is the newest version.
     signature: "image_bytes" sends files, "serving_default" pixels (as text, if over REST).
-    timeout: seconds for a request and its answer.
+    timeout: seconds for a request and its response.
     retries: how often a server that cannot be reached or is not ready is tried again, with pauses
         of 0.5, 1, 2, 4, 8, 8... seconds.
     batch: photos per request; `serving_default` puts only photos of one size together.
-    max_message_mb: the longest answer, and over gRPC the longest message, in MB of 2**20 bytes.
-        gRPC itself stops answers at 4; the server takes up to 2047.
-    delivery: what of a large photo is sent, and what becomes of the answer.
+    max_message_mb: the longest response, and over gRPC the longest message, in MB of 2**20 bytes.
+        gRPC itself stops responses at 4; the server takes up to 2047.
+    delivery: how large photos are shrunk for the server, and results blended and enlarged.
     """
 
     server: str

@@ -29,7 +29,7 @@ from animegan_tf.serving.protocol import (
 )
 
 _CHUNK = 2**20
-# Bytes of an answer that tells of an error.
+# Bytes of the body of an error response.
 _LONGEST_ERROR = 2**20
 # 502 is what a proxy in front says while the server itself starts.
 _UNAVAILABLE = (502, 503)
@@ -89,10 +89,10 @@ class RestConnection:
         request = urllib.request.Request(self._url + path, body, headers)
         try:
             with download.open_in_time(request, self._timeout, _NoRedirects) as response:
-                answer = _whole(response, self._timeout, self._most)
+                received = _whole(response, self._timeout, self._most)
         except _TooLong:
             raise ServingError(
-                f"{self._base}: expected an answer of at most {self._most // 2**20} MB "
+                f"{self._base}: expected a response of at most {self._most // 2**20} MB "
                 "(--max_message_mb), received more"
             ) from None
         except urllib.error.HTTPError as error:
@@ -102,11 +102,11 @@ class RestConnection:
             wrapped = isinstance(error, urllib.error.URLError)
             raise self._failed(error.reason if wrapped else error) from error
         try:
-            parsed = json.loads(answer)
+            parsed = json.loads(received)
         except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
-            raise self._unexpected("a JSON object", answer.decode("utf-8", "replace"))
+            raise self._unexpected("a JSON object", received.decode("utf-8", "replace"))
         return parsed
 
     def _unexpected(self, expected, response):
@@ -162,7 +162,7 @@ def _types(named):
 
 
 class _TooLong(Exception):
-    """An answer of more bytes than there may be."""
+    """The response has more bytes than allowed."""
 
 
 def _whole(response, timeout, most):

@@ -122,7 +122,7 @@ def test_bad_references_are_named(tmp_path, changes, text):
 def test_an_unknown_reference_is_named(tmp_path):
     with pytest.raises(
         animegan_tf.InputError,
-        match="reference: expected one of photo, flat, drawn, painted, inked, received",
+        match="reference: expected one of photo, flat, drawn, painted, inked, brushed, received",
     ):
         dataclasses.replace(_data(tmp_path), reference="cartoon")
 

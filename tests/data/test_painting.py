@@ -58,3 +58,12 @@ def test_texture_becomes_areas():
     assert np.abs(np.diff(left, axis=1)).mean() < 0.3 * np.abs(np.diff(before, axis=1)).mean()
     steepest = np.diff(made[8:-8].mean((0, 2)))[28:36].max()
     assert steepest > 0.4 * (200 - 70)
+
+
+def test_a_broad_brush_paints_larger_areas():
+    texture = noise(64, 64)
+    small, large = (
+        np.abs(np.diff(paint(texture, brush=reach).astype(float), axis=1)).mean()
+        for reach in (2, 3)
+    )
+    assert large < 0.7 * small

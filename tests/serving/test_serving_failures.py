@@ -152,7 +152,7 @@ def test_an_answer_without_end(rest_server, noise_photos, tmp_path, status):
     rest_server.faults.extend([None, None, endless])
     options = {"timeout": 20, "max_message_mb": 2}
     report = call(rest_server, noise_photos / "0.png", tmp_path / "out", **options)
-    reason = "expected an answer of at most 2 MB" if status == 200 else "the server returned 400"
+    reason = "expected a response of at most 2 MB" if status == 200 else "the server returned 400"
     assert reason in report.failed[0][1]
     assert sum(sent) < 20 * 2**20
 
