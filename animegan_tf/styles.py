@@ -39,7 +39,7 @@ class ShippedStyle:
 SHIPPED = {style.name: style for style in (
     ShippedStyle(
         "thequestion", "v2", "experimental: drawings in The Question's tone",
-        "9cf1162ba0f3b4ae5475d5de2a043727893242ce5c5baadfb9e6fea46fba1515",
+        "c7a142a013f4567ef7113edaadaa849883d0f80c7f8835020d290a8c1273946f",
     ),
     ShippedStyle(
         "thequestion-lite", "lite", "experimental: drawings in The Question's tone, fainter lines",

@@ -14,7 +14,7 @@ from animegan_tf.video.timecode import DEINTERLACE, parse_time
 ENGINES = ("auto", "keras", "litert", "openvino")
 PRECISIONS = ("auto", "float32", "bfloat16")
 # Short side, in pixels, at which larger photos are processed.
-DRAW_SIDE = 720
+DRAW_SIDE = 540
 # The training size of the networks; outputs of smaller images are blotchy.
 LEAST_DRAW_SIDE = 256
 

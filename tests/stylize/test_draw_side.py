@@ -126,7 +126,7 @@ def test_memory_is_that_of_the_drawn_size(monkeypatch):
 
 def test_too_large_names_draw_side(monkeypatch):
     monkeypatch.setattr(memory, "available", lambda: 10**8)
-    with pytest.raises(InputError, match=r"photo: 1280x720 needs .* draw_side or max_side limits"):
+    with pytest.raises(InputError, match=r"photo: 960x540 needs .* draw_side or max_side limits"):
         Stylizer(build_generator("lite"))(np.broadcast_to(np.uint8(7), (2160, 3840, 3)))
 
 
@@ -156,6 +156,6 @@ def test_a_film_goes_on_only_with_the_same_options(toy):
     def identity(**options):
         return FrameStylizer(Stylizer(toy, **options)).identity()
 
-    assert identity() == identity(draw_side=720)
+    assert identity() == identity(draw_side=540)
     others = [identity(draw_side=0), identity(strength=0.5), identity(keep_color=True)]
     assert all(other != identity() for other in others)

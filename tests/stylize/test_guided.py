@@ -150,10 +150,10 @@ def test_keep_chroma_keeps_a_and_b_and_the_results_light():
 @pytest.mark.parametrize(
     ("size", "drawn"),
     [
-        ((720, 2000), (720, 2000)),
-        ((721, 2000), (720, 1997)),
-        ((4000, 3000), (960, 720)),
-        ((2160, 3840), (720, 1280)),
+        ((540, 2000), (540, 2000)),
+        ((541, 2000), (540, 1996)),
+        ((4000, 3000), (720, 540)),
+        ((2160, 3840), (540, 960)),
     ],
 )
 def test_what_is_drawn(size, drawn):
@@ -166,7 +166,7 @@ def test_what_is_drawn(size, drawn):
 def test_what_is_drawn_for_a_network_of_one_size():
     photo = np.zeros((1500, 2000, 3), np.uint8)
     assert Delivery().shrink(photo, (256, 320)).shape[:2] == (240, 320)
-    assert Delivery().shrink(photo, (1000, 1000)).shape[:2] == (720, 960)
+    assert Delivery().shrink(photo, (1000, 1000)).shape[:2] == (540, 720)
     assert Delivery(0).shrink(photo, (256, 320)) is photo
 
 

@@ -55,7 +55,7 @@ def test_a_folder(run, photos, weights, tmp_path):
             "sizing": "photo",
             "match_brightness": None,
             "max_side": None,
-            "draw_side": 720,
+            "draw_side": 540,
             "strength": 1.0,
             "keep_color": False,
             "engine": "auto",
