@@ -38,20 +38,21 @@ class ShippedStyle:
 
 SHIPPED = {style.name: style for style in (
     ShippedStyle(
-        "thequestion", "v2", "experimental: drawings in The Question's tone",
+        "thequestion", "v2", "experimental: bright paintings with bold ink",
         "c7a142a013f4567ef7113edaadaa849883d0f80c7f8835020d290a8c1273946f",
     ),
     ShippedStyle(
-        "thequestion-lite", "lite", "experimental: drawings in The Question's tone, fainter lines",
+        "thequestion-lite", "lite",
+        "experimental: bright paintings with bold ink, smaller and faster",
         "d89235025f45e90f58ae3d2dc1a9866e74fb5ce5fa52d21dd823db41aa206dd5",
     ),
     ShippedStyle(
-        "peppercarrot", "v2", "experimental: painted and inked like Pepper&Carrot",
-        "c3b1efe93263c4e2a60eede8ae6d97cf97c6c76dfcb17b7000ef076d73f0dd26", _PEPPER,
+        "peppercarrot", "v2", "experimental: warm paintings with bold ink like Pepper&Carrot",
+        "493cd342ce07103e957d59869316be0751856f8452cf843163600089418254da", _PEPPER,
     ),
     ShippedStyle(
         "peppercarrot-lite", "lite",
-        "experimental: painted and inked like Pepper&Carrot, smaller and faster",
+        "experimental: warm paintings with bold ink like Pepper&Carrot, smaller and faster",
         "1f8c3479b723fd6c43dbcba0188959804a9b74a37a97168dee6e84b9e6cee8cf", _PEPPER,
     ),
 )}  # fmt: skip
