@@ -124,6 +124,24 @@ def test_a_network_that_does_not_fit_has_no_turn(file, used, monkeypatch):
     assert used == ["KerasEngine"] * 3
 
 
+def test_outputs_are_not_compared_with_those_of_a_network_that_does_not_fit(
+    file, used, monkeypatch
+):
+    batch = images.to_network(PHOTO)[None]
+    first = AutoEngine(file)
+    for _ in range(2):
+        first(batch)
+    engine = AutoEngine(file)
+    assert list(engine._engines) == ["litert"]
+    needed = 1500 * batch.shape[1] * batch.shape[2]
+    monkeypatch.setattr(memory, "available", lambda: 2 * needed - 1)
+    monkeypatch.setattr(engines.KerasEngine, "_strips", lambda self, *size, count: None)
+    monkeypatch.setattr(Choice, "fidelity", lambda *_: None)
+    used.clear()
+    engine(batch)
+    assert used == ["KerasEngine"]
+
+
 def test_litert_that_runs_out_of_memory(file, used, monkeypatch):
     engine = AutoEngine(file)
     batch = images.to_network(PHOTO)[None]

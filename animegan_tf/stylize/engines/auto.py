@@ -214,11 +214,12 @@ class AutoEngine:
         """The output of `run(name)`, and its time in `watch` and `choice`.
 
         The first time for a class of sizes, it is compared with that of the engine that starts
-        first, which is returned.
+        first, which is returned, unless that one does not fit into memory.
         """
         size, reference = batch.shape[1:3], next(iter(self._engines))
         known = self.choice.fidelity(size, name) is not None
-        if name == reference or known or self._requested != "auto":
+        alone = name == reference or self._requested != "auto" or not self._fits(reference, size)
+        if known or alone:
             with watch:
                 result = run(name)
             self.choice.took(size, name, watch.last, len(batch))
