@@ -44,7 +44,7 @@ SHIPPED = {style.name: style for style in (
     ShippedStyle(
         "thequestion-lite", "lite",
         "experimental: bright paintings with bold ink, smaller and faster",
-        "d89235025f45e90f58ae3d2dc1a9866e74fb5ce5fa52d21dd823db41aa206dd5",
+        "d5fdd040d9c77ef3f577d639ef81c75109fe6934ff0bdcad8062cee4b130b682",
     ),
     ShippedStyle(
         "peppercarrot", "v2", "experimental: warm paintings with bold ink like Pepper&Carrot",
