@@ -53,7 +53,7 @@ SHIPPED = {style.name: style for style in (
     ShippedStyle(
         "peppercarrot-lite", "lite",
         "experimental: warm paintings with bold ink like Pepper&Carrot, smaller and faster",
-        "1f8c3479b723fd6c43dbcba0188959804a9b74a37a97168dee6e84b9e6cee8cf", _PEPPER,
+        "c698fc20648b34329202a064fda277479e11b0852f5022e832eef81f7a6ec52b", _PEPPER,
     ),
 )}  # fmt: skip
 

@@ -108,7 +108,7 @@ def test_listing(tmp_path, monkeypatch):
     lines = styles.listing(tmp_path)
     starts = [
         ["thequestion", "v2", "shipped,", "the", "default"],
-        ["thequestion-lite", "lite", "shipped", "experimental:", "drawings"],
+        ["thequestion-lite", "lite", "shipped", "experimental:", "bright"],
         ["hayao", "v2", "fetched", "The", "Wind"],
         ["paprika", "v2", "can", "be", "fetched,", "8.6", "MB"],
         ["shinkai", "v2", "can", "be", "fetched,", "8.6", "MB"],

@@ -15,10 +15,6 @@ from animegan_tf.stylize.engines import base
 from animegan_tf.stylize.engines.converted import ConvertedEngine
 
 FOLDERS = sorted(path.parent for path in (ROOT / "checkpoints").glob("*/generator.weights.h5"))
-# How much more colourful than the photo; these mute greens.
-COLOURS = {"peppercarrot": 1.05, "peppercarrot-lite": 1.05}
-# The least by which outputs are brighter; the references of these hardly are.
-BRIGHTER = {"peppercarrot": 2, "peppercarrot-lite": 2}
 
 
 def test_one_is_shipped_and_is_the_default():
@@ -59,11 +55,11 @@ def test_the_picture_is_neither_gray_nor_off(folder):
     before, after = photo.astype(np.float64), result.astype(np.float64)
     # Levels of 255: brighter, as its references are, without a tint, the picture still there.
     change = after.mean((0, 1)) - before.mean((0, 1))
-    assert BRIGHTER.get(folder.name, 10) < change.mean() < 45
+    assert 10 < change.mean() < 45
     assert np.abs(change - change.mean()).max() < 20
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.85
     spread = [np.ptp(picture, axis=-1).mean() for picture in (before, after)]
-    assert spread[1] > COLOURS.get(folder.name, 1.2) * spread[0]
+    assert spread[1] > 1.2 * spread[0]
     # Clearly another picture.
     assert np.abs(after - before).mean() > 4
 
