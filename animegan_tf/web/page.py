@@ -14,6 +14,7 @@ from concurrent.futures import TimeoutError as LateError
 
 from animegan_tf import images, styles
 from animegan_tf.errors import InputError
+from animegan_tf.stylize.options import DRAW_SIDE
 from animegan_tf.web.choices import FilmChoice, PhotoChoice
 from animegan_tf.web.drawing import Busy, Closed
 
@@ -35,7 +36,7 @@ _SHOWN = 1600
 _MOST_PHOTOS = 20
 _PREVIEW_SECONDS = 3.0
 _POLL_SECONDS = 0.3
-_SIZES = [("Bold lines", 512), ("Normal", 720), ("Fine lines", 1080)]
+_SIZES = [("Bold lines", 400), ("Normal", DRAW_SIDE), ("Fine lines", 810)]
 _TITLE = """# Photos and videos in anime style
 Drop photos or a video, choose a style, and compare. Files are deleted after {hours}."""
 _NOTE = """At most {megapixels:g} megapixels, {megabytes} MB, videos of {seconds:g} seconds ·
@@ -302,7 +303,7 @@ def _controls(page):
     gallery.select(page.choose, None, [style, about], api_visibility="private")
     with gr.Accordion("Strength, colour, lines", open=False), gr.Row():
         strength = gr.Slider(0, 1, 1, step=0.05, label="Strength", info="The rest is the photo.")
-        draw_side = gr.Radio(_SIZES, value=720, label="Drawing size")
+        draw_side = gr.Radio(_SIZES, value=DRAW_SIDE, label="Drawing size")
         keep_color = gr.Checkbox(False, label="Keep the photo's colours")
     return [style, strength, keep_color, draw_side]
 

@@ -105,15 +105,15 @@ def psnr(one, other):
 def test_it_draws_what_python_draws(page, toy, tmp_path, height, width, least):
     photo = ramps(height, width)
     images.write_photo(tmp_path / "a.png", photo)
-    expected = Stylizer(toy, draw_side=512)(photo)
-    assert psnr(draw(page, tmp_path / "a.png", 512), expected) > least
+    expected = Stylizer(toy, draw_side=400)(photo)
+    assert psnr(draw(page, tmp_path / "a.png", 400), expected) > least
     assert page.problems == []
 
 
 @pytest.mark.slow
 def test_slider_download_and_camera(page, tmp_path):
     images.write_photo(tmp_path / "dog.png", ramps(280, 300))
-    output = draw(page, tmp_path / "dog.png", 512)
+    output = draw(page, tmp_path / "dog.png", 400)
     page.run("document.getElementById('slider').focus()")
     page.press("ArrowRight")
     style = "document.getElementById('compare').style.getPropertyValue('--at')"
@@ -136,14 +136,14 @@ def test_slider_download_and_camera(page, tmp_path):
 @pytest.mark.slow
 def test_a_pasted_photo_and_bolder_lines(page, tmp_path):
     images.write_photo(tmp_path / "a.png", ramps(600, 620))
-    output = draw(page, tmp_path / "a.png", 720)
+    output = draw(page, tmp_path / "a.png", 540)
     paste = """new Promise(done => document.getElementById('before').toBlob(done)).then(blob => {
       const clipboardData = new DataTransfer();
       clipboardData.items.add(new File([blob], "image.png", {type: "image/png"}));
       dispatchEvent(new ClipboardEvent("paste", {clipboardData}));
     })"""
     np.testing.assert_array_equal(drawn(page, lambda: page.run(paste)), output)
-    bold = "document.querySelector('[name=side][value=\"512\"]').click()"
+    bold = "document.querySelector('[name=side][value=\"400\"]').click()"
     assert 15 < psnr(drawn(page, lambda: page.run(bold)), output) < 60
     assert page.problems == []
 
@@ -166,12 +166,12 @@ def test_it_works_offline_after_the_first_visit(site, tmp_path):
         with serving(site, requests) as address:
             page.open(address)
             page.until(READY)
-            first = draw(page, tmp_path / "a.png", 512)
+            first = draw(page, tmp_path / "a.png", 400)
         page.open("about:blank")
         page.open(address)
         page.until(READY)
         assert page.run("crossOriginIsolated")
-        np.testing.assert_array_equal(draw(page, tmp_path / "a.png", 512), first)
+        np.testing.assert_array_equal(draw(page, tmp_path / "a.png", 400), first)
         assert page.run("document.documentElement.scrollWidth") == 390
     # Nobody was sent the photo.
     files = {"/", *(f"/{path.relative_to(site)}" for path in site.rglob("*"))}

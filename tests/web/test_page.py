@@ -13,7 +13,7 @@ from PIL import Image
 from animegan_tf import images
 from animegan_tf.web.page import Page, build
 
-CONTROLS = (None, 1.0, False, 720)
+CONTROLS = (None, 1.0, False, 540)
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_addresses_of_visitors_are_not_fetched(client, monkeypatch):
     file = {"path": "http://93.184.216.34/a.png", "meta": {"_type": "gradio.FileData"}}
     for kind, value in (("gallery", [{"image": file, "caption": None}]), ("video", file)):
         call = calls[kind]
-        data = [value, None, 1, False, 720]
+        data = [value, None, 1, False, 540]
         body = {"data": data, "fn_index": call["id"], "session_hash": str(call["id"])}
         assert client.post("/gradio_api/queue/join", json=body).status_code == 200
         events = client.get(f"/gradio_api/queue/data?session_hash={call['id']}").text

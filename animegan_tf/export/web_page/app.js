@@ -14,7 +14,7 @@ async function start() {
   $("credit").textContent = `Style: ${site.name} (${site.about}). Licence: ${site.license}.`;
   $("camera").hidden = !navigator.mediaDevices?.getUserMedia;
   const coarse = matchMedia("(pointer: coarse)").matches;
-  document.querySelector(`[name=side][value="${coarse ? 512 : 720}"]`).checked = true;
+  document.querySelector(`[name=side][value="${coarse ? 400 : 540}"]`).checked = true;
   if (await isolate()) return;
   worker = new Worker("worker.js", { type: "module" });
   worker.onmessage = ({ data }) => receive(data);

@@ -1,0 +1,58 @@
+"""The page of `animegan web` in headless Chromium: a photo in, its output and its file out."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+import uvicorn
+from browser import Browser
+from pictures import ramps
+
+from animegan_tf import Stylizer, images
+from animegan_tf.web import ServeOptions, create_app
+
+BUTTON = "[...document.querySelectorAll('button')].find(button => button.innerText == '{}')"
+# Gradio's own, at each upload.
+HARMLESS = "warning: ['Method not implemented.']"
+
+
+@pytest.fixture
+def address(toy):
+    app = create_app(ServeOptions(styles=("thequestion-lite",)), make=lambda name: Stylizer(toy))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    server.should_exit = True
+    thread.join(60)
+
+
+@pytest.mark.slow
+def test_a_photo_in_a_browser(address, toy, tmp_path):
+    photo = ramps(280, 300)
+    images.write_photo(tmp_path / "dog.png", photo)
+    with Browser() as page:
+        page.open(address)
+        page.until("document.querySelector('input[type=file]') != null")
+        page.choose_files("input[type=file]", tmp_path / "dog.png")
+        page.until("[...document.images].some(image => image.src.endsWith('/dog.png'))")
+        page.run(BUTTON.format("Draw") + ".click()")
+        page.until("[...document.images].filter(i => i.src.endsWith('/image.jpeg')).length == 2")
+
+        folder = tmp_path / "got"
+        page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        button = BUTTON.format("Download at full size")
+        page.until(f"{button}.disabled == false")
+        page.run(f"{button}.click()")
+        end = time.monotonic() + 60
+        while not (path := folder / "dog_anime.png").exists() and time.monotonic() < end:
+            time.sleep(0.1)
+        np.testing.assert_array_equal(images.read_photo(path).rgb, Stylizer(toy)(photo))
+
+        page.resize(390, 844, mobile=True)
+        assert page.run("document.documentElement.scrollWidth") == 390
+        assert [problem for problem in page.problems if problem != HARMLESS] == []
