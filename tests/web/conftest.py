@@ -32,6 +32,28 @@ def serve(toy):
 
 
 @pytest.fixture
+def address(toy):
+    """The address of a server with the page."""
+    import threading
+    import time
+
+    import uvicorn
+
+    from animegan_tf import Stylizer
+
+    app = create_app(ServeOptions(styles=("thequestion-lite",)), make=lambda name: Stylizer(toy))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
+    server.should_exit = True
+    thread.join(60)
+
+
+@pytest.fixture
 def client(serve):
     return serve()
 

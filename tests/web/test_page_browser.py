@@ -1,34 +1,17 @@
 """The page of `animegan web` in headless Chromium: a photo in, its output and its file out."""
 
-import threading
 import time
 
 import numpy as np
 import pytest
-import uvicorn
 from browser import Browser
 from pictures import ramps
 
 from animegan_tf import Stylizer, images
-from animegan_tf.web import ServeOptions, create_app
 
 BUTTON = "[...document.querySelectorAll('button')].find(button => button.innerText == '{}')"
 # Gradio's own, at each upload.
 HARMLESS = "warning: ['Method not implemented.']"
-
-
-@pytest.fixture
-def address(toy):
-    app = create_app(ServeOptions(styles=("thequestion-lite",)), make=lambda name: Stylizer(toy))
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/"
-    server.should_exit = True
-    thread.join(60)
 
 
 @pytest.mark.slow
