@@ -13,7 +13,7 @@ import av
 
 from animegan_tf.errors import InputError
 from animegan_tf.validation import check_choice
-from animegan_tf.video import tonemap
+from animegan_tf.video import crop, tonemap
 from animegan_tf.video.frame import Converter, Frame, Orientation
 from animegan_tf.video.opening import (
     check_size,
@@ -108,6 +108,7 @@ class VideoFile:
         self.path, self._deinterlace, self._threads = pathlib.Path(path), deinterlace, threads
         self.container, self._converter, self._keep_hdr = None, None, keep_hdr
         self.problems, self.clean_times, self.origin = [], True, 0
+        self._crop = None
         self._ahead = None  # of files without PTS: ticks from a frame's time to its DTS
         try:
             self.start_over()
@@ -130,6 +131,8 @@ class VideoFile:
         self.container = open_video(self.path)
         self.stream = self._pick_stream()
         check_size(self.path, self.stream.height, self.stream.width)
+        sides = crop.declared(self.path) if self.container.format.name.startswith("mat") else None
+        self._crop = crop.Crop(sides) if sides else None
         self.stream.codec_context.options = decoder_options()
         self.stream.thread_type = self._threads
         self.time_base = Fraction(self.stream.time_base)
@@ -333,7 +336,7 @@ class VideoFile:
             for frame in decoded:
                 if self._ahead is not None:
                     frame.pts = None if frame.dts is None else frame.dts - self._ahead
-                yield frame
+                yield self._crop(frame) if self._crop else frame
 
     def _decode(self, packet):
         if self._alpha is None:

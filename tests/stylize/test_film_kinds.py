@@ -15,7 +15,7 @@ import animegan_tf
 from animegan_tf.errors import InputError
 from animegan_tf.stylize import jobs, making
 from animegan_tf.stylize.options import VideoOptions
-from animegan_tf.video import codecs
+from animegan_tf.video import codecs, crop
 from animegan_tf.video.reader import VideoReader
 
 
@@ -307,3 +307,48 @@ def test_the_index_comes_first(tmp_path, suffix):
     assert 0 < data.index(b"moov") < data.index(b"mdat")
     assert (report.frames, len(result.sounds), len(result.subtitles)) == (30, 1, 1)
     assert {path.name for path in tmp_path.iterdir()} == {"a.mkv", f"b.{suffix}"}
+
+
+def test_the_crop_of_matroska_is_applied(tmp_path):
+    film = tmp_path / "a.mkv"
+    write_film(film, shifting(5), codec="libx264")
+    plain = [(frame.time, frame.rgb()) for frame in _frames(film)]
+    height, width = plain[0][1].shape[:2]
+    data, unit = film.read_bytes(), b"\x54\xb2\x81\x04"
+    assert data.count(unit) == 1
+    # DisplayUnit, which the file can do without, becomes PixelCropLeft.
+    film.write_bytes(data.replace(unit, b"\x54\xcc\x81\x08"))
+    for frame, (time, whole) in zip(_frames(film), plain, strict=True):
+        assert frame.time == time
+        # The colours of the first columns have lost a neighbour.
+        np.testing.assert_allclose(frame.rgb().astype(int)[:, 2:], whole[:, 10:], atol=3)
+    with VideoReader(film) as reader:
+        assert (reader.info.height, reader.info.width) == (height, width - 8)
+    report = animegan_tf.stylize_video(film, tmp_path / "b.mkv", same)
+    assert len(look(report.path).times) == 5
+    assert crop.declared(report.path) is None
+
+
+@pytest.mark.parametrize(
+    ("video", "expected"),
+    [
+        ("54cc8108 54bb820102 54aa8103", (8, 0, 258, 3)),
+        ("54dd8104", (0, 4, 0, 0)),
+        ("54cc8100", None),
+        ("54cc88", None),
+        ("", None),
+    ],
+)
+def test_crops_in_headers(tmp_path, video, expected):
+    def element(name, contents):
+        return bytes.fromhex(name) + bytes([0x80 + len(contents)]) + contents
+
+    track = element("ae", element("83", b"\1") + element("e0", bytes.fromhex(video)))
+    segment = element("18538067", element("1654ae6b", track))
+    (tmp_path / "a.mkv").write_bytes(element("1a45dfa3", b"") + segment)
+    assert crop.declared(tmp_path / "a.mkv") == expected
+
+
+def _frames(film):
+    with VideoReader(film) as reader:
+        yield from reader.frames()
