@@ -237,6 +237,8 @@ class Stylizer:
         try:
             result = (engine or self.engine)(batch)
         except MemoryError as error:
+            if LIMITS in str(error):  # it says what is missing
+                raise
             height, width = batch.shape[1:3]
             raise MemoryError(
                 f"{width}x{height} is too large for this device's memory; {LIMITS}"

@@ -133,6 +133,12 @@ def test_too_large_names_draw_side(monkeypatch):
 # --- films ---------------------------------------------------------------------------------------
 
 
+def test_what_a_frame_would_take_is_said(toy, monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda: 10**6)
+    with pytest.raises(MemoryError, match=r"264x264 need \d.*GB, but 0\.0 GB are available; .*"):
+        stylised(Stylizer(toy, draw_side=0), [scene(264, 264)], True)
+
+
 def test_stable_films_are_stable_when_enlarged(toy):
     """A still picture with noise, and something bright that comes and goes beside it."""
     random, frames = np.random.default_rng(1), []
